@@ -1,0 +1,1 @@
+"""What happened, told to others: every change of a recipient's state leaves one event in the same transaction."""

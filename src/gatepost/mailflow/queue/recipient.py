@@ -1,0 +1,132 @@
+"""What is queued: a message, its recipients and their states."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from gatepost.mailflow.content import Content
+from gatepost.mailflow.envelope import Envelope, Origin
+from gatepost.mailflow.events.event import Event
+from gatepost.primitives.ids import AccountId, KeyId, MessageId
+from gatepost.standards.address import Mailbox
+
+
+class RecipientState(Enum):
+    """Where a recipient stands. ``states.py`` holds the legal moves; the first three are live, the rest final."""
+
+    QUEUED = "queued"
+    #: An attempt is under way, written down before it began.
+    LEASED = "leased"
+    HELD = "held"
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"
+    DROPPED = "dropped"
+    #: Given up because the time for trying ran out.
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedMessage:
+    """A message we answered for.
+
+    Attributes:
+        author: The one checked address of the From field; stored and used, never parsed again.
+        envelope: Its ``forward_paths`` are all recipients as accepted; a recipient's position is its index there.
+    """
+
+    id: MessageId
+    account_id: AccountId
+    key_id: KeyId
+    author: Mailbox
+    envelope: Envelope
+    origin: Origin
+    content: Content
+    accepted_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeasedRecipient:
+    """One recipient of a lease; ``attempts`` counts those begun before this one."""
+
+    position: int
+    mailbox: Mailbox
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right and duty to attempt some recipients of one message, all at one destination domain, once."""
+
+    message: QueuedMessage
+    domain: str
+    recipients: tuple[LeasedRecipient, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientSettlement:
+    """What one recipient of a lease becomes.
+
+    Attributes:
+        state: QUEUED (again at ``next_attempt_at``), DELIVERED, BOUNCED, DROPPED or EXPIRED.
+        event: Stored in the same transaction.
+    """
+
+    position: int
+    state: RecipientState
+    event: Event
+    next_attempt_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """The end of a lease: exactly one settlement for each of its recipients."""
+
+    lease: Lease
+    recipients: tuple[RecipientSettlement, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predicate:
+    """Which recipients an operator means; all that is given must match, and at least one thing must be given."""
+
+    account_id: AccountId | None = None
+    key_id: KeyId | None = None
+    message_id: MessageId | None = None
+    domain: str | None = None
+    state: RecipientState | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientRow:
+    """One live recipient, as an operator sees it."""
+
+    message_id: MessageId
+    position: int
+    account_id: AccountId
+    key_id: KeyId
+    mailbox: Mailbox
+    state: RecipientState
+    attempts: int
+    accepted_at: datetime
+    next_attempt_at: datetime | None
+    size_octets: int
+    last_reply: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Books:
+    """One account's count of recipients. They balance when ``accepted`` equals the sum of the others."""
+
+    account_id: AccountId
+    accepted: int
+    delivered: int
+    bounced: int
+    dropped: int
+    expired: int
+    queued: int
+    held: int
+
+    @property
+    def difference(self) -> int:
+        """Accepted less everything accounted for; 0 when the books balance."""
+        return self.accepted - (self.delivered + self.bounced + self.dropped + self.expired + self.queued + self.held)

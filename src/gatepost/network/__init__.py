@@ -1,0 +1,1 @@
+"""The wire: resolver, TLS contexts, outgoing connections; only ``runtime`` imports it."""

@@ -1,0 +1,1 @@
+"""Settings → running processes. The only place that chooses implementations."""

@@ -1,0 +1,21 @@
+"""Mailboxes and domains of the envelope: RFC 5321 §4.1.2, RFC 6531, RFC 5891."""
+
+from dataclasses import dataclass
+
+
+class AddressError(ValueError):
+    """The text is not an address we take; the message says why, in words a client may read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mailbox:
+    """An addr-spec, parsed once; used as it is and never parsed again.
+
+    Attributes:
+        local_part: As written, unquoted; NFC. Compared exactly: only the receiving host may fold its case.
+        domain: Lower-case A-labels (``xn--…`` for an internationalised name), no trailing dot; or an address
+            literal in brackets, exactly as RFC 5321 §4.1.3 writes it.
+    """
+
+    local_part: str
+    domain: str

@@ -1,0 +1,1 @@
+"""RFC 4422 mechanisms as exchanges of bytes."""

@@ -1,0 +1,1 @@
+"""SPF: RFC 7208. It yields DNS questions; it does not ask them."""

@@ -1,0 +1,1 @@
+"""Where state rests; only ``runtime`` imports it."""

@@ -1,0 +1,1 @@
+"""The machine: clock, entropy, keyring; only ``runtime`` imports it."""

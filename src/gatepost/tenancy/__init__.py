@@ -1,0 +1,1 @@
+"""Who may send, in whose name: our rules. The world is reached only through the ports named here."""

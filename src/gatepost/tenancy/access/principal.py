@@ -1,0 +1,45 @@
+"""Principal: the authenticated party for which a session or request acts."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from ipaddress import IPv4Network, IPv6Network
+
+from gatepost.primitives.ids import AccountId, KeyId
+from gatepost.tenancy.accounts.account import AccountState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """An API key together with its account, as they stood when looked up.
+
+    Attributes:
+        scopes: What the key grants, by the names of the scope catalogue.
+        allowed_networks: Where the key may be used from; empty means anywhere.
+        allowed_authors: Addresses (``news@example.com``) or domains (``example.com``, exactly that one) to which
+            the key's author is further restricted; empty means whatever the account may use.
+        expires_at: From this instant on the key is as good as revoked.
+    """
+
+    account_id: AccountId
+    account_state: AccountState
+    key_id: KeyId
+    scopes: frozenset[str]
+    allowed_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    allowed_authors: tuple[str, ...] = ()
+    expires_at: datetime | None = None
+
+
+class AccessDenial(Enum):
+    """Why a credential or a right was refused. Peers are told no more than ``reply_texts`` lets them know."""
+
+    #: The user name is not ``apikey``, or the password has not the shape of a key.
+    BAD_CREDENTIAL = "bad credential"
+    #: The shape is right, but the key is unknown, revoked or expired, or its secret is wrong.
+    KEY_NOT_VALID = "key not valid"
+    #: An account name was given as the user name: passwords never work here.
+    PASSWORD_NOT_TAKEN = "password not taken"  # noqa: S105 - a reason, not a password
+    NETWORK_NOT_ALLOWED = "network not allowed"
+    SCOPE_MISSING = "scope missing"
+    ACCOUNT_NOT_ACTIVE = "account not active"
+    TOO_MANY_ATTEMPTS = "too many attempts"

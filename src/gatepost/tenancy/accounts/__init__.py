@@ -1,0 +1,1 @@
+"""Accounts: the tenants. People, factors and sessions join them here."""

@@ -1,0 +1,49 @@
+"""What senders needs from the world."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from gatepost.primitives.ids import AccountId
+from gatepost.standards.dns.question import Answer, Question
+from gatepost.tenancy.senders.domain import AuthenticatedDomain
+
+
+class Resolver(Protocol):
+    """Asks the DNS."""
+
+    async def resolve(self, question: Question) -> Answer:
+        """Answer one question, CNAMEs followed, within the resolver's own deadline.
+
+        Never raises for what the DNS does: a time-out, SERVFAIL or malformed answer is ``AnswerStatus.FAILED``.
+        May answer from a cache that keeps to the records' TTLs.
+        """
+        ...
+
+
+class DomainStore(Protocol):
+    """Authenticated domains at rest. Every call but ``find_verified`` names its account."""
+
+    def add(self, domain: AuthenticatedDomain) -> None:
+        """Store a new claim; durable on return. Raises ``DomainTaken`` if the account already has that name."""
+        ...
+
+    def find(self, account_id: AccountId, name: str) -> AuthenticatedDomain | None:
+        """Return the account's claim to that exact name."""
+        ...
+
+    def list_all(self, account_id: AccountId) -> Sequence[AuthenticatedDomain]:
+        """Return the account's claims, by name."""
+        ...
+
+    def mark_verified(self, account_id: AccountId, name: str, at: datetime) -> None:
+        """Make the claim VERIFIED; durable on return. Raises ``DomainTaken`` if another account's already is."""
+        ...
+
+    def remove(self, account_id: AccountId, name: str) -> bool:
+        """Forget the claim and its keys; return whether there was one."""
+        ...
+
+    def find_verified(self, name: str) -> AuthenticatedDomain | None:
+        """Return the one VERIFIED claim to that exact name, whoever holds it. Fast: the hot path asks."""
+        ...
