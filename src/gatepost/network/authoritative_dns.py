@@ -183,7 +183,7 @@ class _UDPResponder(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # Neither loop's datagram transport is an instance of the class that names their interface.
-        self._transport = cast(asyncio.DatagramTransport, transport)
+        self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         answer = self._server.zones.answer(data, max_octets=MAX_UDP_OCTETS)
