@@ -1,76 +1,15 @@
 """Postfix with Dovecot SASL and OpenDKIM, as Debian ships them, set up for the same work as Gatepost."""
 
-import os
-import pwd
 import shutil
 import subprocess
 import time
 from pathlib import Path
 
+from tests.support.postfix_instance import PostfixInstance, find_program
+
 from benchmarks.rig import Shape, end_process, free_port, make_certificate, wait_for_port
 
 USER, PASSWORD = "apikey", "benchmark-password"
-
-MAIN_CF = """
-compatibility_level = 3.6
-queue_directory = {folder}/queue
-data_directory = {folder}/data
-daemon_directory = /usr/lib/postfix/sbin
-command_directory = /usr/sbin
-shlib_directory = /usr/lib/postfix
-meta_directory = /etc/postfix
-mail_owner = postfix
-setgid_group = postdrop
-maillog_file = /var/log/gatepost-benchmark-postfix.log
-maillog_file_prefixes = /var
-myhostname = postfix.test
-mydestination =
-mynetworks =
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-relayhost = [127.0.0.1]:{sink_port}
-smtpd_tls_cert_file = {certificate}
-smtpd_tls_key_file = {key}
-smtpd_tls_security_level = may
-smtpd_tls_auth_only = yes
-smtpd_sasl_auth_enable = yes
-smtpd_sasl_type = dovecot
-smtpd_sasl_path = private/auth
-smtpd_relay_restrictions = permit_sasl_authenticated, reject
-smtpd_recipient_restrictions = permit_sasl_authenticated, reject
-smtpd_client_connection_count_limit = 0
-smtpd_milters = inet:127.0.0.1:{milter_port}
-milter_default_action = tempfail
-default_process_limit = 200
-default_destination_concurrency_limit = 50
-initial_destination_concurrency = 50
-smtp_destination_concurrency_limit = 50
-smtp_connection_cache_on_demand = yes
-in_flow_delay = 0
-message_size_limit = 41943040
-"""
-
-MASTER_CF = """
-127.0.0.1:{starttls_port} inet n - n - - smtpd
-127.0.0.1:{implicit_port} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-tlsmgr unix - - n 1000? 1 tlsmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-flush unix n - n 1000? 0 flush
-proxymap unix - - n - - proxymap
-smtp unix - - n - - smtp
-relay unix - - n - - smtp
-error unix - - n - - error
-retry unix - - n - - error
-discard unix - - n - - discard
-anvil unix - - n - 1 anvil
-scache unix - - n - 1 scache
-postlog unix-dgram n - n - 1 postlogd
-"""
 
 DOVECOT_CONF = """
 base_dir = {folder}/dovecot-run
@@ -125,48 +64,33 @@ class Postfix:
     def __init__(self) -> None:
         self._folder = Path()
         self._children: list[subprocess.Popen[bytes]] = []
+        self._postfix: PostfixInstance | None = None
         self._starttls_port = self._implicit_port = 0
 
     @staticmethod
     def missing_programs() -> list[str]:
         """Name what is not installed."""
         programs = ("postfix", "dovecot", "opendkim")
-        path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-        return [program for program in programs if shutil.which(program, path=path) is None]
+        return [program for program in programs if find_program(program) is None]
 
     def start(self, folder: Path, sink_port: int) -> None:
         """Start Dovecot's authentication, OpenDKIM and Postfix."""
         self._folder = folder
-        self._starttls_port, self._implicit_port = free_port(), free_port()
-        certificate, key = make_certificate(folder)
-        values = {
-            "folder": folder,
-            "sink_port": sink_port,
-            "certificate": certificate,
-            "key": key,
-            "starttls_port": self._starttls_port,
-            "implicit_port": self._implicit_port,
-            "milter_port": (milter_port := free_port()),
-        }
-        owner = pwd.getpwnam("postfix")
-        for name in ("config", "queue", "data", "dovecot-run"):
-            (folder / name).mkdir()
-        folder.chmod(0o755)
-        os.chown(folder / "data", owner.pw_uid, owner.pw_gid)
-        (folder / "config" / "main.cf").write_text(MAIN_CF.format(**values))
-        (folder / "config" / "master.cf").write_text(MASTER_CF.format(**values))
+        self._starttls_port, self._implicit_port, milter_port = free_port(), free_port(), free_port()
+        values = {"folder": folder, "milter_port": milter_port}
+        listeners = [(self._starttls_port, []), (self._implicit_port, ["smtpd_tls_wrappermode=yes"])]
+        self._postfix = PostfixInstance(folder, self._settings(sink_port, milter_port), listeners)
+        (folder / "dovecot-run").mkdir()
         (folder / "dovecot.conf").write_text(DOVECOT_CONF.format(**values))
         (folder / "dovecot-users").write_text(f"{USER}:{PASSWORD}\n")
         (folder / "opendkim.conf").write_text(OPENDKIM_CONF.format(**values))
         subprocess.run(["openssl", "genrsa", "-out", folder / "dkim.key", "2048"], check=True, capture_output=True)
         shutil.chown(folder / "dkim.key", "opendkim", "postfix")
-        # The check makes the queue's folders; Dovecot's socket lives in one of them.
-        self._postfix("check")
         self._spawn("dovecot", "-F", "-c", folder / "dovecot.conf")
         self._spawn("opendkim", "-f", "-x", folder / "opendkim.conf")
         self._wait_for(folder / "queue" / "private" / "auth")
         wait_for_port(milter_port)
-        self._postfix("start")
+        self._postfix.start()
         wait_for_port(self._implicit_port)
 
     def arguments(self, shape: Shape) -> list[str]:
@@ -176,16 +100,40 @@ class Postfix:
 
     def stop(self) -> None:
         """End all three."""
-        subprocess.run([_find("postfix"), "-c", self._folder / "config", "stop"], check=False, capture_output=True)
+        if self._postfix is not None:
+            self._postfix.stop()
         for child in self._children:
             end_process(child)
 
-    def _postfix(self, command: str) -> None:
-        subprocess.run([_find("postfix"), "-c", self._folder / "config", command], check=True, capture_output=True)
+    def _settings(self, sink_port: int, milter_port: int) -> dict[str, str]:
+        certificate, key = make_certificate(self._folder)
+        return {
+            "myhostname": "postfix.test",
+            "mydestination": "",
+            "relayhost": f"[127.0.0.1]:{sink_port}",
+            "smtpd_tls_cert_file": str(certificate),
+            "smtpd_tls_key_file": str(key),
+            "smtpd_tls_security_level": "may",
+            "smtpd_tls_auth_only": "yes",
+            "smtpd_sasl_auth_enable": "yes",
+            "smtpd_sasl_type": "dovecot",
+            "smtpd_sasl_path": "private/auth",
+            "smtpd_relay_restrictions": "permit_sasl_authenticated, reject",
+            "smtpd_recipient_restrictions": "permit_sasl_authenticated, reject",
+            "smtpd_client_connection_count_limit": "0",
+            "smtpd_milters": f"inet:127.0.0.1:{milter_port}",
+            "milter_default_action": "tempfail",
+            "default_process_limit": "200",
+            "initial_destination_concurrency": "50",
+            "default_destination_concurrency_limit": "50",
+            "smtp_destination_concurrency_limit": "50",
+            "in_flow_delay": "0",
+            "message_size_limit": "41943040",
+        }
 
     def _spawn(self, program: str, *arguments: str | Path) -> None:
         output = (self._folder / f"{program}.out").open("wb")
-        self._children.append(subprocess.Popen([_find(program), *arguments], stdout=output, stderr=output))
+        self._children.append(subprocess.Popen([str(find_program(program)), *arguments], stdout=output, stderr=output))
 
     @staticmethod
     def _wait_for(path: Path, *, seconds: float = 20) -> None:
@@ -194,10 +142,3 @@ class Postfix:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{path.name} did not appear")
             time.sleep(0.05)
-
-
-def _find(program: str) -> str:
-    path = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-    if path is None:
-        raise FileNotFoundError(f"{program} is not installed")
-    return path
