@@ -5,9 +5,10 @@ import subprocess
 import time
 from pathlib import Path
 
+from tests.support.ports import free_port, wait_for_port
 from tests.support.postfix_instance import PostfixInstance, find_program
 
-from benchmarks.rig import Shape, end_process, free_port, make_certificate, wait_for_port
+from benchmarks.rig import Shape, end_process, make_certificate
 
 USER, PASSWORD = "apikey", "benchmark-password"
 
