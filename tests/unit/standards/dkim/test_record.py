@@ -1,4 +1,5 @@
 from base64 import b64encode
+from contextlib import suppress
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -95,9 +96,7 @@ def test_a_key_of_another_kind_is_refused():
 
     with pytest.raises(KeyRecordError, match="no rsa key"):
         load_public_key(
-            KeyRecord(
-                key_type="rsa", public_key=octets.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-            )
+            KeyRecord(key_type="rsa", public_key=octets.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
         )
 
 
@@ -111,19 +110,13 @@ def test_a_key_that_would_cost_the_verifier_too_much_is_refused():
 
 @given(st.binary())
 def test_garbage_is_refused_or_read_and_nothing_else(text):
-    try:
+    with suppress(KeyRecordError):
         assert parse_key_record(text).key_type
-    except KeyRecordError as error:
-        assert str(error)
 
 
 @given(st.binary(max_size=200), st.sampled_from(["rsa", "ed25519", "dsa"]))
 def test_garbage_for_a_key_is_refused(octets, key_type):
     text = f"k={key_type}; p={b64encode(octets).decode()}".encode()
 
-    try:
-        key = load_public_key(parse_key_record(text))
-    except KeyRecordError as error:
-        assert str(error)
-    else:
-        assert isinstance(key, Ed25519PublicKey | RSAPublicKey)
+    with suppress(KeyRecordError):
+        assert isinstance(load_public_key(parse_key_record(text)), Ed25519PublicKey | RSAPublicKey)

@@ -1,4 +1,5 @@
 from base64 import b64encode
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -160,12 +161,8 @@ def test_a_repeated_tag_is_refused():
 
 @given(st.dictionaries(st.sampled_from([*TAGS, "c", "i", "l", "q", "t", "x", "z"]), st.text()))
 def test_garbage_in_a_tag_is_refused_or_read_and_nothing_else(changes):
-    try:
-        signature = parse_signature(field_value(**changes))
-    except SignatureError as error:
-        assert str(error)
-    else:
-        assert b"from" in signature.header_names
+    with suppress(SignatureError):
+        assert b"from" in parse_signature(field_value(**changes)).header_names
 
 
 def test_base64_is_written_without_losing_an_octet():

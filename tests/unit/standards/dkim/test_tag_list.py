@@ -1,3 +1,5 @@
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,12 +42,8 @@ def test_what_is_no_tag_list_is_refused_in_words(text, complaint):
 
 @given(st.binary())
 def test_garbage_is_refused_or_read_and_nothing_else(text):
-    try:
-        tags = parse_tag_list(text)
-    except TagListError as error:
-        assert len(str(error)) < 400
-    else:
-        assert tags
+    with suppress(TagListError):
+        assert parse_tag_list(text)
 
 
 def test_white_space_inside_base64_is_removed():
