@@ -74,7 +74,7 @@ def evaluate(
         address = address.ipv4_mapped
     sender = sender or Mailbox(local_part="postmaster", domain=helo)
     evaluation = _Evaluation(address, sender, helo=helo, at=at, receiver=receiver)
-    if not _is_dns_name(sender.domain) or "." not in sender.domain.rstrip("."):
+    if not _is_dns_name(sender.domain) or "." not in sender.domain.rstrip(".") or sender.domain.startswith("["):
         return SPFResult(value=SPFValue.NONE, problem=f"{sender.domain} is no name of a host in the DNS")
     try:
         value, explanation = yield from evaluation.check(sender.domain)
