@@ -3,9 +3,10 @@
 import click
 
 from gatepost.cli.arguments import get_account
-from gatepost.cli.certainty import make_certain
+from gatepost.cli.certainty import settle_and_hold
 from gatepost.cli.context import CommandContext
 from gatepost.cli.output import ReportingGroup, instant, print_fields, print_json, print_table, say
+from gatepost.mailflow.queue.recipient import Predicate
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.tenancy.accounts import lifecycle
 from gatepost.tenancy.accounts.account import Account, AccountState
@@ -98,9 +99,11 @@ def close(context: CommandContext, name: str, yes: bool) -> None:
 
 def _stop(context: CommandContext, plane: ControlPlane, found: Account, state: AccountState) -> None:
     _move(plane, found, state)
-    make_certain(
-        f"Account {found.name} is {state.value}",
-        lambda: context.workers().refresh_and_hold(account_id=found.id, reason=f"account {state.value}"),
+    settle_and_hold(
+        context,
+        Predicate(account_id=found.id),
+        done=f"Account {found.name} is {state.value}",
+        reason=f"account {state.value}",
     )
 
 

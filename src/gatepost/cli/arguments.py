@@ -73,6 +73,11 @@ def read_expiry(text: str | None, now: datetime) -> datetime | None:
     return at.astimezone(UTC)
 
 
+def is_duration(text: str) -> bool:
+    """Say whether an expiry is meant from now on, and not a point in time."""
+    return _DURATION.fullmatch(text) is not None
+
+
 def get_account(control_plane: ControlPlane, reference: str) -> Account:
     """Return the account of that name or id."""
     account = find_named(control_plane.accounts, reference)

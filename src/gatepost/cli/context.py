@@ -1,47 +1,49 @@
 """What a command is given: ``ctx.obj``, as ``cli.main`` makes it and tests stand in for it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol
 
-from gatepost.primitives.ids import AccountId, KeyId
+from gatepost.mailflow.queue.recipient import Predicate
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.tenancy.senders.ports import Resolver
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkersAnswer:
-    """What the mail workers said.
+class WorkerReport(Protocol):
+    """What became of a request at one queue shard; ``runtime.control_client`` makes them."""
 
-    Attributes:
-        held: How many recipients were put on hold, in all queues together.
-        uncertain: What is not known to have been done, one sentence each, written for the operator: "mail worker 2
-            (pid 4711) did not answer within 10 s". Empty when all of it is certain.
-    """
+    @property
+    def index(self) -> int:
+        """Which shard, and so which mail worker."""
+        ...
 
-    held: int = 0
-    uncertain: tuple[str, ...] = ()
+    @property
+    def count(self) -> int:
+        """How many recipients were concerned."""
+        ...
+
+    @property
+    def trouble(self) -> str:
+        """Why it is not known to have happened there, for the operator; "" if it has."""
+        ...
 
 
 class Workers(Protocol):
-    """The mail workers of this machine, as a command reaches them. Nothing here raises for a worker that is broken."""
+    """All mail workers and queue shards of this machine. Nothing here raises for one that is broken."""
 
-    def refresh(self) -> WorkersAnswer:
+    def refresh(self, *, timeout: timedelta) -> Sequence[WorkerReport]:
         """Have every mail worker forget the rights it holds, then wait until every accept it had begun is settled.
 
-        When this returns without anything uncertain, each later acceptance is judged by what was committed before
-        the call. Waits no longer than the control client's time limit.
+        When no report has a trouble, each later acceptance is judged by what was committed before the call.
         """
         ...
 
-    def refresh_and_hold(
-        self, *, account_id: AccountId | None = None, key_id: KeyId | None = None, reason: str
-    ) -> WorkersAnswer:
-        """As ``refresh``; then hold everything that is queued under the key or account, of which one is given.
+    def refresh_and_hold(self, predicate: Predicate, *, reason: str, timeout: timedelta) -> Sequence[WorkerReport]:
+        """As ``refresh``; then hold everything queued that matches.
 
-        The order makes it exact: what was accepted last under the old right is in the queue by then. A queue whose
-        worker does not run is held directly, or named as uncertain. May be called again; what is held stays held.
+        The order makes it exact: what was accepted last under the old right is in the queue by then. A shard whose
+        worker does not run is held directly. May be called again; what is held stays held.
         """
         ...
 
@@ -88,8 +90,3 @@ class CommandContext(Protocol):
     def resolver(self) -> Resolver:
         """Make a resolver, to be used within one event loop."""
         ...
-
-
-def describe(uncertain: Sequence[str]) -> str:
-    """Join what is uncertain into lines."""
-    return "\n".join(f"  - {sentence}" for sentence in uncertain)

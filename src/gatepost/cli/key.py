@@ -1,14 +1,22 @@
 """``gatepost key``: API keys."""
 
 from datetime import datetime
-from functools import partial
 
 import click
 
-from gatepost.cli.arguments import get_account, get_key, read_authors, read_expiry, read_networks, read_scopes
-from gatepost.cli.certainty import make_certain
-from gatepost.cli.context import CommandContext, WorkersAnswer
+from gatepost.cli.arguments import (
+    get_account,
+    get_key,
+    is_duration,
+    read_authors,
+    read_expiry,
+    read_networks,
+    read_scopes,
+)
+from gatepost.cli.certainty import settle, settle_and_hold
+from gatepost.cli.context import CommandContext
 from gatepost.cli.output import ReportingGroup, instant, print_fields, print_json, print_table, say
+from gatepost.mailflow.queue.recipient import Predicate
 from gatepost.primitives.decision import Deny
 from gatepost.tenancy.access import api_key
 from gatepost.tenancy.access.api_key import ApiKey
@@ -137,11 +145,15 @@ def narrow_(
         ends_at = read_expiry(expires, plane.clock.now())
 
         def decide(current: Grant) -> Grant | Deny:
+            ends = ends_at or current.expires_at
+            if expires and is_duration(expires) and ends and current.expires_at:
+                # Given again a moment later, "in 30 days" is a moment later too.
+                ends = min(ends, current.expires_at)
             wanted = Grant(
                 scopes=kept_scopes or current.scopes,
                 allowed_networks=kept_networks or current.allowed_networks,
                 allowed_authors=kept_authors or current.allowed_authors,
-                expires_at=ends_at or current.expires_at,
+                expires_at=ends,
             )
             return narrow(current, wanted)
 
@@ -153,8 +165,13 @@ def narrow_(
                 "can only be narrowed. Nothing was changed. Make another key instead: `gatepost key create`"
             )
         # Judged by what was asked for, not by what it changed: the command given again must hold again.
-        must_hold = bool(authors) or (bool(scopes) and MAIL_SEND not in kept_scopes)
-        make_certain(f"Key {found.id} ({found.name}) is narrowed", partial(_ask, context, found, must_hold))
+        done = f"Key {found.id} ({found.name}) is narrowed"
+        if authors or (scopes and MAIL_SEND not in kept_scopes):
+            settle_and_hold(
+                context, Predicate(account_id=found.account_id, key_id=found.id), done=done, reason="key narrowed"
+            )
+        else:
+            settle(context, done=done)
 
 
 @key.command()
@@ -169,16 +186,12 @@ def revoke(context: CommandContext, key_id: str, account: str | None) -> None:
     with context.control_plane() as plane:
         found = get_key(plane, key_id, account)
         plane.keys.revoke(found.account_id, found.id, plane.clock.now())
-        make_certain(
-            f"Key {found.id} ({found.name}) is revoked",
-            lambda: context.workers().refresh_and_hold(key_id=found.id, reason="key revoked"),
+        settle_and_hold(
+            context,
+            Predicate(account_id=found.account_id, key_id=found.id),
+            done=f"Key {found.id} ({found.name}) is revoked",
+            reason="key revoked",
         )
-
-
-def _ask(context: CommandContext, narrowed: ApiKey, must_hold: bool) -> WorkersAnswer:
-    if must_hold:
-        return context.workers().refresh_and_hold(key_id=narrowed.id, reason="key narrowed")
-    return context.workers().refresh()
 
 
 def _require_name(name: str) -> None:
