@@ -111,20 +111,6 @@ class Workers:
         """Have the running workers read settings and certificates again."""
         return self._tell_all((protocol.Reload(),), lambda _shard: 0, timeout)
 
-    def status(self, index: int, *, timeout: timedelta) -> protocol.WorkerStatus | None:
-        """Return how the worker of a shard is; None if it does not answer in time."""
-        try:
-            with self._connection(index, time.monotonic() + timeout.total_seconds()) as ask:
-                answer = ask(protocol.AskStatus())
-        except (OSError, RelayError):
-            return None
-        return answer if isinstance(answer, protocol.WorkerStatus) else None
-
-    def find_shards(self) -> list[int]:
-        """Return the indexes of all shards, and of workers that have a socket but no shard yet."""
-        names = [path.name for folder in (self._queue_dir, self._run_dir) for path in _entries(folder)]
-        return sorted({int(match[1] or match[2]) for name in names if (match := _SHARD_FILE.match(name))})
-
     # ------------------------------------------------------------ one shard
 
     def _tell_all(
@@ -133,7 +119,12 @@ class Workers:
         """Tell all at the same time, so that one that hangs keeps no other from being told."""
         deadline = time.monotonic() + timeout.total_seconds()
         with ThreadPoolExecutor(max_workers=32) as threads:
-            return list(threads.map(lambda index: self._tell(index, requests, on_idle, deadline), self.find_shards()))
+            return list(
+                threads.map(
+                    lambda index: self._tell(index, requests, on_idle, deadline),
+                    find_shards(self._queue_dir, self._run_dir),
+                )
+            )
 
     def _tell(
         self, index: int, requests: Sequence[protocol.Request], on_idle: Callable[[IdleShard], int], deadline: float
@@ -159,7 +150,7 @@ class Workers:
 
     def _tell_worker(self, index: int, requests: Sequence[protocol.Request], deadline: float) -> WorkerReport:
         done = protocol.Done()
-        with self._connection(index, deadline) as ask:
+        with _connection(socket_path(self._run_dir, index), deadline) as ask:
             for request in requests:
                 answer = ask(request)
                 if not isinstance(answer, protocol.Done):
@@ -180,24 +171,15 @@ class Workers:
         except RelayError as error:
             return WorkerReport(index=index, is_running=False, trouble=str(error))
 
-    @contextmanager
-    def _connection(self, index: int, deadline: float) -> Iterator[Callable[[protocol.Request], protocol.Answer]]:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock, sock.makefile("rb") as answers:
 
-            def ask(request: protocol.Request) -> protocol.Answer:
-                sock.settimeout(max(0.001, deadline - time.monotonic()))
-                sock.sendall(protocol.encode_line(request))
-                line = answers.readline(protocol.MAX_LINE_OCTETS)
-                if not line.endswith(b"\n"):
-                    raise ConnectionResetError("the worker ended")
-                try:
-                    return protocol.decode_answer(line)
-                except msgspec.DecodeError as error:
-                    raise Transient("its worker speaks another version: restart the service") from error
-
-            sock.settimeout(max(0.001, deadline - time.monotonic()))
-            sock.connect(str(socket_path(self._run_dir, index)))
-            yield ask
+def ask_status(path: Path, *, timeout: timedelta) -> protocol.WorkerStatus | None:
+    """Return how the worker behind a control socket is; None if it does not answer in time."""
+    try:
+        with _connection(path, time.monotonic() + timeout.total_seconds()) as ask:
+            answer = ask(protocol.AskStatus())
+    except (OSError, RelayError):
+        return None
+    return answer if isinstance(answer, protocol.WorkerStatus) else None
 
 
 def socket_path(run_dir: Path, index: int) -> Path:
@@ -205,5 +187,32 @@ def socket_path(run_dir: Path, index: int) -> Path:
     return run_dir / f"worker-{index}.sock"
 
 
+def find_shards(*folders: Path) -> list[int]:
+    """Return, in order, the indexes of all shards and of all workers' sockets in these directories."""
+    names = [path.name for folder in folders for path in _entries(folder)]
+    return sorted({int(match[1] or match[2]) for name in names if (match := _SHARD_FILE.match(name))})
+
+
 def _entries(folder: Path, pattern: str = "*") -> list[Path]:
     return list(folder.glob(pattern)) if folder.is_dir() else []
+
+
+@contextmanager
+def _connection(path: Path, deadline: float) -> Iterator[Callable[[protocol.Request], protocol.Answer]]:
+    """Give a function that asks one thing; it raises ``OSError`` or ``Transient`` where no answer comes."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock, sock.makefile("rb") as answers:
+
+        def ask(request: protocol.Request) -> protocol.Answer:
+            sock.settimeout(max(0.001, deadline - time.monotonic()))
+            sock.sendall(protocol.encode_line(request))
+            line = answers.readline(protocol.MAX_LINE_OCTETS)
+            if not line.endswith(b"\n"):
+                raise ConnectionResetError("the worker ended")
+            try:
+                return protocol.decode_answer(line)
+            except msgspec.DecodeError as error:
+                raise Transient("its worker speaks another version: restart the service") from error
+
+        sock.settimeout(max(0.001, deadline - time.monotonic()))
+        sock.connect(str(path))
+        yield ask

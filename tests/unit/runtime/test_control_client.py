@@ -12,7 +12,7 @@ from gatepost.entrypoints.operations.control import ControlServer, WorkerControl
 from gatepost.mailflow.queue.recipient import Predicate
 from gatepost.primitives.errors import Misconfigured, Transient
 from gatepost.primitives.ids import KeyId
-from gatepost.runtime.control_client import ShardBusy, WorkerReport, Workers, socket_path
+from gatepost.runtime.control_client import ShardBusy, WorkerReport, Workers, ask_status, find_shards, socket_path
 
 PREDICATE = Predicate(key_id=KeyId("k"))
 SOON = timedelta(seconds=10)
@@ -247,23 +247,24 @@ def test_worker_of_another_version_is_reported(workers, place):
     assert "another version" in report.trouble
 
 
-def test_status_is_asked_of_one_worker(workers, run_worker):
+def test_status_is_asked_of_one_worker(place, run_worker):
     run_worker(0)
 
-    assert workers.status(0, timeout=SOON) == protocol.WorkerStatus(index=0, pid=1, state="ready")
-    assert workers.status(1, timeout=VERY_SOON) is None
+    status = ask_status(socket_path(place / "run", 0), timeout=SOON)
+
+    assert status == protocol.WorkerStatus(index=0, pid=1, state="ready")
+    assert ask_status(socket_path(place / "run", 1), timeout=VERY_SOON) is None
 
 
 def test_nothing_is_found_where_nothing_is(tmp_path, shards):
     workers = Workers(run_dir=tmp_path / "no", queue_dir=tmp_path / "none", open_shard=shards.open)
 
-    assert workers.find_shards() == []
     assert workers.refresh_and_hold(PREDICATE, reason="r", timeout=SOON) == []
 
 
-def test_shards_are_found_by_their_files(workers, place):
+def test_shards_are_found_by_their_files(place):
     for name in ("shard-0.db", "shard-0.db-wal", "shard-12.lock", "shard-x.db", "other"):
         (place / "queue" / name).touch()
     (place / "run" / "worker-4.sock").touch()
 
-    assert workers.find_shards() == [0, 4, 12]
+    assert find_shards(place / "queue", place / "run") == [0, 4, 12]
