@@ -1,0 +1,1 @@
+"""Repeatable loads with recorded results."""
