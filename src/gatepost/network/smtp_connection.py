@@ -1,17 +1,15 @@
 """Sockets and TLS under a ClientSession: an ``asyncio.Protocol``, without a task or an await for each step.
 
-The session says what to write; what it waits for sets the deadline. One timer a connection looks at the deadline when
-it fires, so that moving it costs nothing.
+The session says what to write; what it waits for sets the deadline.
 """
 
 import asyncio
 import ssl
 from collections.abc import Iterator
+from typing import cast
 
 from gatepost.mailflow.delivery.ports import ConnectFailed
-from gatepost.mailflow.delivery.route import NextHop
-from gatepost.mailflow.delivery.tls_requirement import TLSRequirement
-from gatepost.network.delivery_tls import DeliveryTLS
+from gatepost.network.deadline import Deadline
 from gatepost.standards.smtp.client import ClientSession
 from gatepost.standards.smtp.client_events import (
     ClientEvent,
@@ -35,64 +33,6 @@ _WRITE_LIMIT_OCTETS = 1 << 18
 """Content waiting in the transport beyond which no more is read from disk."""
 
 
-class SMTPConnector:
-    """Implements the Connector port."""
-
-    def __init__(
-        self,
-        *,
-        greeting_name: str,
-        tls: DeliveryTLS,
-        timeouts: ClientTimeouts | None = None,
-        source_address: str | None = None,
-    ) -> None:
-        """Say ``greeting_name`` at EHLO; connect from ``source_address`` if given."""
-        self._greeting_name = greeting_name
-        self._tls = tls
-        self._timeouts = timeouts or ClientTimeouts()
-        self._local_address = (source_address, 0) if source_address else None
-
-    async def connect(self, hop: NextHop) -> "SMTPConnection":
-        """Connect, wait for the greeting, say EHLO, make TLS as ``hop.tls`` demands.
-
-        Raises:
-            ConnectFailed: It did not come to that; nothing is left open.
-        """
-        connection = await self._open(hop)
-        try:
-            await connection.wait_ready()
-            if hop.tls is not TLSRequirement.NONE:
-                await self._secure(connection, hop)
-        except BaseException:
-            connection.abort()
-            raise
-        return connection
-
-    async def _open(self, hop: NextHop) -> "SMTPConnection":
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(self._timeouts.seconds(Stage.CONNECT)):
-                _, connection = await loop.create_connection(
-                    lambda: SMTPConnection(ClientSession(greeting_name=self._greeting_name), self._timeouts),
-                    hop.address,
-                    hop.port,
-                    local_addr=self._local_address,
-                )
-        except TimeoutError:
-            raise _connect_failed(FailureKind.TIMED_OUT, Stage.CONNECT) from None
-        except OSError as error:
-            raise _connect_failed(FailureKind.UNREACHABLE, Stage.CONNECT, error.strerror or "") from error
-        return connection
-
-    async def _secure(self, connection: "SMTPConnection", hop: NextHop) -> None:
-        if connection.extensions.starttls:
-            await connection.start_tls(self._tls.context_for(hop.tls), hop.host)
-        if connection.tls or hop.tls is TLSRequirement.OPPORTUNISTIC:
-            return
-        offered = "refused" if connection.extensions.starttls else "not offered"
-        raise _connect_failed(FailureKind.TLS, Stage.STARTTLS, f"STARTTLS {offered}, but TLS is required")
-
-
 class SMTPConnection(asyncio.Protocol):
     """One connection; implements the Connection port."""
 
@@ -104,13 +44,13 @@ class SMTPConnection(asyncio.Protocol):
         self._timeouts = timeouts
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._deadline = 0.0
+        self._deadline = Deadline(self._loop, self._time_out)
         #: What ``wait_ready`` and ``start_tls`` wait for: True at TLSAgreed, False at SessionReady.
         self._step: asyncio.Future[bool] | None = None
         self._result: asyncio.Future[TransactionResult] | None = None
         self._failure: SessionFailure | None = None
         self._pieces: Iterator[bytes] | None = None
+        self._next_piece: bytes | None = None
         self._may_write = True
 
     @property
@@ -125,7 +65,7 @@ class SMTPConnection(asyncio.Protocol):
 
     async def wait_ready(self) -> None:
         """Wait until EHLO has been answered; raises ``ConnectFailed``."""
-        self._arm()
+        self._move_deadline()
         await self._next_step()
 
     async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
@@ -139,34 +79,36 @@ class SMTPConnection(asyncio.Protocol):
         if not await self._next_step():
             return
         assert self._transport is not None
-        self._disarm()
+        self._deadline.cancel()
         seconds = self._timeouts.seconds(Stage.HANDSHAKE)
         try:
             secured = await self._loop.start_tls(
                 self._transport, self, context, server_hostname=host, ssl_handshake_timeout=seconds
             )
-        except (ssl.SSLError, OSError) as error:
-            # A time-out and a reset in the middle of the handshake are OSErrors too.
+        except (OSError, ValueError) as error:
+            # SSLError, a time-out and a reset are OSErrors; a host name that TLS cannot name is a ValueError.
             detail = error.reason if isinstance(error, ssl.SSLError) and error.reason else type(error).__name__
-            raise _connect_failed(FailureKind.TLS, Stage.HANDSHAKE, detail) from error
+            raise connect_failed(FailureKind.TLS, Stage.HANDSHAKE, detail) from error
         if secured is None:
-            raise _connect_failed(FailureKind.TLS, Stage.HANDSHAKE, "connection closed")
+            raise connect_failed(FailureKind.TLS, Stage.HANDSHAKE, "connection closed")
         self._transport = secured
         self._limit_writes()
         self.tls = _describe_tls(secured)
         self._session.tls_established()
         self._flush()
-        self._arm()
+        self._move_deadline()
         await self._next_step()
 
     async def send(self, transaction: Transaction, content: Iterator[bytes]) -> TransactionResult:
         """Carry out one transaction; never raises for what the peer does. Cancelled, it cuts the connection."""
         self.transactions += 1
+        if not self.is_usable:
+            return _unsent(transaction, self._failure)
         self._pieces = content
         self._result = self._loop.create_future()
         self._session.begin(transaction)
         self._flush()
-        self._arm()
+        self._move_deadline()
         try:
             return await self._result
         except asyncio.CancelledError:
@@ -185,11 +127,11 @@ class SMTPConnection(asyncio.Protocol):
             return
         self._session.quit()
         self._flush()
-        self._arm()
+        self._move_deadline()
 
     def abort(self) -> None:
         """Cut the connection."""
-        self._disarm()
+        self._deadline.cancel()
         if self._transport is not None:
             self._transport.abort()
 
@@ -197,8 +139,7 @@ class SMTPConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; the greeting's deadline runs from here."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transports are no instances of it
         self._limit_writes()
 
     def data_received(self, data: bytes) -> None:
@@ -206,14 +147,14 @@ class SMTPConnection(asyncio.Protocol):
         for event in self._session.receive(data):
             self._act(event)
         self._flush()
-        self._set_deadline()
+        self._move_deadline()
 
     def eof_received(self) -> None:
         """The peer will say no more: close."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the session, if it has not ended yet."""
-        self._disarm()
+        self._deadline.cancel()
         self._end(FailureKind.CLOSED, type(exc).__name__ if exc else "")
 
     def pause_writing(self) -> None:
@@ -224,7 +165,7 @@ class SMTPConnection(asyncio.Protocol):
         """Go on with the content."""
         self._may_write = True
         self._write_content()
-        self._set_deadline()
+        self._move_deadline()
 
     # ---- the session's events
 
@@ -233,7 +174,7 @@ class SMTPConnection(asyncio.Protocol):
             if self._result is not None and not self._result.done():
                 self._result.set_result(event.result)
         elif isinstance(event, ContentWanted):
-            self._write_content()
+            self._begin_content()
         elif isinstance(event, SessionReady):
             self._step_done(agreed=False)
         elif isinstance(event, TLSAgreed):
@@ -251,19 +192,27 @@ class SMTPConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def _write_content(self) -> None:
-        """Write content while the transport takes it; the final dot follows the last piece at once."""
-        if self._pieces is None or self._session.stage is not Stage.CONTENT:
-            return
-        assert self._transport is not None
+    def _begin_content(self) -> None:
+        """Read the first piece; each is written when the next is known, so that the last and the dot go together."""
         try:
-            while self._may_write:
-                piece = next(self._pieces, None)
-                if piece is None:
-                    self._transport.write(self._session.end_content())
-                    return
-                self._transport.write(self._session.write_content(piece))
+            self._next_piece = next(self._pieces, b"") if self._pieces is not None else b""
         except Exception as error:  # noqa: BLE001 - content that cannot be read is our fault, not the peer's
+            self._end(FailureKind.LOCAL, type(error).__name__)
+        else:
+            self._write_content()
+
+    def _write_content(self) -> None:
+        """Write content while the transport takes it."""
+        try:
+            while self._may_write and self._next_piece is not None and self._session.stage is Stage.CONTENT:
+                assert self._transport is not None
+                assert self._pieces is not None
+                octets = self._session.write_content(self._next_piece)
+                self._next_piece = next(self._pieces, None)
+                if self._next_piece is None:
+                    octets += self._session.end_content()
+                self._transport.write(octets)
+        except Exception as error:  # noqa: BLE001 - as above
             self._end(FailureKind.LOCAL, type(error).__name__)
 
     def _end(self, kind: FailureKind, detail: str = "") -> None:
@@ -291,34 +240,30 @@ class SMTPConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.set_write_buffer_limits(high=_WRITE_LIMIT_OCTETS)
 
-    # ---- the deadline
+    def _move_deadline(self) -> None:
+        if not self._session.is_over:
+            self._deadline.move(self._timeouts.seconds(self._session.stage))
 
-    def _arm(self) -> None:
-        self._set_deadline()
-        if self._timer is None:
-            self._timer = self._loop.call_at(self._deadline, self._check_deadline)
-        elif self._timer.when() > self._deadline:
-            self._timer.cancel()
-            self._timer = self._loop.call_at(self._deadline, self._check_deadline)
-
-    def _set_deadline(self) -> None:
-        self._deadline = self._loop.time() + self._timeouts.seconds(self._session.stage)
-
-    def _check_deadline(self) -> None:
-        self._timer = None
-        if self._loop.time() < self._deadline:
-            self._timer = self._loop.call_at(self._deadline, self._check_deadline)
-        elif self._session.stage is not Stage.IDLE:
+    def _time_out(self) -> None:
+        if self._session.stage is not Stage.IDLE:
             self._end(FailureKind.TIMED_OUT)
 
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
-
-def _connect_failed(kind: FailureKind, stage: Stage, detail: str = "") -> ConnectFailed:
+def connect_failed(kind: FailureKind, stage: Stage, detail: str = "") -> ConnectFailed:
+    """Say why there is no session."""
     return ConnectFailed(SessionFailure(kind=kind, stage=stage, detail=detail))
+
+
+def _unsent(transaction: Transaction, failure: SessionFailure | None) -> TransactionResult:
+    """The connection had died before MAIL."""
+    return TransactionResult(
+        mail=None,
+        recipients=(None,) * len(transaction.forward_paths),
+        data=None,
+        content=None,
+        dot_sent=False,
+        failure=failure or SessionFailure(kind=FailureKind.CLOSED, stage=Stage.IDLE),
+    )
 
 
 def _describe_tls(transport: asyncio.BaseTransport) -> str:

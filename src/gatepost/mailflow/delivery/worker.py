@@ -162,7 +162,7 @@ class DeliveryWorker:
             settlement = plan_settlement(
                 lease, report.recipients, now=self._clock.now(), retry=self._retry, untried=untried
             )
-            while not await self._commit(settlement):
+            while not await self._commit(settlement):  # noqa: ASYNC110 - the store tells nobody when it is back
                 # That a message was delivered must not be forgotten: on and on.
                 await asyncio.sleep(self._limits.settle_again_seconds)
         finally:
