@@ -37,7 +37,8 @@ class DomainStore(Protocol):
         ...
 
     def mark_verified(self, account_id: AccountId, name: str, at: datetime) -> None:
-        """Make the claim VERIFIED; durable on return. Raises ``DomainTaken`` if another account's already is."""
+        """Make the claim VERIFIED; durable on return. Raises ``DomainTaken`` if another account's already is,
+        ``LookupError`` if the account has no such claim."""
         ...
 
     def remove(self, account_id: AccountId, name: str) -> bool:
