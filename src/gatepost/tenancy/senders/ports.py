@@ -21,6 +21,14 @@ class Resolver(Protocol):
         ...
 
 
+class VerifiedDomainSource(Protocol):
+    """The one question the author rule asks; any DomainStore answers it."""
+
+    def find_verified(self, name: str) -> AuthenticatedDomain | None:
+        """Return the one VERIFIED claim to that exact name, whoever holds it. Fast: the hot path asks."""
+        ...
+
+
 class DomainStore(Protocol):
     """Authenticated domains at rest. Every call but ``find_verified`` names its account."""
 
