@@ -32,7 +32,8 @@ def render() -> str:
 
 def _table(struct: type[msgspec.Struct], path: str) -> Iterator[str]:
     inner = []
-    yield f"## {_heading(path)}\n\n{getdoc(struct)}\n\n| setting | what it decides | write | default |\n|---|---|---|---|"
+    yield f"## {_heading(path)}\n\n{getdoc(struct)}\n"
+    yield "| setting | what it decides | write | default |\n|---|---|---|---|"
     hints = get_type_hints(struct, include_extras=True)
     for field in msgspec.structs.fields(struct):
         kind, meta = plain_type(hints[field.name])
