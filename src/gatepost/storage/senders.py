@@ -53,6 +53,8 @@ class SqlDomainStore:
                 if keys:
                     connection.execute(insert(dkim_keys), keys)
         except IntegrityError as error:
+            if self.find(domain.account_id, domain.name) is None:
+                raise
             raise DomainTaken(domain.name) from error
 
     def find(self, account_id: AccountId, name: str) -> AuthenticatedDomain | None:
