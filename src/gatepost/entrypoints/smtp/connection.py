@@ -75,7 +75,7 @@ class ServerConnection(asyncio.Protocol):
     @property
     def tls(self) -> str:
         """Protocol and cipher; "" without TLS."""
-        return self._tls.describe() if self._tls is not None else ""
+        return self._tls.description if self._tls is not None else ""
 
     # ------------------------------------------------------------ what the event loop calls
 

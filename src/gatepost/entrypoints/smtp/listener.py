@@ -61,7 +61,7 @@ class SMTPListener:
     async def stop(self, *, drain_for: timedelta) -> None:
         """Stop accepting; let transactions under way end, for so long; then end the sessions that are left.
 
-        A message being accepted is waited for in any case: its client may be told, or it may be durable untold.
+        A message being accepted is waited for in any case, and its client told: else it would send it once more.
         """
         self._is_stopping = True
         for server in self._servers:
@@ -69,10 +69,10 @@ class SMTPListener:
         for connection in tuple(self._connections):
             connection.drain()
         await self._wait_until_empty(drain_for)
+        while self._decisions:
+            await asyncio.wait(self._decisions)
         for connection in tuple(self._connections):
             connection.end(reply_texts.SHUTTING_DOWN)
-        if self._decisions:
-            await asyncio.wait(self._decisions)
         await self._wait_until_empty(2 * self._settings.limits.closing_timeout)
 
     @property

@@ -8,9 +8,10 @@ is escaped and cut before it is echoed. Nobody is told which part of a credentia
 from enum import Enum
 from typing import Final, cast
 
+from gatepost.mailflow.queue.ports import StoreTrouble, StoreUnavailable
 from gatepost.mailflow.submission.policy import SubmissionDenial
 from gatepost.primitives.decision import Deny
-from gatepost.primitives.errors import Transient
+from gatepost.primitives.errors import Permanent, Transient
 from gatepost.primitives.ids import MessageId
 from gatepost.standards.smtp.replies import Reply
 from gatepost.tenancy.access.principal import AccessDenial
@@ -20,6 +21,7 @@ MAX_DETAIL_CHARACTERS: Final = 160
 
 NO_ROOM: Final = Reply(452, "4.3.1", "No room for the message at the moment; try again later")
 STORE_TROUBLE: Final = Reply(451, "4.3.0", "The message could not be stored; try again later")
+NOT_STORABLE: Final = Reply(554, "5.3.0", "The message cannot be stored")
 INTERNAL_ERROR: Final = Reply(451, "4.3.0", "Requested action aborted: local error in processing; try again later")
 SESSION_BROKEN: Final = Reply(421, "4.3.0", "Local error in processing; closing the connection, try again later")
 TOO_MANY_SESSIONS: Final = Reply(421, "4.7.0", "Too many connections; try again later")
@@ -118,8 +120,12 @@ def reply_to_denial(denial: Deny) -> Reply:
     return Reply(reply.code, reply.enhanced, reply.text.replace("{detail}", detail))
 
 
-def reply_to_trouble(trouble: Transient) -> Reply:
-    """Put a store's trouble into words: no more than whether room would help."""
+def reply_to_trouble(trouble: Transient | Permanent) -> Reply:
+    """Put a store's trouble into words: whether, and when, it is worth to come again."""
+    if isinstance(trouble, Permanent):
+        return NOT_STORABLE
+    if isinstance(trouble, StoreUnavailable) and trouble.trouble is StoreTrouble.NO_ROOM:
+        return NO_ROOM
     return STORE_TROUBLE
 
 

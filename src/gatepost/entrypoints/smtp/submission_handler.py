@@ -18,7 +18,7 @@ from gatepost.mailflow.submission.policy import SubmissionDenial
 from gatepost.mailflow.submission.ports import ContentSpool
 from gatepost.mailflow.submission.submission import Submission
 from gatepost.primitives.decision import Decision, Deny
-from gatepost.primitives.errors import Transient
+from gatepost.primitives.errors import Permanent, Transient
 from gatepost.primitives.ids import MessageId
 from gatepost.primitives.secret import Secret
 from gatepost.standards.address import Mailbox
@@ -59,7 +59,12 @@ class Door(Protocol):
     """The one door every message goes through."""
 
     async def accept(self, submission: Submission) -> MessageId | Deny:
-        """Refuse, or make durable. Raises ``Transient`` when it could not be stored."""
+        """Refuse, or make durable.
+
+        Raises:
+            Transient: It could not be stored now.
+            Permanent: It can never be stored.
+        """
         ...
 
 
@@ -90,11 +95,12 @@ class SubmissionServices:
 class SubmissionHandler:
     """Decides for one submission session; a ``SessionHandler``."""
 
-    __slots__ = ("_buffer", "_forward_paths", "_is_accepting", "_offer", "_principal", "_services", "_view")
+    __slots__ = ("_buffer", "_forward_paths", "_is_accepting", "_offer", "_peer", "_principal", "_services", "_view")
 
     def __init__(self, services: SubmissionServices, view: SessionView) -> None:
         self._services = services
         self._view = view
+        self._peer = str(view.peer_address)
         self._principal: Principal | None = None
         self._offer: TransactionOffered | None = None
         self._forward_paths: list[Mailbox] = []
@@ -137,7 +143,7 @@ class SubmissionHandler:
             found = self._services.access.authenticate(offer.username, offer.password, peer)
         except Transient as trouble:
             metrics.authentications.add("deferred")
-            log.warning("authentication_deferred", peer=str(peer), reason=str(trouble))
+            log.warning("authentication_deferred", peer=self._peer, reason=str(trouble))
             return Answer(reply_texts.CANNOT_AUTHENTICATE, closes=True)
         if isinstance(found, Deny):
             metrics.authentications.add(found.reason.value)
@@ -145,21 +151,21 @@ class SubmissionHandler:
             delay = found.delay.total_seconds() if isinstance(found, Refusal) else 0
             return _keep_back(answer, delay) if delay else answer
         metrics.authentications.add("accepted")
-        log.debug("authenticated", peer=str(peer), key_id=found.key_id, mechanism=offer.mechanism)
+        log.debug("authenticated", peer=self._peer, key_id=found.key_id, mechanism=offer.mechanism)
         self._principal = found
         return YES
 
     def _begin_transaction(self, offer: TransactionOffered) -> Answer:
         try:
             principal = self._services.access.recheck(self._authenticated, self._view.peer_address)
+            if isinstance(principal, Deny):
+                return self._refuse("right_gone", principal)
+            decision = self._services.decide_reverse_path(principal, offer.reverse_path)
         except Transient as trouble:
             return self._defer(trouble)
-        if isinstance(principal, Deny):
-            return self._refuse("right_gone", principal)
-        self._principal = principal
-        decision = self._services.decide_reverse_path(principal, offer.reverse_path)
         if isinstance(decision, Deny):
             return self._refuse("submission_refused", decision)
+        self._principal = principal
         self._offer = offer
         self._forward_paths = []
         return YES
@@ -175,7 +181,7 @@ class SubmissionHandler:
         services, threshold = self._services, self._services.spool_threshold_octets
         size = cast("TransactionOffered", self._offer).size_octets
         if not services.budget.has_room(threshold if size is None else min(size, threshold)):
-            log.warning("content_refused", peer=str(self._view.peer_address), reason="memory budget used up")
+            log.warning("content_refused", peer=self._peer, reason="memory budget used up")
             return Answer(reply_texts.NO_ROOM)
         self._buffer = ContentBuffer(budget=services.budget, spool=services.spool, threshold_octets=threshold)
         return YES
@@ -192,17 +198,20 @@ class SubmissionHandler:
 
     async def _accept(self, submission: Submission, buffer: ContentBuffer) -> Answer:
         """Hand the message to the one door; the answer leaves only after it is durable."""
+        now = asyncio.get_running_loop().time
+        began_at = now()
         try:
             outcome = await self._services.door.accept(submission)
             if not isinstance(outcome, Deny):
                 buffer.keep()
-        except Transient as trouble:
+        except (Transient, Permanent) as trouble:
             return self._defer(trouble)
         finally:
             self._is_accepting = False
             self._forget()
         if isinstance(outcome, Deny):
             return self._refuse("submission_refused", outcome)
+        self._services.metrics.accept_seconds.observe(now() - began_at)
         self._count_accepted(submission, outcome)
         return Answer(reply_texts.queued(outcome))
 
@@ -221,10 +230,11 @@ class SubmissionHandler:
             size_octets=size,
         )
 
-    def _defer(self, trouble: Transient) -> Answer:
-        self._services.metrics.submissions.add("deferred", type(trouble).__name__)
-        log.warning("submission_deferred", key_id=self._authenticated.key_id, reason=str(trouble))
-        return Answer(reply_texts.reply_to_trouble(trouble))
+    def _defer(self, trouble: Transient | Permanent) -> Answer:
+        reply = reply_texts.reply_to_trouble(trouble)
+        self._services.metrics.submissions.add("deferred" if reply.is_transient else "refused", "store")
+        log.warning("submission_not_stored", key_id=self._authenticated.key_id, reason=str(trouble))
+        return Answer(reply)
 
     def _submission(self, buffer: ContentBuffer) -> Submission:
         offer, view = cast("TransactionOffered", self._offer), self._view
@@ -240,7 +250,7 @@ class SubmissionHandler:
             origin=Origin(
                 # RFC 3848, RFC 6531 §4.3: AUTH is certain here, and AUTH is taken under TLS only.
                 protocol="UTF8SMTPSA" if offer.smtputf8 else "ESMTPSA",
-                peer_address=str(view.peer_address),
+                peer_address=self._peer,
                 greeting=view.greeting,
                 tls=view.tls,
             ),
@@ -253,7 +263,7 @@ class SubmissionHandler:
             self._services.metrics.submissions.add("refused", denial.reason.value)
         log.info(
             happening,
-            peer=str(self._view.peer_address),
+            peer=self._peer,
             key_id=self._principal.key_id if self._principal is not None else "",
             reason=denial.reason.value,
         )

@@ -21,15 +21,17 @@ class TLSLayer:
 
     Attributes:
         is_established: The handshake is complete.
+        description: Protocol and cipher, ``TLSv1.3 TLS_AES_256_GCM_SHA384``; "" before the handshake.
         is_closed: The peer has said that it sends no more (close_notify); whatever follows is not read.
     """
 
-    __slots__ = ("_incoming", "_object", "_outgoing", "is_closed", "is_established")
+    __slots__ = ("_incoming", "_object", "_outgoing", "description", "is_closed", "is_established")
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._object = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self.description = ""
         self.is_established = False
         self.is_closed = False
 
@@ -46,6 +48,7 @@ class TLSLayer:
             if not self.is_established:
                 self._object.do_handshake()
                 self.is_established = True
+                self.description = self._describe()
             return self._read()
         except ssl.SSLWantReadError:
             return b""
@@ -70,8 +73,7 @@ class TLSLayer:
         """Return what is to be sent."""
         return self._outgoing.read()
 
-    def describe(self) -> str:
-        """Return protocol and cipher, ``TLSv1.3 TLS_AES_256_GCM_SHA384``; "" before the handshake."""
+    def _describe(self) -> str:
         cipher = self._object.cipher()
         return f"{self._object.version()} {cipher[0]}" if cipher else ""
 

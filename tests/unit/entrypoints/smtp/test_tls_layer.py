@@ -50,7 +50,7 @@ def test_both_sides_read_what_the_other_wrote(server: TLSLayer, client: Client) 
 
     assert received == b"EHLO client.example\r\n"
     assert client.tls.read() == b"250 relay.test\r\n"
-    assert server.describe() == "TLSv1.3 TLS_AES_256_GCM_SHA384"
+    assert server.description == "TLSv1.3 TLS_AES_256_GCM_SHA384"
 
 
 def test_records_that_come_together_are_read_together(server: TLSLayer, client: Client) -> None:
@@ -78,7 +78,7 @@ def test_plain_text_in_place_of_a_handshake_is_a_failure_with_an_alert(server: T
         server.receive(b"EHLO client.example\r\n")
 
     assert not server.is_established
-    assert server.describe() == ""
+    assert server.description == ""
 
 
 def test_a_forged_record_is_a_failure_and_nothing_of_it_is_read(server: TLSLayer, client: Client) -> None:
