@@ -5,16 +5,21 @@ answers for which port.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 from starlette.applications import Starlette
 
 from gatepost.entrypoints.operations.health import Probe, health_routes
 from gatepost.entrypoints.operations.metrics import metrics_route
+from gatepost.network.certificates import CertificateFiles, make_self_signed
 from gatepost.runtime.control_client import ask_status, find_shards, socket_path
+from gatepost.runtime.roles import MailParts
 from gatepost.runtime.settings import Settings
+from gatepost.runtime.state_dir import give_to_user, make_directories
+from gatepost.system.clock import SystemClock
 
 _PROBE_TIMEOUT: Final = timedelta(seconds=2)
 
@@ -29,6 +34,42 @@ def compose_operations_app(settings: Settings) -> Starlette:
     return Starlette(routes=[*health_routes(probe_workers), metrics_route(settings.metrics_dir)])
 
 
+def prepare_state(settings: Settings) -> None:
+    """Make what the service needs on disk; what is there stays as it is. Raises ``Misconfigured``."""
+    make_directories(settings)
+
+
+def make_first_certificate(settings: Settings, files: CertificateFiles, *, valid_for: timedelta) -> None:
+    """Make a self-signed certificate for the host name, readable by the service's user."""
+    for path in (files.chain.parent, files.private_key.parent):
+        path.mkdir(mode=0o700, exist_ok=True)
+        give_to_user(path, settings.user)
+    make_self_signed(files, settings.host_name, now=SystemClock().now(), valid_for=valid_for)
+    for path in (files.chain, files.private_key):
+        give_to_user(path, settings.user)
+
+
 async def _probe(settings: Settings, index: int) -> Probe:
     path = socket_path(settings.run_dir, index)
     return Probe(index=index, status=await asyncio.to_thread(ask_status, path, timeout=_PROBE_TIMEOUT))
+
+
+async def compose_mail_parts(
+    settings: Settings,
+    *,
+    index: int,
+    listeners: Sequence[str],
+    config_path: Path,
+    environment: Mapping[str, str],
+) -> MailParts:
+    """Put together a mail worker.
+
+    Args:
+        settings: As this process has read them.
+        index: Of its shard.
+        listeners: The names of the listeners it has sockets for, such as "587-starttls"; none for one that only
+            empties its shard.
+        config_path: Read again at a reload.
+        environment: As above.
+    """
+    raise NotImplementedError(settings, index, listeners, config_path, environment)

@@ -327,13 +327,8 @@ class Settings(_Section, frozen=True, kw_only=True):
 
     @property
     def queue_dir(self) -> Path:
-        """Where the queue shards are."""
+        """Where the queue shards are, with the large contents that they spool."""
         return self.state_dir / "queue"
-
-    @property
-    def spool_dir(self) -> Path:
-        """Where large contents are kept."""
-        return self.state_dir / "spool"
 
     @property
     def run_dir(self) -> Path:

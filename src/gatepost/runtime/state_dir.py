@@ -13,7 +13,7 @@ from gatepost.runtime.settings import Settings
 
 def make_directories(settings: Settings) -> None:
     """Make the state directory and those in it, mode 0700, for the service's user; what is there stays as it is."""
-    for path in (settings.state_dir, settings.queue_dir, settings.spool_dir, settings.run_dir):
+    for path in (settings.state_dir, settings.queue_dir, settings.run_dir):
         if path.is_dir():
             continue
         path.mkdir(mode=0o700, parents=path == settings.state_dir)
