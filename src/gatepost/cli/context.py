@@ -6,6 +6,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol
 
 from gatepost.mailflow.queue.recipient import Predicate
+from gatepost.primitives.secret import Secret
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.tenancy.senders.ports import Resolver
 
@@ -63,6 +64,11 @@ class CommandSettings(Protocol):
     @property
     def host_name(self) -> str:
         """The service's own name."""
+        ...
+
+    @property
+    def control_database_url(self) -> Secret[str]:
+        """Where the control-plane database is."""
         ...
 
     @property

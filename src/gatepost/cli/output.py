@@ -1,7 +1,8 @@
 """How commands speak: results on standard output, to be piped; everything else on standard error."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -10,15 +11,31 @@ import click
 from gatepost.primitives.errors import RelayError
 
 
-class ReportingGroup(click.Group):
-    """A command group that turns our own errors into one line and exit status 1; their texts say what to do."""
+@contextmanager
+def reported() -> Iterator[None]:
+    """Turn our own errors into one line and exit status 1; their texts say what to do."""
+    try:
+        yield
+    except RelayError as error:
+        raise click.ClickException(str(error)) from error
+
+
+class ReportingCommand(click.Command):
+    """A command whose errors are ``reported``."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
-        try:
+        with reported():
             return super().invoke(ctx)
-        except RelayError as error:
-            raise click.ClickException(str(error)) from error
+
+
+class ReportingGroup(click.Group):
+    """A group of commands whose errors are ``reported``."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with reported():
+            return super().invoke(ctx)
 
 
 def say(text: str) -> None:

@@ -66,7 +66,7 @@ class SqlDomainStore:
         return self._select(domains.c.account_id == account_id)
 
     def mark_verified(self, account_id: AccountId, name: str, at: datetime) -> None:
-        """Make the claim VERIFIED; the first time stands.
+        """Make the claim VERIFIED; a time set before stands unless it was withdrawn meanwhile.
 
         Raises:
             LookupError: The account has no such claim (any more).
@@ -79,6 +79,11 @@ class SqlDomainStore:
                 connection.execute(pending.values(state=DomainState.VERIFIED.value, verified_at=at))
         except IntegrityError as error:
             raise DomainTaken(name) from error
+
+    def withdraw(self, account_id: AccountId, name: str) -> None:
+        """Make a VERIFIED claim PENDING again."""
+        with self._database.writing() as connection:
+            connection.execute(update(domains).where(_claim(account_id, name)).values(state=DomainState.PENDING.value))
 
     def remove(self, account_id: AccountId, name: str) -> bool:
         """Forget the claim and, with it, its keys; return whether there was one."""

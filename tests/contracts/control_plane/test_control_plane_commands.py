@@ -13,11 +13,13 @@ from click.testing import CliRunner, Result
 
 from gatepost.cli.account import account as account_group
 from gatepost.cli.key import key as key_group
+from gatepost.cli.migrate import migrate as migrate_command
 from gatepost.mailflow.queue.recipient import Predicate
 from gatepost.primitives.errors import Transient
 from gatepost.primitives.ids import KeyId
 from gatepost.primitives.secret import Secret
 from gatepost.runtime.control_plane import ControlPlane
+from gatepost.storage.database import Database
 from gatepost.tenancy.access.principal import AccessDenial, Principal
 from gatepost.tenancy.accounts.account import Account, AccountState
 
@@ -429,3 +431,35 @@ def test_what_is_wrong_with_the_set_up_is_one_line(commands: Commands, place: An
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: the keyring ")
     assert "chmod 600" in result.stderr
+
+
+# ---------------------------------------------------------------- migrations
+
+
+@dataclass(frozen=True)
+class DatabaseSettings:
+    control_database_url: Secret[str]
+
+
+@dataclass(frozen=True)
+class SettingsOnly:
+    settings: DatabaseSettings
+
+
+def test_migrate_makes_the_database_and_may_be_run_again(tmp_path: Any) -> None:
+    url = f"sqlite:///{tmp_path}/new.db"
+    context = SettingsOnly(DatabaseSettings(Secret(url)))
+
+    results = [CliRunner().invoke(migrate_command, obj=context) for _ in range(2)]
+
+    assert [result.exit_code for result in results] == [0, 0]
+    Database(url).close()
+
+
+def test_migrate_where_it_cannot_is_one_line(tmp_path: Any) -> None:
+    context = SettingsOnly(DatabaseSettings(Secret(f"sqlite:///{tmp_path}/nowhere/new.db")))
+
+    result = CliRunner().invoke(migrate_command, obj=context)
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: cannot create ")

@@ -70,6 +70,13 @@ class DomainStore(Protocol):
         ``LookupError`` if the account has no such claim."""
         ...
 
+    def withdraw(self, account_id: AccountId, name: str) -> None:
+        """Make a VERIFIED claim PENDING again; durable on return. Its ``verified_at`` and its keys stay.
+
+        From then on nobody may send as the name by this claim. Nothing happens if there is no such claim.
+        """
+        ...
+
     def remove(self, account_id: AccountId, name: str) -> bool:
         """Forget the claim and its keys; return whether there was one."""
         ...
