@@ -1,7 +1,7 @@
 """One shard of the embedded queue: the life accept → lease → settle of many messages at once.
 
 ``python -m benchmarks.queue [--messages N] [--producers N] [--octets N] [--loop asyncio|uvloop] [--profile]``
-"""
+"""  # noqa: A005 - run as `python -m benchmarks.queue`, never imported as `queue`
 
 import argparse
 import asyncio
@@ -97,7 +97,7 @@ async def run_lives(queue: SQLiteQueue, *, messages: int, producers: int, octets
 
     async def consume(group: asyncio.TaskGroup) -> None:
         while True:
-            for lease in await queue.lease(limit=200, room=lambda domain: 1000):
+            for lease in await queue.lease(limit=200, room=lambda _: 1000):
                 group.create_task(settle(lease))
 
     async with asyncio.TaskGroup() as group:

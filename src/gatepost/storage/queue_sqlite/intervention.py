@@ -82,13 +82,15 @@ def prune_events(connection: sqlite3.Connection, job: PruneJob) -> None:
         job.next_first = last if job.count else None
 
 
-def compile_predicate(predicate: Predicate, *, states_matter: bool = True) -> tuple[list[str], list[object]]:
+def compile_predicate(
+    predicate: Predicate, *, states_matter: bool = True, may_be_empty: bool = False
+) -> tuple[list[str], list[object]]:
     """Return the conditions on ``recipient`` and their values; ``message_id`` is the caller's.
 
     Raises:
-        ValueError: The predicate names nothing, which would mean everything.
+        ValueError: The predicate names nothing, which would mean everything, and ``may_be_empty`` is false.
     """
-    if predicate == Predicate():
+    if predicate == Predicate() and not may_be_empty:
         raise ValueError("a predicate must say at least one thing; it would mean the whole queue")
     conditions: list[str] = []
     values: list[object] = []

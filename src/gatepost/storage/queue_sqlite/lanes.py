@@ -5,7 +5,7 @@ an order that finds less corrects it. Instants are Unix milliseconds.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from typing import Final
@@ -143,11 +143,13 @@ class Lanes:
         records: list[LeaseRecord] = []
         orders: list[Order] = []
         for share in shares:
-            share.lane.stuck_since = None
-            taken = self._take(share, records)
-            if taken.leases > 0 and self._is_due(share.lane, now):
-                orders.append(self._order(taken))
-            self._refresh(share.lane)
+            lane = share.lane
+            lane.stuck_since = None
+            leases, recipients = self._take(share, records)
+            if leases > 0 and self._is_due(lane, now):
+                lane.is_ordered = True
+                orders.append(Order(lane.account_id, lane.domain, leases, recipients))
+            self._refresh(lane)
         stuck = [lane for lane in without_room if lane.stock]
         for lane in stuck:
             lane.stuck_since = now if lane.stuck_since is None else lane.stuck_since
@@ -174,7 +176,8 @@ class Lanes:
         """Take all of a lane's stock out again."""
         records = list(lane.stock)
         lane.stock.clear()
-        self._forget(records)
+        for record in records:
+            self._forget(record)
         lane.stuck_since = None
         self._refresh(lane)
         return records
@@ -186,7 +189,8 @@ class Lanes:
             chosen = [record for record in lane.stock if matches(record)]
             if chosen:
                 lane.stock = deque([record for record in lane.stock if not matches(record)])
-                self._forget(chosen)
+                for record in chosen:
+                    self._forget(record)
                 withdrawn += chosen
                 self._refresh(lane)
         return withdrawn
@@ -223,30 +227,24 @@ class Lanes:
             if lane.due_at is None and not lane.is_ordered:
                 self._lanes.pop((lane.account_id, lane.domain), None)
 
-    def _take(self, share: Share[StockedLane], records: list[LeaseRecord]) -> Share[StockedLane]:
-        """Move leases from a lane's stock to ``records``; return what is left of the share."""
-        lane, leases, recipients = share.lane, share.leases, share.recipients
-        while lane.stock and leases > 0 and recipients > 0:
-            record = lane.stock[0]
+    def _take(self, share: Share[StockedLane], records: list[LeaseRecord]) -> tuple[int, int]:
+        """Move leases from a lane's stock to ``records``; return how many leases and recipients are left to give."""
+        stock, leases, recipients = share.lane.stock, share.leases, share.recipients
+        while stock and leases > 0 and recipients > 0:
+            record = stock[0]
             if len(record.lease.recipients) > recipients:
                 records.append(_split(record, recipients))
-                recipients = 0
-                break
-            lane.stock.popleft()
-            self._forget([record])
+                return 0, 0
+            stock.popleft()
+            self._forget(record)
             records.append(record)
             leases -= 1
             recipients -= len(record.lease.recipients)
-        return replace(share, leases=min(leases, recipients), recipients=recipients)
+        return min(leases, recipients), recipients
 
-    def _order(self, share: Share[StockedLane]) -> Order:
-        share.lane.is_ordered = True
-        return Order(share.lane.account_id, share.lane.domain, share.leases, share.recipients)
-
-    def _forget(self, records: Iterable[LeaseRecord]) -> None:
-        for record in records:
-            self.stocked_leases -= 1
-            self.stocked_octets -= _octets(record.lease.message)
+    def _forget(self, record: LeaseRecord) -> None:
+        self.stocked_leases -= 1
+        self.stocked_octets -= _octets(record.lease.message)
 
 
 def _split(record: LeaseRecord, recipients: int) -> LeaseRecord:
