@@ -37,8 +37,7 @@ def open_readers(settings: Settings) -> Iterator[list[QueueReader]]:
     """Open every shard read-only, by number; works beside running workers and without them."""
     readers: list[QueueReader] = []
     try:
-        for path in list_shards(settings.queue_dir):
-            readers.append(QueueReader(path))
+        readers.extend(map(QueueReader, list_shards(settings.queue_dir)))
         yield readers
     finally:
         for reader in readers:
