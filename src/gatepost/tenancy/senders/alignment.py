@@ -50,9 +50,7 @@ class VerifiedDomains:
         if organizational is None:
             return None
         for ancestor in ancestors(name):
-            if len(ancestor) < len(organizational):
-                return None
-            claim = self._source.find_verified(ancestor)
+            claim = self._source.find_verified(ancestor) if len(ancestor) >= len(organizational) else None
             if claim is not None:
                 return claim
         return None

@@ -77,6 +77,7 @@ OWNERSHIP = {
     "top level verified, nothing inherited": ("a@example.com", {"com": OURS}, False),
     "private public suffix, nothing inherited": ("a@someone.github.io", {"github_io": OURS}, False),
     "public suffix used itself": ("a@github.io", {"github_io": OURS}, True),
+    "public suffix used, top level verified": ("a@co.uk", {"uk": OURS}, False),
     "below a private public suffix": ("a@mail.someone.github.io", {"someone_github_io": OURS}, True),
     "internationalized": ("a@bücher.example", {"xn--bcher-kva_example": OURS}, True),
     "special-use top level": ("a@mail.example.test", {"example_test": OURS}, True),
