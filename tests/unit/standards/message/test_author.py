@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatepost.standards.address import Mailbox
-from gatepost.standards.message.author import AuthorError, find_author, find_resenders, find_sender
+from gatepost.standards.message.author import MAX_RESENT_FIELDS, AuthorError, find_author, find_resenders, find_sender
 from gatepost.standards.message.header import HeaderError, parse_header_section
 
 ALICE = Mailbox(local_part="alice", domain="example.com")
@@ -201,6 +201,14 @@ def test_all_resenders_are_found():
         "c@example.com",
         "b@example.com",
     ]
+
+
+def test_number_of_resent_fields_has_a_limit():
+    field = "Resent-From: alice@example.com\r\n"
+
+    assert len(find_resenders(parse(field * (MAX_RESENT_FIELDS - 1) + "Resent-Sender: a@example.com"))) == 20
+    with pytest.raises(AuthorError, match="more than 20"):
+        find_resenders(parse(field * MAX_RESENT_FIELDS + "Resent-Sender: a@example.com"))
 
 
 def test_resent_field_with_two_addresses_is_refused():

@@ -77,6 +77,13 @@ OWNERSHIP = {
     "top level verified, nothing inherited": ("a@example.com", {"com": OURS}, False),
     "private public suffix, nothing inherited": ("a@someone.github.io", {"github_io": OURS}, False),
     "public suffix used itself": ("a@github.io", {"github_io": OURS}, True),
+    "as deep as the walk goes": ("a@" + "x." * 10 + "example.com", {"example_com": OURS}, True),
+    "deeper than the walk goes": ("a@" + "x." * 11 + "example.com", {"example_com": OURS}, False),
+    "deeper than the walk goes, itself verified": (
+        "a@" + "x." * 11 + "example.com",
+        {"x_" * 11 + "example_com": OURS},
+        True,
+    ),
     "public suffix used, top level verified": ("a@co.uk", {"uk": OURS}, False),
     "below a private public suffix": ("a@mail.someone.github.io", {"someone_github_io": OURS}, True),
     "internationalized": ("a@bücher.example", {"xn--bcher-kva_example": OURS}, True),
