@@ -193,22 +193,18 @@ def _find_boundary(content_type: bytes, at: int) -> bytes | None:
 
 def _find_parts(message: bytes, entity: _Entity) -> list[tuple[int, int]]:
     """Return where the parts of a multipart begin and end; the CRLF before a delimiter belongs to the delimiter."""
-    mark = b"--" + entity.boundary
+    mark = re.escape(b"--" + entity.boundary)
+    # The mark comes first and what must precede it second: so the search is for a plain string. A body is always
+    # preceded by CRLF, that of the empty line.
+    delimiter = re.compile(mark + rb"(?<=\r\n" + mark + rb")(--)?[ \t]*+(?:\r\n|\Z)")
     parts: list[tuple[int, int]] = []
     start = -1
-    at = message.find(mark, entity.body_at, entity.end)
-    while at >= 0:
-        line_end = message.find(b"\r\n", at, entity.end)
-        line_end = entity.end if line_end < 0 else line_end
-        rest = message[at + len(mark) : line_end].rstrip(b" \t")
-        begins_line = at == entity.body_at or message.startswith(b"\r\n", at - 2)
-        if begins_line and rest in {b"", b"--"}:
-            if start >= 0:
-                parts.append((start, max(start, at - 2)))
-            if rest or len(parts) > MAX_PARTS:
-                return parts
-            start = min(line_end + 2, entity.end)
-        at = message.find(mark, line_end, entity.end)
+    for found in delimiter.finditer(message, entity.body_at, entity.end):
+        if start >= 0:
+            parts.append((start, max(start, found.start() - 2)))
+        if found[1] or len(parts) > MAX_PARTS:
+            return parts
+        start = found.end()
     if start >= 0:
         parts.append((start, entity.end))
     return parts
