@@ -139,34 +139,35 @@ def check_ports(settings: Settings) -> Iterator[Finding]:
 
 
 def check_limits(settings: Settings) -> Iterator[Finding]:
-    """Are there enough file descriptors, and room on the disk?"""
+    """Are there enough file descriptors, and is there room on the disk?"""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield judge_descriptors(hard, settings)
+    try:
+        yield judge_room(shutil.disk_usage(settings.state_dir).free, str(settings.state_dir))
+    except OSError as error:
+        yield fail("disk", f"{settings.state_dir}: {error.strerror}", "`gatepost init` makes the state directory")
+
+
+def judge_descriptors(hard: int, settings: Settings) -> Finding:
+    """Judge how many files one process may open."""
     wanted = settings.submission.max_sessions + settings.delivery.max_connections + 256
     if hard != resource.RLIM_INFINITY and hard < wanted:
-        yield warn(
+        return warn(
             "limits",
             f"{hard} open files are allowed, {wanted} may be needed",
             f"LimitNOFILE={wanted} for the service, or a smaller [submission] max_sessions",
         )
-    else:
-        yield ok("limits", f"{hard if hard != resource.RLIM_INFINITY else 'any number of'} open files are allowed")
-    yield from check_disk(settings.state_dir)
+    return ok("limits", f"{hard if hard != resource.RLIM_INFINITY else 'any number of'} open files are allowed")
 
 
-def check_disk(path: Path) -> Iterator[Finding]:
-    """Is there room for a queue?"""
-    try:
-        usage = shutil.disk_usage(path)
-    except OSError as error:
-        yield fail("disk", f"{path}: {error.strerror}", "`gatepost init` makes the state directory")
-        return
-    text = f"{usage.free / _GIB:.1f} GiB free at {path}"
-    if usage.free < _GIB // 10:
-        yield fail("disk", text, "make room: without it every message is refused for now (452)")
-    elif usage.free < 2 * _GIB:
-        yield warn("disk", text, "make room: a queue grows when a large receiver is down")
-    else:
-        yield ok("disk", text)
+def judge_room(free_octets: int, place: str) -> Finding:
+    """Judge the room for a queue."""
+    text = f"{free_octets / _GIB:.1f} GiB free at {place}"
+    if free_octets < _GIB // 10:
+        return fail("disk", text, "make room: without it every message is refused for now (452)")
+    if free_octets < 2 * _GIB:
+        return warn("disk", text, "make room: a queue grows when a large receiver is down")
+    return ok("disk", text)
 
 
 def check_clock(settings: Settings, now: datetime) -> Iterator[Finding]:
