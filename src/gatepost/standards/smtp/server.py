@@ -222,7 +222,7 @@ class ServerSession:
 
     def _advance(self) -> bool:
         """Read one line, or what there is of a content; False if there is nothing to read."""
-        if not self._input or self._state in (State.OPENING, State.ENDED):
+        if not self._input or self._state is State.OPENING:
             return False
         try:
             if self._reader is not None:
@@ -240,10 +240,11 @@ class ServerSession:
         return True
 
     def _obey(self, line: bytes) -> None:
-        if self._input and not self._is_extended:
+        is_followed = len(self._input) > 0
+        if is_followed and not self._is_extended:
             raise ProtocolViolation(EARLY_OCTETS, closes=True)
         command = parse_command(line)
-        if self._input and command.verb in ENDS_GROUP:
+        if is_followed and command.verb in ENDS_GROUP:
             raise ProtocolViolation(EARLY_OCTETS, closes=True)
         refusal = self._find_unavailable(command.verb) or COMMANDS[self._state][command.verb]
         if refusal is None and command.argument and command.verb in WITHOUT_ARGUMENT:
