@@ -21,6 +21,27 @@ class Resolver(Protocol):
         ...
 
 
+class Keyring(Protocol):
+    """Encrypts what must not be readable in the database."""
+
+    def seal(self, plain: bytes, *, context: str) -> bytes:
+        """Encrypt and authenticate ``plain``; the result can rest anywhere.
+
+        ``context`` says whose and what it is (``dkim/acc_…/example.com/selector``); it is not stored, and the result
+        can only be unsealed with the same, so that a sealed value moved to another row is worthless there.
+        """
+        ...
+
+    def unseal(self, sealed: bytes, *, context: str) -> bytes:
+        """Return what was sealed.
+
+        Raises:
+            Misconfigured: The key that sealed it is not in the keyring.
+            Permanent: It was altered, or sealed in another context.
+        """
+        ...
+
+
 class DomainStore(Protocol):
     """Authenticated domains at rest. Every call but ``find_verified`` names its account."""
 
