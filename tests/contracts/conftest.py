@@ -101,7 +101,9 @@ class Rig:
             account_id=account,
             key_id=KeyId(key),
             author=AUTHOR,
-            envelope=Envelope(reverse_path=AUTHOR, forward_paths=paths or (Mailbox(local_part="a", domain="x.example"),)),
+            envelope=Envelope(
+                reverse_path=AUTHOR, forward_paths=paths or (Mailbox(local_part="a", domain="x.example"),)
+            ),
             origin=Origin(protocol="ESMTPSA", peer_address="192.0.2.1", greeting="client", tls="TLSv1.3"),
             content=MemoryContent(content) if isinstance(content, bytes) else content,
             accepted_at=self.clock.now(),
