@@ -1,8 +1,10 @@
 """Every engine of the Queue port, on a temporary directory, with a clock that stands still."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -113,13 +115,15 @@ class Rig:
         return message
 
     async def lease(self, limit: int = 100, room: Callable[[str], int] = plenty) -> list[Lease]:
-        return await self.queue.lease(limit=limit, room=room)
+        async with asyncio.timeout(10):
+            return await self.queue.lease(limit=limit, room=room)
 
     async def lease_recipients(self, count: int, room: Callable[[str], int] = plenty) -> list[Lease]:
         """Lease until so many recipients have been handed out."""
         leases: list[Lease] = []
-        while sum(len(lease.recipients) for lease in leases) < count:
-            leases += await self.lease(room=room)
+        async with asyncio.timeout(10):
+            while sum(len(lease.recipients) for lease in leases) < count:
+                leases += await self.lease(room=room)
         return leases
 
     def settlement(
@@ -192,8 +196,15 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def rig(engine: str, tmp_path: Path) -> AsyncIterator[Rig]:
-    rig = Rig(directory=tmp_path / "queue")
+def make_rig(engine: str, tmp_path: Path) -> Callable[[], Rig]:
+    """Rigs that are not started, each in a directory of its own."""
+    numbers = count()
+    return lambda: Rig(directory=tmp_path / f"queue-{next(numbers)}")
+
+
+@pytest.fixture
+async def rig(make_rig: Callable[[], Rig]) -> AsyncIterator[Rig]:
+    rig = make_rig()
     await rig.start()
     yield rig
     await rig.queue.close()

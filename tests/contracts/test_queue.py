@@ -281,17 +281,19 @@ async def test_more_recipients_than_a_server_must_take_come_in_several_leases(ri
 async def test_a_cancelled_lease_call_loses_nothing(rig):
     rig.stock = type(rig.stock)(leases=0)
     await rig.restart()
+    found = 0
     for attempt in range(5):
         await rig.accept(f"{attempt}@x.example")
         task = asyncio.create_task(rig.lease())
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        (result,) = await asyncio.gather(task, return_exceptions=True)
+        found += 0 if isinstance(result, asyncio.CancelledError) else len(result)
 
-    leases = await rig.lease_recipients(5)
+    leases = await rig.lease_recipients(5 - found)
 
-    assert len(leases) == 5
+    assert found + len(leases) == 5
 
 
 async def test_stock_that_finds_no_room_goes_back_and_counts_no_attempt(rig):

@@ -19,7 +19,7 @@ from gatepost.storage.queue_sqlite.codec import (
     encode_detail,
 )
 from gatepost.storage.queue_sqlite.jobs import FillJob, GiveBackJob, LeaseRecord, Order, SetAsideJob
-from gatepost.storage.queue_sqlite.schema import MAX_RECIPIENTS
+from gatepost.storage.queue_sqlite.schema import MAX_RECIPIENTS, MESSAGE_ID_OF_RECIPIENT
 from gatepost.storage.queue_sqlite.settlement import count_final, delete_finished_messages
 from gatepost.storage.spool import SpoolDirectory
 
@@ -63,8 +63,8 @@ _BROKEN: Final = """
 _EVENTS_OF_BROKEN: Final = f"""
     INSERT INTO event ({EVENT_COLUMNS})
     SELECT ?3, '{EventType.DROPPED.value}', account_id, key_id,
-        (SELECT message_id FROM message WHERE id = ?1), local_part, domain, ?4 {_BROKEN}
-"""  # noqa: S608 - constants
+        {MESSAGE_ID_OF_RECIPIENT}, local_part, domain, ?4 {_BROKEN}
+"""
 
 _COUNT_BROKEN: Final = f"SELECT account_id, count(*) {_BROKEN} GROUP BY account_id"
 
