@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import cast
 
 import dns.flags
 import dns.message
@@ -219,11 +220,14 @@ class Nameserver(asyncio.DatagramProtocol):
         self.port = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self.transport = transport
+        self.transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         answer = self._answer(data)
+        if answer is not None and len(answer) > 1232:
+            cut = dns.message.make_response(dns.message.from_wire(data))
+            cut.flags |= dns.flags.TC
+            answer = cut.to_wire()
         if answer is not None:
             self.transport.sendto(answer, addr)
 
@@ -248,7 +252,7 @@ Zone = dict[str, list[str]]
 """By "name TYPE": the data of its records, or a CNAME as "name CNAME"."""
 
 
-def respond_from(zone: Zone, *, rcode: int | None = None, ttl: int = 60, flags: int = 0) -> Respond:
+def _respond_from(zone: Zone, *, rcode: int | None = None, ttl: int = 60, flags: int = 0) -> Respond:
     """Answer out of a zone like a recursive server: aliases are not followed, so that the resolver must."""
 
     def respond(query: dns.message.Message) -> bytes:
@@ -268,9 +272,15 @@ def respond_from(zone: Zone, *, rcode: int | None = None, ttl: int = 60, flags: 
             response.authority.append(dns.rrset.from_text("test.", ttl, "IN", "SOA", soa))
             if not any(entry.startswith(f"{label} ") for entry in zone):
                 response.set_rcode(dns.rcode.NXDOMAIN)
-        return response.to_wire()
+        return response.to_wire(max_size=65535)
 
     return respond
+
+
+@pytest.fixture
+def respond_from() -> Callable[..., Respond]:
+    """``respond_from(zone, rcode=…, ttl=…, flags=…)`` for ``open_nameserver``."""
+    return _respond_from
 
 
 OpenNameserver = Callable[[Respond], Awaitable[Nameserver]]
