@@ -1,6 +1,7 @@
 """A receiving host that does what a test tells it, and a nameserver likewise: real sockets on loopback."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -283,6 +284,24 @@ def respond_from() -> Callable[..., Respond]:
     return _respond_from
 
 
+def _bind_pair() -> tuple[socket.socket, socket.socket]:
+    """Bind one port for UDP and TCP; a free UDP port may be taken for TCP, so look again."""
+    for _ in range(50):
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        udp.bind(("127.0.0.1", 0))
+        try:
+            tcp.bind(udp.getsockname())
+        except OSError:
+            udp.close()
+            tcp.close()
+            continue
+        udp.setblocking(False)
+        tcp.setblocking(False)
+        return udp, tcp
+    raise OSError("no port is free for both UDP and TCP")
+
+
 OpenNameserver = Callable[[Respond], Awaitable[Nameserver]]
 
 
@@ -292,12 +311,12 @@ async def open_nameserver() -> AsyncIterator[OpenNameserver]:
     closing: list[Callable[[], None]] = []
 
     async def open_one(respond: Respond) -> Nameserver:
-        loop = asyncio.get_running_loop()
         nameserver = Nameserver(respond)
-        transport, _ = await loop.create_datagram_endpoint(lambda: nameserver, ("127.0.0.1", 0))
-        nameserver.port = transport.get_extra_info("sockname")[1]
-        tcp = await asyncio.start_server(nameserver.serve_tcp, "127.0.0.1", nameserver.port)
-        closing.extend([transport.close, tcp.close])
+        udp, tcp = _bind_pair()
+        nameserver.port = udp.getsockname()[1]
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: nameserver, sock=udp)
+        server = await asyncio.start_server(nameserver.serve_tcp, sock=tcp)
+        closing.extend([transport.close, server.close])
         return nameserver
 
     yield open_one
