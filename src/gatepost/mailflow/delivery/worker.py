@@ -51,9 +51,10 @@ class DeliveryWorker:
         clock: Clock,
         monotonic: Callable[[], float],
         on_fault: OnFault,
+        on_settled: Callable[[Settlement], None],
         limits: WorkerLimits | None = None,
     ) -> None:
-        """Deliver with these; ``monotonic`` counts seconds."""
+        """Deliver with these; ``monotonic`` counts seconds, ``on_settled`` is told of each lease that has ended."""
         self._queue = queue
         self._attempts = attempts
         self._shaping = shaping
@@ -62,6 +63,7 @@ class DeliveryWorker:
         self._clock = clock
         self._monotonic = monotonic
         self._on_fault = on_fault
+        self._on_settled = on_settled
         self._limits = limits or WorkerLimits()
         self._lanes: dict[str, deque[Lease]] = {}
         self._in_hand = 0
@@ -165,6 +167,7 @@ class DeliveryWorker:
             while not await self._commit(settlement):  # noqa: ASYNC110 - the store tells nobody when it is back
                 # That a message was delivered must not be forgotten: on and on.
                 await asyncio.sleep(self._limits.settle_again_seconds)
+            self._on_settled(settlement)
         finally:
             self._let_go(lease)
 

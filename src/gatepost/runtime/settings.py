@@ -1,0 +1,346 @@
+"""Every setting: its type, unit, default, and why.
+
+The one place. ``settings_loader`` fills these values from TOML, the environment and secret files, and
+``docs/reference/settings.md`` is made from them by ``tools/settings_reference.py``. A description is written for the
+operator: what the setting decides, and why one would change it.
+"""
+
+import os
+from datetime import timedelta
+from enum import Enum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from gatepost.primitives.secret import Secret
+from gatepost.telemetry.logger import LogFormat, LogLevel
+
+Network: TypeAlias = IPv4Network | IPv6Network
+IPAddress: TypeAlias = IPv4Address | IPv6Address
+
+HOST_NAME = (
+    r"^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$"
+)
+_MIB = 1 << 20
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the settings file."""
+
+
+class ListenerTLS(Enum):
+    """When a connection turns to TLS."""
+
+    STARTTLS = "starttls"
+    IMPLICIT = "implicit"
+
+
+class Workers(_Section, frozen=True, kw_only=True):
+    """How many processes share the work."""
+
+    mail: Annotated[
+        int,
+        Meta(ge=0, le=256, description="Mail workers, each with its own queue shard; 0 means one for each core."),
+    ] = 0
+
+
+class Listener(_Section, frozen=True, kw_only=True):
+    """One submission port."""
+
+    port: Annotated[
+        int,
+        Meta(examples=[587], ge=0, le=65535, description="The TCP port; 0 takes any free one."),
+    ]
+    address: Annotated[
+        str,
+        Meta(description='An IP address to listen on, or `"*"` for all of IPv4 and IPv6.'),
+    ] = "*"
+    tls: Annotated[
+        ListenerTLS,
+        Meta(description="`starttls` (25, 587, 2525) or `implicit` (465). There is no port without TLS."),
+    ] = ListenerTLS.STARTTLS
+
+    @property
+    def name(self) -> str:
+        """What logs, metrics and TLS contexts call it: ``587-starttls``."""
+        return f"{self.port}-{self.tls.value}"
+
+
+DEFAULT_LISTENERS = (
+    Listener(port=25),
+    Listener(port=587),
+    Listener(port=2525),
+    Listener(port=465, tls=ListenerTLS.IMPLICIT),
+)
+
+
+class TLS(_Section, frozen=True, kw_only=True):
+    """The certificates the listeners show. `gatepost serve` reads them again at SIGHUP, without dropping sessions."""
+
+    certificate: Annotated[
+        Path | None,
+        Meta(
+            examples=["/etc/gatepost/tls/certificate.pem"],
+            description="PEM file: the certificate, then its intermediates. ECDSA P-256 costs half of RSA.",
+        ),
+    ] = None
+    private_key: Annotated[
+        Path | None,
+        Meta(
+            examples=["/etc/gatepost/tls/private-key.pem"],
+            description="PEM file: the certificate's private key, unencrypted, readable by the service alone.",
+        ),
+    ] = None
+    second_certificate: Annotated[
+        Path | None,
+        Meta(description="A second chain with a key of the other kind (RSA), for clients that cannot do the first."),
+    ] = None
+    second_private_key: Annotated[Path | None, Meta(description="The second certificate's private key.")] = None
+
+
+class ProxyProtocol(_Section, frozen=True, kw_only=True):
+    """Load balancers in front of the listeners."""
+
+    trusted: Annotated[
+        tuple[Network, ...],
+        Meta(
+            description="Networks whose connections must begin with a PROXY protocol header (v1 or v2). From anywhere "
+            "else such a header is refused, since the client's address decides what a key may do."
+        ),
+    ] = ()
+
+
+class Submission(_Section, frozen=True, kw_only=True):
+    """What a client may do, and how long it may take."""
+
+    max_size_octets: Annotated[
+        int,
+        Meta(ge=64 * 1024, description="The largest content taken, as SIZE announces it (30 MiB)."),
+    ] = 30 * _MIB
+    max_recipients: Annotated[int, Meta(ge=100, description="Recipients of one message (RFC 5321 asks for 100).")] = (
+        1000
+    )
+    max_messages: Annotated[int, Meta(ge=1, description="Messages of one session; then 421 and a new connection.")] = (
+        5000
+    )
+    max_sessions: Annotated[int, Meta(ge=1, description="Sessions of one mail worker at a time.")] = 10_000
+    max_sessions_per_address: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Sessions of one client address at one mail worker, so that one client cannot take them all.",
+        ),
+    ] = 1000
+    idle_timeout: Annotated[
+        timedelta,
+        Meta(description="How long a session may be silent between commands (RFC 5321 §4.5.3.2.7: 5 minutes)."),
+    ] = timedelta(minutes=5)
+    authentication_timeout: Annotated[
+        timedelta,
+        Meta(
+            description="How long a session may last before it has authenticated. Shorter than the idle time-out: "
+            "nobody is known yet, and connections cost memory."
+        ),
+    ] = timedelta(minutes=2)
+    handshake_timeout: Annotated[timedelta, Meta(description="How long a TLS handshake may take.")] = timedelta(
+        seconds=30
+    )
+    data_timeout: Annotated[
+        timedelta,
+        Meta(description="How long one content may take to arrive, whole; `idle_timeout` bounds each pause within it."),
+    ] = timedelta(minutes=15)
+    session_timeout: Annotated[
+        timedelta,
+        Meta(description="How long a session may last in all; a transaction under way may end first."),
+    ] = timedelta(hours=2)
+    spool_threshold_octets: Annotated[
+        int, Meta(ge=16 * 1024, description="Contents larger than this go to disk while they arrive (1 MiB).")
+    ] = _MIB
+    memory_octets: Annotated[
+        int,
+        Meta(
+            ge=_MIB,
+            description="Content that all sessions of one mail worker may hold in memory together (256 MiB); beyond "
+            "it 452 4.3.1 until some is written.",
+        ),
+    ] = 256 * _MIB
+
+
+class QueueSettings(_Section, frozen=True, kw_only=True):
+    """How long delivery is tried."""
+
+    expire_after: Annotated[
+        timedelta,
+        Meta(description="How long after acceptance a recipient is given up and its sender told."),
+    ] = timedelta(hours=72)
+
+
+class Delivery(_Section, frozen=True, kw_only=True):
+    """How messages leave."""
+
+    routes: Annotated[
+        dict[str, str],
+        Meta(
+            description='Next hops that override the DNS: `"example.test" = "127.0.0.1:2526"`. The name `"*"` stands '
+            "for every other domain: a smarthost."
+        ),
+    ] = msgspec.field(default_factory=dict)
+    nameservers: Annotated[
+        tuple[str, ...],
+        Meta(
+            description='Resolvers to ask, `"127.0.0.1"` or `"127.0.0.1:5353"`; empty means those of the system. A '
+            "validating resolver on this machine is best."
+        ),
+    ] = ()
+    dns_timeout: Annotated[timedelta, Meta(description="How long one DNS question may take, all tries together.")] = (
+        timedelta(seconds=10)
+    )
+    require_tls: Annotated[
+        bool,
+        Meta(description="Whether to deliver over TLS only; otherwise TLS is used wherever a next hop offers it."),
+    ] = False
+    connections_per_destination: Annotated[
+        int, Meta(ge=1, le=1000, description="Connections of one mail worker to one destination at a time.")
+    ] = 20
+    max_connections: Annotated[int, Meta(ge=1, description="Outgoing connections of one mail worker at a time.")] = 500
+    messages_per_connection: Annotated[
+        int, Meta(ge=1, description="Messages sent over one connection before it is closed.")
+    ] = 100
+    allow_private_destinations: Annotated[
+        bool,
+        Meta(
+            description="Whether an MX may point to loopback, private or link-local addresses. Off, so that nobody can "
+            "reach machines inside this network by publishing DNS records; `routes` are not affected."
+        ),
+    ] = False
+    source_address: Annotated[
+        IPAddress | None,
+        Meta(description="The local address that connections leave from; unset, the system chooses."),
+    ] = None
+    connect_timeout: Annotated[timedelta, Meta(description="How long a TCP connection may take to open.")] = timedelta(
+        seconds=30
+    )
+    command_timeout: Annotated[
+        timedelta,
+        Meta(
+            description="How long a peer may take for its greeting and for each reply (RFC 5321 §4.5.3.2: 5 minutes)."
+        ),
+    ] = timedelta(minutes=5)
+    data_timeout: Annotated[
+        timedelta,
+        Meta(description="How long a peer may block while content is written (RFC 5321 §4.5.3.2.5: 3 minutes)."),
+    ] = timedelta(minutes=3)
+    final_reply_timeout: Annotated[
+        timedelta,
+        Meta(
+            description="How long a peer may take to answer the final dot (RFC 5321 §4.5.3.2.6: 10 minutes). Shorter "
+            "means duplicates: the peer may have taken the message."
+        ),
+    ] = timedelta(minutes=10)
+
+
+class Senders(_Section, frozen=True, kw_only=True):
+    """What customers' domains must say about this service."""
+
+    sending_networks: Annotated[
+        tuple[Network, ...],
+        Meta(description="Where this service's mail leaves from, as the SPF records of customers must allow."),
+    ] = ()
+
+
+class Operations(_Section, frozen=True, kw_only=True):
+    """Health and metrics, over HTTP, for the operator's machines only; they answer without authentication."""
+
+    address: Annotated[IPAddress, Meta(description="Where to listen. Keep it on loopback or a management network.")] = (
+        IPv4Address("127.0.0.1")
+    )
+    port: Annotated[int, Meta(ge=0, le=65535, description="The TCP port; 0 takes any free one.")] = 9125
+
+
+class Log(_Section, frozen=True, kw_only=True):
+    """What is written to standard error. Secrets are removed at every level."""
+
+    level: Annotated[LogLevel, Meta(description="The least important kind of event that is written.")] = LogLevel.INFO
+    format: Annotated[LogFormat, Meta(description="`json` for machines, `console` for people.")] = LogFormat.JSON
+
+
+class Settings(_Section, frozen=True, kw_only=True):
+    """The settings at the top of the file."""
+
+    host_name: Annotated[
+        str,
+        Meta(
+            pattern=HOST_NAME,
+            examples=["mail.example.com"],
+            description="This service's own name: in its greeting, its EHLO and its trace fields. It should resolve to "
+            "the address that mail leaves from, and that address back to it.",
+        ),
+    ]
+    state_dir: Annotated[
+        Path,
+        Meta(description="Where everything that must survive rests: the queue, the control database, the keyring."),
+    ] = Path("/var/lib/gatepost")
+    database_url: Annotated[
+        Secret[str] | None,
+        Meta(
+            description="The control database, as an SQLAlchemy URL; unset, `control.db` in the state directory. As it "
+            "may hold a password, it can be read from a file: `database_url_file`."
+        ),
+    ] = None
+    keyring_file: Annotated[
+        Path | None,
+        Meta(
+            description="The keys that encrypt secrets at rest; unset, `keyring` in the state directory. Whoever has "
+            "it and the database can sign as every customer: back it up, apart from the database."
+        ),
+    ] = None
+    user: Annotated[
+        str | None,
+        Meta(
+            description="The user to run as. When started as root, the ports are opened first and then root is given "
+            "up for good, in every process."
+        ),
+    ] = None
+    workers: Workers = Workers()
+    listeners: tuple[Listener, ...] = DEFAULT_LISTENERS
+    tls: TLS = TLS()
+    proxy_protocol: ProxyProtocol = ProxyProtocol()
+    submission: Submission = Submission()
+    queue: QueueSettings = QueueSettings()
+    delivery: Delivery = Delivery()
+    senders: Senders = Senders()
+    operations: Operations = Operations()
+    log: Log = Log()
+
+    @property
+    def control_database_url(self) -> Secret[str]:
+        """Where the control database is: as set, or SQLite in the state directory."""
+        return self.database_url or Secret(f"sqlite:///{self.state_dir / 'control.db'}")
+
+    @property
+    def keyring_path(self) -> Path:
+        """Where the keyring is."""
+        return self.keyring_file or self.state_dir / "keyring"
+
+    @property
+    def queue_dir(self) -> Path:
+        """Where the queue shards are, with the large contents that they spool."""
+        return self.state_dir / "queue"
+
+    @property
+    def run_dir(self) -> Path:
+        """Control sockets and the lock of the running service."""
+        return self.state_dir / "run"
+
+    @property
+    def metrics_dir(self) -> Path:
+        """Where processes leave their counts."""
+        return self.run_dir / "metrics"
+
+    @property
+    def mail_worker_count(self) -> int:
+        """How many mail workers with listeners there are."""
+        return self.workers.mail or len(os.sched_getaffinity(0))
