@@ -52,7 +52,7 @@ def parse_nameserver(text: str) -> Nameserver:
         ValueError: It is none of these.
     """
     address, port = text.strip(), DNS_PORT
-    if address.startswith("["):
+    if address.startswith("[") and "]" in address:
         address, _, rest = address[1:].partition("]")
         port = _parse_port(rest.removeprefix(":")) if rest else DNS_PORT
     elif address.count(":") == 1:

@@ -1,12 +1,14 @@
 """A receiving host that does what a test tells it, and a nameserver likewise: real sockets on loopback."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import cast
 
 import dns.flags
 import dns.message
@@ -219,11 +221,14 @@ class Nameserver(asyncio.DatagramProtocol):
         self.port = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self.transport = transport
+        self.transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         answer = self._answer(data)
+        if answer is not None and len(answer) > 1232:
+            cut = dns.message.make_response(dns.message.from_wire(data))
+            cut.flags |= dns.flags.TC
+            answer = cut.to_wire()
         if answer is not None:
             self.transport.sendto(answer, addr)
 
@@ -248,7 +253,7 @@ Zone = dict[str, list[str]]
 """By "name TYPE": the data of its records, or a CNAME as "name CNAME"."""
 
 
-def respond_from(zone: Zone, *, rcode: int | None = None, ttl: int = 60, flags: int = 0) -> Respond:
+def _respond_from(zone: Zone, *, rcode: int | None = None, ttl: int = 60, flags: int = 0) -> Respond:
     """Answer out of a zone like a recursive server: aliases are not followed, so that the resolver must."""
 
     def respond(query: dns.message.Message) -> bytes:
@@ -268,9 +273,33 @@ def respond_from(zone: Zone, *, rcode: int | None = None, ttl: int = 60, flags: 
             response.authority.append(dns.rrset.from_text("test.", ttl, "IN", "SOA", soa))
             if not any(entry.startswith(f"{label} ") for entry in zone):
                 response.set_rcode(dns.rcode.NXDOMAIN)
-        return response.to_wire()
+        return response.to_wire(max_size=65535)
 
     return respond
+
+
+@pytest.fixture
+def respond_from() -> Callable[..., Respond]:
+    """``respond_from(zone, rcode=…, ttl=…, flags=…)`` for ``open_nameserver``."""
+    return _respond_from
+
+
+def _bind_pair() -> tuple[socket.socket, socket.socket]:
+    """Bind one port for UDP and TCP; a free UDP port may be taken for TCP, so look again."""
+    for _ in range(50):
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        udp.bind(("127.0.0.1", 0))
+        try:
+            tcp.bind(udp.getsockname())
+        except OSError:
+            udp.close()
+            tcp.close()
+            continue
+        udp.setblocking(False)
+        tcp.setblocking(False)
+        return udp, tcp
+    raise OSError("no port is free for both UDP and TCP")
 
 
 OpenNameserver = Callable[[Respond], Awaitable[Nameserver]]
@@ -282,12 +311,12 @@ async def open_nameserver() -> AsyncIterator[OpenNameserver]:
     closing: list[Callable[[], None]] = []
 
     async def open_one(respond: Respond) -> Nameserver:
-        loop = asyncio.get_running_loop()
         nameserver = Nameserver(respond)
-        transport, _ = await loop.create_datagram_endpoint(lambda: nameserver, ("127.0.0.1", 0))
-        nameserver.port = transport.get_extra_info("sockname")[1]
-        tcp = await asyncio.start_server(nameserver.serve_tcp, "127.0.0.1", nameserver.port)
-        closing.extend([transport.close, tcp.close])
+        udp, tcp = _bind_pair()
+        nameserver.port = udp.getsockname()[1]
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: nameserver, sock=udp)
+        server = await asyncio.start_server(nameserver.serve_tcp, sock=tcp)
+        closing.extend([transport.close, server.close])
         return nameserver
 
     yield open_one
