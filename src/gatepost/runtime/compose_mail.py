@@ -183,6 +183,7 @@ def _connection_settings(settings: Settings, listener: Listener) -> ConnectionSe
             max_recipients=submission.max_recipients,
             max_messages=submission.max_messages,
             offers_starttls=not is_implicit,
+            takes_undeclared_8bit=submission.take_undeclared_8bit,
         ),
         implicit_tls=is_implicit,
         proxies=settings.proxy_protocol.trusted,

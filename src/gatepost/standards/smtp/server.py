@@ -384,7 +384,9 @@ class ServerSession:
         assert self._offer is not None
         self._reader = ContentReader(
             max_size_octets=self._settings.max_size_octets,
-            allows_8bit=self._offer.body is BodyType.EIGHT_BIT_MIME or self._offer.smtputf8,
+            allows_8bit=self._offer.smtputf8
+            or self._offer.body is BodyType.EIGHT_BIT_MIME
+            or (self._offer.body is None and self._settings.takes_undeclared_8bit),
         )
 
     def _abort_transaction(self) -> None:

@@ -105,7 +105,7 @@ def test_the_end_of_a_session_ends_its_transaction(authenticate, ending) -> None
     ],
 )
 def test_content_that_will_be_refused_is_let_go_at_once(begin_content, content, told) -> None:
-    driver = begin_content(max_size_octets=1000)
+    driver = begin_content(max_size_octets=1000, parameters=b" BODY=7BIT")
 
     assert driver.send(content) == b""
 
@@ -114,7 +114,7 @@ def test_content_that_will_be_refused_is_let_go_at_once(begin_content, content, 
 
 
 def test_content_that_is_refused_is_told_once_and_asks_nothing(begin_content) -> None:
-    driver = begin_content()
+    driver = begin_content(parameters=b" BODY=7BIT")
 
     assert driver.send(b"\xe9\r\nmore\r\n") == b""
     assert driver.send(b"and more\r\n.\r\n").startswith(b"554 5.6.3 ")
@@ -122,11 +122,17 @@ def test_content_that_is_refused_is_told_once_and_asks_nothing(begin_content) ->
     assert driver.events == [TransactionAborted()]
 
 
-@pytest.mark.parametrize("parameters", [b" BODY=8BITMIME", b" SMTPUTF8"])
-def test_8_bits_are_taken_where_they_were_announced(begin_content, parameters) -> None:
+@pytest.mark.parametrize("parameters", [b" BODY=8BITMIME", b" SMTPUTF8", b""])
+def test_8_bits_are_taken_where_they_were_announced_or_nothing_was_said(begin_content, parameters) -> None:
     driver = begin_content(parameters=parameters)
 
     assert driver.send(b"\xe9\r\n.\r\n") == b"250 2.0.0 Ok: queued as it\r\n"
+
+
+def test_undeclared_8_bits_are_refused_where_the_operator_says_so(begin_content) -> None:
+    driver = begin_content(takes_undeclared_8bit=False)
+
+    assert driver.send(b"\xe9\r\n.\r\n").startswith(b"554 5.6.3 ")
 
 
 # Decisions that take their time
@@ -275,7 +281,7 @@ def test_refusals_for_now_are_not_the_clients_errors(authenticate) -> None:
 
 
 def test_a_refused_message_is_not_counted_as_a_message(begin_content) -> None:
-    driver = begin_content(max_messages=1)
+    driver = begin_content(max_messages=1, parameters=b" BODY=7BIT")
     assert driver.codes(b"\xe9\r\n.\r\n") == [554]
 
     assert driver.codes(MAIL + RCPT + b"DATA\r\n") == [250, 250, 354]
