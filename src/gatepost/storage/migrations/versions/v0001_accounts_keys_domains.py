@@ -58,6 +58,7 @@ def upgrade() -> None:
         sa.Column("account_id", sa.Text, nullable=False),
         sa.Column("domain_name", sa.Text, nullable=False),
         sa.Column("selector", sa.Text, nullable=False),
+        sa.Column("position", sa.Integer, nullable=False),
         sa.Column("algorithm", sa.Text, nullable=False),
         sa.Column("sealed_private_key", sa.LargeBinary, nullable=False),
         sa.Column("public_key", sa.Text, nullable=False),
