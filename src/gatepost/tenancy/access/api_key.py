@@ -20,8 +20,8 @@ from gatepost.tenancy.access.grant import Grant
 
 _RANDOM_OCTETS: Final = 28
 
-# The last characters carry 2 and 4 unused bits. They must be zero: one secret has one spelling.
-_SHAPE: Final = re.compile(rb"SG\.([\w-]{21}[AQgw])\.([\w-]{42}[AEIMQUYcgkosw048])", re.ASCII)
+# The last character of the secret carries 2 unused bits. They must be zero: one key has one spelling.
+_SHAPE: Final = re.compile(rb"SG\.([\w-]{22})\.([\w-]{42}[AEIMQUYcgkosw048])", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
