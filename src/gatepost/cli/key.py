@@ -26,9 +26,6 @@ from gatepost.tenancy.accounts.account import AccountState
 
 _MAX_NAME = 100
 
-# A key id may begin with a hyphen.
-_HYPHEN_IDS = {"ignore_unknown_options": True}
-
 
 @click.group(cls=ReportingGroup)
 def key() -> None:
@@ -104,7 +101,7 @@ def list_(context: CommandContext, account: str, as_json: bool) -> None:
         say(f"Account {account} has no keys: make one with `gatepost key create --account {account} …`.")
 
 
-@key.command(context_settings=_HYPHEN_IDS)
+@key.command()
 @click.argument("key_id", metavar="KEY")
 @click.option("--account", help="The account it must belong to.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -119,7 +116,7 @@ def show(context: CommandContext, key_id: str, account: str | None, as_json: boo
         print_fields(fields)
 
 
-@key.command(name="narrow", context_settings=_HYPHEN_IDS)
+@key.command(name="narrow")
 @click.argument("key_id", metavar="KEY")
 @click.option("--account", help="The account it must belong to.")
 @click.option("--scope", "scopes", multiple=True, help="The scopes it keeps. Repeatable.")
@@ -177,7 +174,7 @@ def narrow_(
             settle(context, done=done)
 
 
-@key.command(context_settings=_HYPHEN_IDS)
+@key.command()
 @click.argument("key_id", metavar="KEY")
 @click.option("--account", help="The account it must belong to.")
 @click.pass_obj

@@ -18,8 +18,6 @@ from gatepost.primitives.ids import KeyId
 from gatepost.primitives.secret import Secret
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.storage.database import Database
-from gatepost.tenancy.access import api_key
-from gatepost.tenancy.access.grant import Grant
 from gatepost.tenancy.access.principal import AccessDenial, Principal
 from gatepost.tenancy.accounts.account import Account, AccountState
 
@@ -366,28 +364,6 @@ def test_a_key_of_another_account_is_not_there(commands: Any, command: list[str]
     assert [each.exit_code for each in (wrong_account, right_account, unknown)] == [1, 0, 1]
     assert "there is no such key in account 'globex'" in wrong_account.stderr
     assert text.split(".")[2] not in unknown.output
-
-
-@pytest.mark.parametrize("octets", [b"\xfb\xef\xbe", b"\xf8\x00\x00"], ids=["many", "one"])
-@pytest.mark.parametrize("command", [["show"], ["narrow", "--expires", "1d"], ["revoke", "--account", "acme"]])
-def test_an_id_that_begins_with_hyphens_is_still_an_id(
-    commands: Any, control_plane: ControlPlane, account: Account, octets: bytes, command: list[str]
-) -> None:
-    class Hyphens:
-        def draw(self, size: int) -> bytes:
-            return (octets * size)[:size]
-
-    made, _ = api_key.issue(
-        account_id=account.id,
-        name="n",
-        grant=Grant(scopes=frozenset()),
-        now=control_plane.clock.now(),
-        entropy=Hyphens(),
-    )
-    control_plane.keys.add(made, bytes(32))
-    assert made.id.startswith("-")
-
-    assert commands.run(key_group, *command, made.id).exit_code == 0
 
 
 def test_an_option_misspelt_is_a_mistake(commands: Any) -> None:

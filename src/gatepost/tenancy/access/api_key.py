@@ -53,6 +53,9 @@ def issue(
 ) -> tuple[ApiKey, Secret[str]]:
     """Make a key. The second value is the whole key as its user needs it; it can never be had again."""
     key_id = new_key_id(entropy)
+    while key_id.startswith("-"):
+        # Every command line would take it for an option.
+        key_id = new_key_id(entropy)
     random = entropy.draw(_RANDOM_OCTETS)
     secret = base64url(random + _checksum(key_id.encode(), random))
     key = ApiKey(id=key_id, account_id=account_id, name=name, grant=grant, created_at=now)
