@@ -9,7 +9,7 @@ import click
 from gatepost.cli.arguments import get_account, read_domain
 from gatepost.cli.certainty import settle_and_hold
 from gatepost.cli.context import CommandContext
-from gatepost.cli.output import ReportingGroup, instant, print_fields, print_json, print_table, say
+from gatepost.cli.output import instant, print_fields, print_json, print_table, say
 from gatepost.mailflow.queue.recipient import Predicate
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.tenancy.accounts.account import Account
@@ -22,7 +22,7 @@ _account = click.option("--account", required=True, help="The account's name or 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@click.group(cls=ReportingGroup)
+@click.group()
 def domain() -> None:
     """Add and verify the domains in whose name an account sends."""
 
