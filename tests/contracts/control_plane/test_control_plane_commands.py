@@ -13,7 +13,7 @@ from gatepost.cli.account import account as account_group
 from gatepost.cli.key import key as key_group
 from gatepost.cli.migrate import migrate as migrate_command
 from gatepost.mailflow.queue.recipient import Predicate
-from gatepost.primitives.errors import Transient
+from gatepost.primitives.errors import Misconfigured, Transient
 from gatepost.primitives.ids import KeyId
 from gatepost.primitives.secret import Secret
 from gatepost.runtime.control_plane import ControlPlane
@@ -366,14 +366,20 @@ def test_a_key_of_another_account_is_not_there(commands: Any, command: list[str]
     assert text.split(".")[2] not in unknown.output
 
 
-def test_what_is_wrong_with_the_set_up_is_one_line(commands: Any, place: Any) -> None:
+def test_an_option_misspelt_is_a_mistake(commands: Any) -> None:
+    text = create_key(commands)
+
+    assert commands.run(key_group, "revoke", text[3:25], "--acount=acme").exit_code == 2
+    assert commands.mail_workers.asked == []
+
+
+def test_what_is_wrong_with_the_set_up_rises_to_the_main_program(commands: Any, place: Any) -> None:
     place.keyring_file.chmod(0o644)
 
     result = commands.run(account_group, "list")
 
-    assert result.exit_code == 1
-    assert result.stderr.startswith("Error: the keyring ")
-    assert "chmod 600" in result.stderr
+    assert isinstance(result.exception, Misconfigured)
+    assert "chmod 600" in str(result.exception)
 
 
 # ---------------------------------------------------------------- migrations
@@ -399,10 +405,10 @@ def test_migrate_makes_the_database_and_may_be_run_again(tmp_path: Any) -> None:
     Database(url).close()
 
 
-def test_migrate_where_it_cannot_is_one_line(tmp_path: Any) -> None:
+def test_migrate_where_it_cannot_says_why(tmp_path: Any) -> None:
     context = SettingsOnly(DatabaseSettings(Secret(f"sqlite:///{tmp_path}/nowhere/new.db")))
 
     result = CliRunner().invoke(migrate_command, obj=context)
 
-    assert result.exit_code == 1
-    assert result.stderr.startswith("Error: cannot create ")
+    assert isinstance(result.exception, Misconfigured)
+    assert str(result.exception).startswith("cannot create ")
