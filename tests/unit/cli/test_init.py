@@ -76,3 +76,15 @@ def test_given_certificate_is_named_and_not_copied(run, config, tmp_path):
 
     tls = tomllib.loads(config.read_text())["tls"]
     assert tls == {"certificate": str(tmp_path / "c"), "private_key": str(tmp_path / "k")}
+
+
+def test_place_that_cannot_be_written_is_told(run, config, tmp_path):
+    (tmp_path / "file").touch()
+
+    status, _, error = run(
+        "init", "--config", config, "--host-name", "a.example", "--state-dir", tmp_path / "file" / "state",
+        "--no-questions",
+    )  # fmt: skip
+
+    assert status == 2
+    assert "Not a directory; run this as root, or choose other places" in error
