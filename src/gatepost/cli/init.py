@@ -41,10 +41,17 @@ def init(
     self_signed: bool,
     no_questions: bool,
 ) -> None:
-    """Write the settings file, and make the state directory with all that must be in it. Overwrites nothing."""
+    """Write the settings file, and make the state directory with all that must be in it. Overwrites nothing.
+
+    Where the settings file exists already, what it names and is not there yet is made.
+    """
     path = context.config_path.absolute()
     if path.exists():
-        raise Misconfigured(f"{path} exists already; `gatepost check` says whether it works")
+        if any((host_name, state_dir, user, certificate, private_key, self_signed)):
+            raise Misconfigured(f"{path} exists already: write into it what you gave as options")
+        prepare_state(context.settings)
+        click.echo(f"Kept {path}; state is in {context.settings.state_dir}.")
+        return
     if not no_questions and sys.stdin.isatty():
         host_name = host_name or click.prompt("Host name of this service", default=socket.getfqdn())
         state_dir = state_dir or click.prompt("State directory", default=_default_state_dir(), type=Path)

@@ -15,7 +15,13 @@ import click
 from gatepost.primitives.errors import Misconfigured, RelayError
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from gatepost.runtime.control_client import Workers
+    from gatepost.runtime.control_plane import ControlPlane
     from gatepost.runtime.settings import Settings
+    from gatepost.storage.queue_sqlite.reader import QueueReader
+    from gatepost.tenancy.senders.ports import Resolver
 
 EXIT_FAILED: Final = 1
 EXIT_MISCONFIGURED: Final = 2
@@ -38,6 +44,12 @@ COMMANDS: Final = {
     "account": Entry("gatepost.cli.account", "Make and manage accounts."),
     "key": Entry("gatepost.cli.key", "Make and manage API keys."),
     "domain": Entry("gatepost.cli.domain", "Add and verify sending domains."),
+    "queue": Entry("gatepost.cli.queue", "List, hold, release and remove queued mail."),
+    "message": Entry("gatepost.cli.message", "Tell a message's whole story."),
+    "events": Entry("gatepost.cli.events", "Show what happens to mail, as it happens."),
+    "books": Entry("gatepost.cli.books", "Balance what was accepted against what became of it."),
+    "migrate": Entry("gatepost.cli.migrate", "Bring the control database to this version's schema."),
+    "demo": Entry("gatepost.cli.demo", "Run a relay on this machine and send one message through it."),
     "worker": Entry("gatepost.cli.worker", "Run one worker process; the supervisor does.", is_hidden=True),
 }
 
@@ -54,6 +66,30 @@ class CommandContext:
         from gatepost.runtime.settings_loader import load_settings
 
         return load_settings(self.config_path, os.environ)
+
+    def control_plane(self) -> "ControlPlane":
+        """Open the control plane; the command closes it."""
+        from gatepost.runtime.compose_commands import compose_control_plane
+
+        return compose_control_plane(self.settings)
+
+    def workers(self) -> "Workers":
+        """Return the way to the mail workers and their shards."""
+        from gatepost.runtime.compose_commands import compose_workers
+
+        return compose_workers(self.settings)
+
+    def readers(self) -> "AbstractContextManager[list[QueueReader]]":
+        """Open every shard, read-only, for the length of a block."""
+        from gatepost.runtime.compose_commands import open_readers
+
+        return open_readers(self.settings)
+
+    def resolver(self) -> "Resolver":
+        """Make a resolver, to be used within one event loop."""
+        from gatepost.runtime.compose_mail import compose_resolver
+
+        return compose_resolver(self.settings)
 
 
 class CommandTable(click.Group):

@@ -5,9 +5,8 @@ answers for which port.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Final
 
 from starlette.applications import Starlette
@@ -18,10 +17,12 @@ from gatepost.network.certificates import CertificateFiles, make_self_signed
 from gatepost.runtime import diagnosis
 from gatepost.runtime.control_client import ask_status, find_shards, socket_path
 from gatepost.runtime.finding import Finding
-from gatepost.runtime.roles import MailParts
 from gatepost.runtime.settings import Settings
 from gatepost.runtime.state_dir import give_to_user, make_directories
+from gatepost.storage.migrate import migrate
 from gatepost.system.clock import SystemClock
+from gatepost.system.entropy import SystemEntropy
+from gatepost.system.keyring import create_keyring
 
 _PROBE_TIMEOUT: Final = timedelta(seconds=2)
 
@@ -39,6 +40,11 @@ def compose_operations_app(settings: Settings) -> Starlette:
 def prepare_state(settings: Settings) -> None:
     """Make what the service needs on disk; what is there stays as it is. Raises ``Misconfigured``."""
     make_directories(settings)
+    if not settings.keyring_path.exists():
+        create_keyring(settings.keyring_path, SystemEntropy())
+    migrate(settings.control_database_url.reveal())
+    for path in (settings.keyring_path, *settings.state_dir.glob("control.db*")):
+        give_to_user(path, settings.user)
 
 
 def make_first_certificate(settings: Settings, files: CertificateFiles, *, valid_for: timedelta) -> None:
@@ -67,24 +73,3 @@ def diagnose(settings: Settings) -> list[Finding]:
 async def _probe(settings: Settings, index: int) -> Probe:
     path = socket_path(settings.run_dir, index)
     return Probe(index=index, status=await asyncio.to_thread(ask_status, path, timeout=_PROBE_TIMEOUT))
-
-
-async def compose_mail_parts(
-    settings: Settings,
-    *,
-    index: int,
-    listeners: Sequence[str],
-    config_path: Path,
-    environment: Mapping[str, str],
-) -> MailParts:
-    """Put together a mail worker.
-
-    Args:
-        settings: As this process has read them.
-        index: Of its shard.
-        listeners: The names of the listeners it has sockets for, such as "587-starttls"; none for one that only
-            empties its shard.
-        config_path: Read again at a reload.
-        environment: As above.
-    """
-    raise NotImplementedError(settings, index, listeners, config_path, environment)

@@ -100,6 +100,10 @@ class Metrics:
         self.registry = r
         self.connections = Counter(r, "connections", "Connections taken.", ("listener",))
         self.connections_refused = Counter(r, "connections_refused", "Connections closed unread.", ("reason",))
+        self.connections_ended = Counter(
+            r, "connections_ended", "Connections we ended: a time limit that was passed, or a failure of ours.",
+            ("reason",),
+        )  # fmt: skip
         self.tls_handshakes = Counter(r, "tls_handshakes", "TLS handshakes of clients.", ("outcome",))
         self.authentications = Counter(r, "authentications", "AUTH exchanges, by how they ended.", ("outcome",))
         self.submissions = Counter(

@@ -1,8 +1,11 @@
 """What submission needs from the world, beside the Queue."""
 
+from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol
 
 from gatepost.mailflow.content import Content
+from gatepost.primitives.decision import Deny
+from gatepost.tenancy.access.principal import Principal
 
 
 class ContentWriter(Protocol):
@@ -26,4 +29,20 @@ class ContentSpool(Protocol):
 
     def open(self) -> ContentWriter:
         """Begin a content. Raises ``Transient`` when it cannot."""
+        ...
+
+
+class CurrentRights(Protocol):
+    """Says what a principal may do now, however long ago it was authenticated."""
+
+    def recheck(self, principal: Principal, peer: IPv4Address | IPv6Address) -> Principal | Deny:
+        """Return the principal as it stands at this instant, or why it may not send any more from that address.
+
+        The key must exist, be unrevoked and unexpired, grant ``mail.send``, and be used from where it may be; the
+        account must be active. Once a call that ends one of these has returned, anywhere, this returns Deny.
+        Never waits: the caller relies on nothing happening between this and what it does next.
+
+        Raises:
+            Transient: It cannot be known now; the client is to be told to come again.
+        """
         ...

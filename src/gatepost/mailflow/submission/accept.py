@@ -1,0 +1,87 @@
+"""The one door: whatever way a message came in, here it is refused, or made durable and answered for."""
+
+from collections.abc import Collection
+from ipaddress import ip_address
+
+from gatepost.mailflow.queue.ports import Queue
+from gatepost.mailflow.queue.recipient import QueuedMessage
+from gatepost.mailflow.submission.policy import decide_identity, decide_recipient, examine
+from gatepost.mailflow.submission.ports import CurrentRights
+from gatepost.mailflow.submission.submission import Submission
+from gatepost.primitives.clock import Clock
+from gatepost.primitives.decision import Deny
+from gatepost.primitives.entropy import Entropy
+from gatepost.primitives.ids import MessageId, new_message_id
+from gatepost.standards.dns.names import normalize
+from gatepost.tenancy.senders.alignment import VerifiedDomains
+
+
+class Acceptance:
+    """Takes submissions for SMTP, HTTP and the relay itself."""
+
+    def __init__(
+        self,
+        *,
+        queue: Queue,
+        rights: CurrentRights,
+        domains: VerifiedDomains,
+        clock: Clock,
+        entropy: Entropy,
+        own_host_names: Collection[str] = (),
+    ) -> None:
+        self._queue = queue
+        self._rights = rights
+        self._domains = domains
+        self._clock = clock
+        self._entropy = entropy
+        self._own_host_names = frozenset(normalize(name) for name in own_host_names)
+
+    async def accept(self, submission: Submission) -> MessageId | Deny:
+        """Take a message or say why not.
+
+        Returns:
+            The id under which the message is on stable storage; or a refusal, after which nothing is kept.
+
+        Raises:
+            Transient: It could be neither judged nor stored now; nothing is kept, the client is to come again.
+        """
+        message = self._judge(submission)
+        if isinstance(message, Deny):
+            return message
+        await self._queue.accept(message)
+        return message.id
+
+    def _judge(self, submission: Submission) -> QueuedMessage | Deny:
+        """Make of a submission the message that may be queued.
+
+        Rights come last, looked up anew, and nothing is awaited between here and the queue's own beginning. So a
+        revocation is seen here, or it finds this message's ``Queue.accept`` already called, waits for it
+        (``Queue.barrier``), and holds what it queued (architecture, promise 3).
+        """
+        envelope = submission.envelope
+        for forward_path in envelope.forward_paths:
+            routable = decide_recipient(forward_path, self._own_host_names)
+            if isinstance(routable, Deny):
+                return routable
+        identity = examine(submission.content, envelope)
+        if isinstance(identity, Deny):
+            return identity
+        peer = ip_address(submission.origin.peer_address)
+        now = self._clock.now()
+        message_id = new_message_id(now, self._entropy)
+        principal = self._rights.recheck(submission.principal, peer)
+        if isinstance(principal, Deny):
+            return principal
+        allowed = decide_identity(principal, envelope, identity, self._domains)
+        if isinstance(allowed, Deny):
+            return allowed
+        return QueuedMessage(
+            id=message_id,
+            account_id=principal.account_id,
+            key_id=principal.key_id,
+            author=identity.author,
+            envelope=envelope,
+            origin=submission.origin,
+            content=submission.content,
+            accepted_at=now,
+        )

@@ -1,0 +1,81 @@
+"""What access needs from the world."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from gatepost.primitives.decision import Deny
+from gatepost.primitives.ids import AccountId, KeyId
+from gatepost.tenancy.access.api_key import ApiKey
+from gatepost.tenancy.access.grant import Grant
+
+
+class AccessVersion(Protocol):
+    """Says cheaply whether anything in the control plane has changed, by whatever process."""
+
+    def version(self) -> int:
+        """Return a number that differs from the one before if a commit came in between.
+
+        A commit that had returned before this call is always seen. It may differ without need. Costs microseconds:
+        the hot path asks for each message. Raises ``Transient`` when the store does not answer.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyUse:
+    """The last use of one key since this was last written down."""
+
+    account_id: AccountId
+    key_id: KeyId
+    at: datetime
+    peer: str
+
+
+class ApiKeyStore(Protocol):
+    """API keys at rest. What a call changed is on stable storage when it returns.
+
+    Every call names its account, but ``secret_hash`` and ``resolve``: they are how an account becomes known.
+    """
+
+    def add(self, key: ApiKey, secret_hash: bytes) -> None:
+        """Store a new key. The account must exist."""
+        ...
+
+    def secret_hash(self, key_id: KeyId, *, otherwise: bytes) -> bytes:
+        """Return the key's hash, or ``otherwise`` if there is no such key, at the same cost.
+
+        Nothing but the value may tell the two apart, time least of all.
+        """
+        ...
+
+    def resolve(self, key_id: KeyId) -> ApiKey | None:
+        """Return the key, whichever account has it, revoked and expired ones too."""
+        ...
+
+    def find(self, account_id: AccountId, key_id: KeyId) -> ApiKey | None:
+        """Return the account's key."""
+        ...
+
+    def list_all(self, account_id: AccountId) -> Sequence[ApiKey]:
+        """Return the account's keys, oldest first, revoked and expired ones too."""
+        ...
+
+    def change_grant(
+        self, account_id: AccountId, key_id: KeyId, decide: Callable[[Grant], Grant | Deny]
+    ) -> ApiKey | Deny | None:
+        """Replace a key's grant by what ``decide`` makes of the present one; None if the account has no such key.
+
+        Reading, deciding and writing are one transaction: two at once cannot undo each other. Nothing is written
+        on a Deny, which is returned; otherwise the key as it is now.
+        """
+        ...
+
+    def revoke(self, account_id: AccountId, key_id: KeyId, at: datetime) -> ApiKey | None:
+        """Revoke the key for good and return it; None if the account has no such key. The first time stands."""
+        ...
+
+    def record_uses(self, uses: Sequence[KeyUse]) -> None:
+        """Note the last use of each key in one transaction; an earlier one never replaces a later one."""
+        ...

@@ -1,0 +1,172 @@
+"""Principals: the one thing the ways in ask who somebody is and what he may, now.
+
+Exactness (architecture, promise 3): rights are held only for as long as the control plane has not changed, and each
+question compares. Once the commit that takes a right away has returned, in whatever process, the next question here
+gets the new answer. Equal cost: a cache can make a *right* credential fast, never a wrong one, so every refusal of a
+key does the same work, whether the key is unknown, revoked or in use this very moment.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from hmac import compare_digest
+from typing import Final, TypeAlias
+
+from gatepost.primitives.clock import Clock
+from gatepost.primitives.decision import Deny
+from gatepost.primitives.errors import Transient
+from gatepost.primitives.ids import AccountId, KeyId
+from gatepost.primitives.secret import Secret
+from gatepost.tenancy.access.authenticate import NO_HASH, Refusal, read_credential
+from gatepost.tenancy.access.authorize import authorize
+from gatepost.tenancy.access.current import Current
+from gatepost.tenancy.access.ip_allowlist import Address, unmapped
+from gatepost.tenancy.access.ports import AccessVersion, ApiKeyStore, KeyUse
+from gatepost.tenancy.access.principal import AccessDenial, Principal
+from gatepost.tenancy.access.scope import MAIL_SEND
+from gatepost.tenancy.access.throttle import AuthenticationThrottle
+from gatepost.tenancy.accounts.ports import AccountStore
+
+MAX_REMEMBERED: Final = 50_000
+"""How many keys a process remembers; beyond, it starts afresh."""
+
+_Held: TypeAlias = dict[KeyId, Principal | None]
+
+
+class Principals:
+    """Authenticates and re-checks. Belongs to one thread, but ``flush_last_used`` may run in another."""
+
+    def __init__(
+        self,
+        *,
+        keys: ApiKeyStore,
+        accounts: AccountStore,
+        version: AccessVersion,
+        keyring_hash: Callable[[bytes], bytes],
+        clock: Clock,
+        throttle: AuthenticationThrottle,
+    ) -> None:
+        self._keys: Final = keys
+        self._accounts: Final = accounts
+        self._hash: Final = keyring_hash
+        self._clock: Final = clock
+        self._throttle: Final = throttle
+        self._current: Final[Current[_Held]] = Current(version, dict)
+        # Hashes of secrets that proved right. A key's secret never changes, so this outlives every other change;
+        # it says who is knocking, never that he may come in.
+        self._proved: dict[KeyId, bytes] = {}
+        self._used: dict[KeyId, tuple[AccountId, datetime, Address]] = {}
+
+    def authenticate(self, username: str, password: Secret[bytes], peer: Address) -> Principal | Refusal:
+        """Say who it is that offers this credential from there, if he may send mail.
+
+        Reasons beyond "not valid" are given only to one who has proved that he holds the key. A network with too
+        many wrong credentials behind it is refused unread; the owner of a key that has proved right in this
+        process still gets through from there.
+
+        Raises:
+            Transient: The store does not answer; neither yes nor no.
+        """
+        now = self._clock.now()
+        credential = read_credential(username, password)
+        if isinstance(credential, AccessDenial):
+            return self._refuse(credential, peer, None, now)
+        key_id, secret = credential
+        offered = self._hash(secret.reveal())
+        if not compare_digest(self._proved.get(key_id, NO_HASH), offered):
+            # Not known to be right: always ask the store. Only the comparison below tells an unknown key from a
+            # wrong secret, and it takes the same time for both.
+            if not self._throttle.admits(peer, now):
+                return Refusal(AccessDenial.TOO_MANY_ATTEMPTS)
+            if not compare_digest(self._keys.secret_hash(key_id, otherwise=NO_HASH), offered):
+                return self._refuse(AccessDenial.KEY_NOT_VALID, peer, key_id, now)
+            self._remember(key_id, offered)
+        principal = self._find(key_id)
+        if principal is None:
+            return Refusal(AccessDenial.KEY_NOT_VALID)
+        decision = authorize(principal, scope=MAIL_SEND, peer=peer, now=now)
+        if isinstance(decision, Deny):
+            return Refusal(decision.reason)
+        self._used[key_id] = (principal.account_id, now, peer)
+        return principal
+
+    def recheck(self, principal: Principal, peer: Address) -> Principal | Deny:
+        """Return the principal with the rights it has at this moment, or why it may no longer send mail.
+
+        Ask for each message, as the last thing before it is accepted.
+
+        Raises:
+            Transient: The store does not answer; neither yes nor no.
+        """
+        current = self._find(principal.key_id)
+        if current is None:
+            return Deny(AccessDenial.KEY_NOT_VALID)
+        decision = authorize(current, scope=MAIL_SEND, peer=peer, now=self._clock.now())
+        return decision if isinstance(decision, Deny) else current
+
+    def refresh(self) -> None:
+        """Forget every right held; the next question of each is answered from the store."""
+        self._current.drop()
+
+    def record_use(self, principal: Principal, peer: Address) -> None:
+        """Note that the key was used now, in memory. ``authenticate`` does so itself."""
+        self._used[principal.key_id] = (principal.account_id, self._clock.now(), peer)
+
+    def flush_last_used(self) -> int:
+        """Write the uses noted since the last time, in one transaction; return how many keys.
+
+        Call it about once a minute, and before ending: it commits, and each commit makes every process look up the
+        rights it holds again.
+
+        Raises:
+            Transient: They could not be written; they stay noted.
+        """
+        pending, self._used = self._used, {}
+        if not pending:
+            return 0
+        uses = [
+            KeyUse(account_id=account_id, key_id=key_id, at=at, peer=str(unmapped(peer)))
+            for key_id, (account_id, at, peer) in pending.items()
+        ]
+        try:
+            self._keys.record_uses(uses)
+        except Transient:
+            self._used = {**pending, **self._used}
+            raise
+        return len(uses)
+
+    def _find(self, key_id: KeyId) -> Principal | None:
+        held = self._current.get()
+        try:
+            return held[key_id]
+        except KeyError:
+            held[key_id] = principal = self._look_up(key_id)
+            if len(held) > MAX_REMEMBERED:
+                self._current.drop()
+            return principal
+
+    def _look_up(self, key_id: KeyId) -> Principal | None:
+        key = self._keys.resolve(key_id)
+        if key is None or key.revoked_at is not None:
+            return None
+        account = self._accounts.find(key.account_id)
+        if account is None:
+            return None
+        return Principal(
+            account_id=account.id,
+            account_state=account.state,
+            key_id=key.id,
+            scopes=key.grant.scopes,
+            allowed_networks=key.grant.allowed_networks,
+            allowed_authors=key.grant.allowed_authors,
+            expires_at=key.grant.expires_at,
+        )
+
+    def _remember(self, key_id: KeyId, proved: bytes) -> None:
+        if len(self._proved) >= MAX_REMEMBERED:
+            self._proved.clear()
+        self._proved[key_id] = proved
+
+    def _refuse(self, reason: AccessDenial, peer: Address, key_id: KeyId | None, now: datetime) -> Refusal:
+        if not self._throttle.admits(peer, now):
+            return Refusal(AccessDenial.TOO_MANY_ATTEMPTS)
+        return Refusal(reason, delay=self._throttle.penalize(peer, key_id, now))

@@ -1,0 +1,216 @@
+"""The real control plane on a temporary SQLite file, with a clock and an entropy that tests can steer."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from ipaddress import IPv4Network
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from gatepost.mailflow.queue.recipient import Predicate
+from gatepost.primitives.ids import AccountId
+from gatepost.primitives.secret import Secret
+from gatepost.runtime.control_plane import ControlPlane, open_control_plane
+from gatepost.standards.dns.question import Answer, AnswerStatus, Question, RecordType
+from gatepost.standards.dns.records import TXT
+from gatepost.storage.migrate import migrate
+from gatepost.system.keyring import create_keyring
+from gatepost.tenancy.access import api_key
+from gatepost.tenancy.access.api_key import ApiKey
+from gatepost.tenancy.access.grant import Grant
+from gatepost.tenancy.accounts import lifecycle
+from gatepost.tenancy.accounts.account import Account
+
+
+class SettableClock:
+    """Stands still until moved."""
+
+    def __init__(self) -> None:
+        self.instant = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.instant
+
+    def advance(self, **duration: float) -> datetime:
+        self.instant += timedelta(**duration)
+        return self.instant
+
+
+class CountingEntropy:
+    """Never the same twice, always the same in each run."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def draw(self, size: int) -> bytes:
+        self.count += 1
+        return (sha256(self.count.to_bytes(8, "big")).digest() * (size // 32 + 1))[:size]
+
+
+@dataclass
+class Place:
+    """Where a control plane is, so that a test can open it a second time, as another process would."""
+
+    url: str
+    keyring_file: Path
+    clock: SettableClock
+    entropy: CountingEntropy
+
+    def open(self) -> ControlPlane:
+        return open_control_plane(self.url, self.keyring_file, self.clock, self.entropy)
+
+
+@dataclass
+class Issued:
+    """A key in the store, and what its user holds."""
+
+    key: ApiKey
+    password: Secret[bytes]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a command is told of one queue shard."""
+
+    index: int
+    count: int
+    trouble: str
+
+
+class RecordingWorkers:
+    """The port by which commands reach mail workers: notes what was asked, and what was committed by then."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Predicate | None, str]] = []
+        self.seen: list[object] = []
+        self.witness: Callable[[], object] = lambda: None
+        self.answer_with((0, ""))
+
+    def answer_with(self, *answers: tuple[int, str] | Exception) -> None:
+        self._answers = answers
+
+    def refresh(self, *, timeout: timedelta) -> Sequence[Report]:
+        return self._note("refresh", None, "")
+
+    def refresh_and_hold(self, predicate: Predicate, *, reason: str, timeout: timedelta) -> Sequence[Report]:
+        return self._note("hold", predicate, reason)
+
+    def _note(self, what: str, predicate: Predicate | None, reason: str) -> Sequence[Report]:
+        self.asked.append((what, predicate, reason))
+        self.seen.append(self.witness())
+        if isinstance(self._answers[0], Exception):
+            raise self._answers[0]
+        return [Report(index, *answer) for index, answer in enumerate(self._answers)]
+
+
+class ZoneResolver:
+    """The port by which the DNS is asked: TXT records by name."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, list[bytes]] = {}
+        self.is_down = False
+
+    async def resolve(self, question: Question) -> Answer:
+        if self.is_down:
+            return Answer(status=AnswerStatus.FAILED, detail="timed out")
+        texts = self.texts.get(question.name, []) if question.type is RecordType.TXT else []
+        if not texts:
+            return Answer(status=AnswerStatus.NO_NAME)
+        return Answer(status=AnswerStatus.FOUND, records=tuple(TXT(text) for text in texts))
+
+
+@dataclass
+class SenderSettings:
+    sending_networks: tuple[IPv4Network, ...] = (IPv4Network("198.51.100.0/24"),)
+
+
+@dataclass
+class CommandSettings:
+    host_name: str = "mail.relay.example"
+    senders: SenderSettings = field(default_factory=SenderSettings)
+
+
+@dataclass
+class Commands:
+    """Runs commands as another process beside the one under test: a CommandContext on the real control plane."""
+
+    place: Place
+    settings: CommandSettings = field(default_factory=CommandSettings)
+    mail_workers: RecordingWorkers = field(default_factory=RecordingWorkers)
+    dns: ZoneResolver = field(default_factory=ZoneResolver)
+
+    def control_plane(self) -> ControlPlane:
+        return self.place.open()
+
+    def workers(self) -> RecordingWorkers:
+        return self.mail_workers
+
+    def resolver(self) -> ZoneResolver:
+        return self.dns
+
+    def run(self, group: click.Group, *arguments: str, stdin: str = "") -> Result:
+        return CliRunner().invoke(group, arguments, obj=self, input=stdin)
+
+
+@pytest.fixture
+def commands(place: Place) -> Commands:
+    return Commands(place)
+
+
+@pytest.fixture
+def clock() -> SettableClock:
+    return SettableClock()
+
+
+@pytest.fixture
+def place(tmp_path: Path, clock: SettableClock) -> Place:
+    place = Place(f"sqlite:///{tmp_path}/control.db", tmp_path / "keyring", clock, CountingEntropy())
+    migrate(place.url)
+    create_keyring(place.keyring_file, place.entropy)
+    return place
+
+
+@pytest.fixture
+def control_plane(place: Place) -> Iterator[ControlPlane]:
+    with place.open() as opened:
+        yield opened
+
+
+@pytest.fixture
+def other_process(place: Place) -> Iterator[ControlPlane]:
+    """The same control plane, opened again: nothing is shared but the file."""
+    with place.open() as opened:
+        yield opened
+
+
+@pytest.fixture
+def account(control_plane: ControlPlane) -> Account:
+    return lifecycle.create(
+        control_plane.accounts, "acme", now=control_plane.clock.now(), entropy=control_plane.entropy
+    )
+
+
+@pytest.fixture
+def issue(control_plane: ControlPlane, account: Account) -> Callable[..., Issued]:
+    """Make a key and store it; keyword arguments are those of Grant."""
+
+    def issue(*, account_id: AccountId = account.id, name: str = "billing", **grant: object) -> Issued:
+        wanted = Grant(**({"scopes": frozenset({"mail.send"})} | grant))
+        key, secret = api_key.issue(
+            account_id=account_id,
+            name=name,
+            grant=wanted,
+            now=control_plane.clock.now(),
+            entropy=control_plane.entropy,
+        )
+        password = secret.reveal().encode()
+        credential = api_key.parse(password)
+        assert credential is not None
+        control_plane.keys.add(key, control_plane.keyring.hash_secret(credential[1].reveal()))
+        return Issued(key, Secret(password))
+
+    return issue

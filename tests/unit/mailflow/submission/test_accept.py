@@ -1,0 +1,158 @@
+"""The one door: refused with nothing kept, or queued under what was checked."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from ipaddress import IPv4Address
+
+import pytest
+
+from gatepost.mailflow.content import MemoryContent
+from gatepost.mailflow.envelope import Envelope, Origin
+from gatepost.mailflow.submission.accept import Acceptance
+from gatepost.mailflow.submission.policy import SubmissionDenial
+from gatepost.mailflow.submission.submission import Submission
+from gatepost.primitives.decision import Deny
+from gatepost.primitives.errors import Transient
+from gatepost.standards.address import Mailbox
+from gatepost.tenancy.access.principal import AccessDenial
+
+NOW = datetime(2026, 11, 23, 18, 50, tzinfo=UTC)
+ALICE = Mailbox(local_part="alice", domain="example.com")
+BOB = Mailbox(local_part="bob", domain="example.org")
+
+
+class FixedClock:
+    def now(self):
+        return NOW
+
+
+class FixedEntropy:
+    def draw(self, size):
+        return b"\x07" * size
+
+
+class Diary:
+    """The queue and the rights of one test: what they were asked, in order, and what they answer."""
+
+    def __init__(self):
+        self.entries = []
+        self.queued = []
+        self.answer = None
+        self.trouble = None
+
+    async def accept(self, message):
+        self.entries.append("queue")
+        if self.trouble:
+            raise self.trouble
+        self.queued.append(message)
+
+    def recheck(self, principal, peer):
+        self.entries.append(("recheck", peer))
+        return principal if self.answer is None else self.answer
+
+
+@pytest.fixture
+def diary():
+    return Diary()
+
+
+@pytest.fixture
+def acceptance(diary, domains):
+    return Acceptance(
+        queue=diary,
+        rights=diary,
+        domains=domains,
+        clock=FixedClock(),
+        entropy=FixedEntropy(),
+        own_host_names=["Relay.Example.NET."],
+    )
+
+
+@pytest.fixture
+def submission(principal):
+    return Submission(
+        principal=principal,
+        envelope=Envelope(reverse_path=ALICE, forward_paths=(BOB,)),
+        content=MemoryContent(b"From: Alice <alice@EXAMPLE.com>\r\n\r\nHello.\r\n"),
+        origin=Origin(protocol="ESMTPSA", peer_address="192.0.2.7", greeting="client.example"),
+    )
+
+
+async def test_accepted_message_is_queued_under_the_checked_author(acceptance, diary, submission, principal):
+    message_id = await acceptance.accept(submission)
+
+    (message,) = diary.queued
+    assert message.id == message_id
+    assert len(message_id) == 22
+    assert message.author == ALICE
+    assert (message.account_id, message.key_id) == (principal.account_id, principal.key_id)
+    assert (message.envelope, message.content, message.origin) == (
+        submission.envelope,
+        submission.content,
+        submission.origin,
+    )
+    assert message.accepted_at == NOW
+
+
+async def test_rights_are_looked_up_once_just_before_the_queue(acceptance, diary, submission):
+    await acceptance.accept(submission)
+
+    assert diary.entries == [("recheck", IPv4Address("192.0.2.7")), "queue"]
+
+
+async def test_revoked_right_is_refused_and_nothing_is_queued(acceptance, diary, submission):
+    diary.answer = Deny(AccessDenial.KEY_NOT_VALID)
+
+    assert await acceptance.accept(submission) == Deny(AccessDenial.KEY_NOT_VALID)
+    assert diary.queued == []
+
+
+async def test_restriction_that_came_after_authentication_counts(acceptance, diary, submission, principal):
+    diary.answer = replace(principal, allowed_authors=("news@example.com",))
+
+    decision = await acceptance.accept(submission)
+
+    assert decision == Deny(SubmissionDenial.AUTHOR_NOT_ALLOWED, "alice@example.com")
+    assert diary.queued == []
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        pytest.param(
+            {"content": MemoryContent(b"From: ceo@victim.example\r\n\r\n")},
+            SubmissionDenial.AUTHOR_NOT_VERIFIED,
+            id="author of another",
+        ),
+        pytest.param(
+            {"content": MemoryContent(b"no header\r\n")}, SubmissionDenial.HEADER_MALFORMED, id="malformed header"
+        ),
+        pytest.param(
+            {"envelope": Envelope(reverse_path=Mailbox(local_part="a", domain="victim.example"), forward_paths=(BOB,))},
+            SubmissionDenial.REVERSE_PATH_NOT_VERIFIED,
+            id="reverse-path of another",
+        ),
+        pytest.param(
+            {
+                "envelope": Envelope(
+                    reverse_path=ALICE, forward_paths=(BOB, Mailbox(local_part="bob", domain="relay.example.net"))
+                )
+            },
+            SubmissionDenial.RECIPIENT_NOT_ROUTABLE,
+            id="our own name among the recipients",
+        ),
+    ],
+)
+async def test_whatever_the_way_in_did_not_check_is_checked_at_the_door(acceptance, diary, submission, change, reason):
+    decision = await acceptance.accept(replace(submission, **change))
+
+    assert isinstance(decision, Deny)
+    assert decision.reason is reason
+    assert diary.queued == []
+
+
+async def test_store_that_cannot_commit_is_passed_on(acceptance, diary, submission):
+    diary.trouble = Transient("no room")
+
+    with pytest.raises(Transient):
+        await acceptance.accept(submission)
