@@ -70,10 +70,16 @@ def init(
     text = render_settings_file(chosen)
     # What the environment adds is for running, not for this file.
     settings = read_settings(tomllib.loads(text), {}, folder=path.parent, source="init")
-    prepare_state(settings)
-    if self_signed:
-        _make_certificate(settings)
-    _write_settings(path, text)
+    try:
+        prepare_state(settings)
+        if self_signed:
+            _make_certificate(settings)
+        _write_settings(path, text)
+    except OSError as error:
+        raise Misconfigured(
+            f"cannot make {error.filename}: {error.strerror}; run this as root, or choose other places with --config "
+            "and --state-dir"
+        ) from error
     click.echo(f"Wrote {path}; state is in {settings.state_dir}.")
     click.echo(f"Next: gatepost check -c {path}; gatepost account create; gatepost serve -c {path}")
 

@@ -33,6 +33,7 @@ def test_root_is_given_up_without_a_way_back():
     code = (
         "import os\n"
         "from gatepost.runtime.privileges import drop_privileges\n"
+        "os.setgroups([0, 4])\n"
         "drop_privileges('nobody')\n"
         "print(*os.getresuid(), *os.getresgid(), 0 in os.getgroups())\n"
         "try:\n    os.seteuid(0)\nexcept PermissionError:\n    print('no way back')\n"
