@@ -304,6 +304,18 @@ def test_a_refused_message_is_not_counted_as_a_message(begin_content) -> None:
     assert driver.codes(b".\r\n" + MAIL) == [250, 421]
 
 
+def test_a_session_that_ends_for_two_reasons_tells_the_first(authenticate) -> None:
+    driver = authenticate(max_errors=1)
+    driver.accepts = False
+    driver.send(MAIL)
+    driver.session.receive(b"x" * (MAX_WAITING_OCTETS + 1))
+
+    driver.session.refuse(NO)
+
+    assert driver.run() == NO.octets + b"421 4.7.0 Too many errors; closing\r\n"
+    assert driver.events[1:] == [SessionEnded()]
+
+
 # Opening and TLS
 
 
