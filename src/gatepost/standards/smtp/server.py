@@ -10,8 +10,10 @@ The owner's loop::
 An event that asks pauses the session: what the peer has pipelined behind it waits unread, and ``next_event`` returns
 None until the owner has decided. The order of commands is in ``states``; this module does what they mean.
 """
+# Longer than a file should be, because it is one thing: reading what a command says is elsewhere already, and whatever
+# else is here changes the same dozen fields, whose agreement is the point.
 
-from typing import Final
+from typing import Final, assert_never
 
 from gatepost.standards.smtp import status_codes
 from gatepost.standards.smtp.authentication import AuthenticationExchange, begin_authentication
@@ -145,6 +147,9 @@ class ServerSession:
 
         Args:
             reply: The positive reply; None for the event's standard one.
+
+        Raises:
+            RuntimeError: Nothing was asked, a mistake of the owner.
         """
         if self._state is State.ENDED:
             return
@@ -175,6 +180,9 @@ class ServerSession:
         Args:
             reply: Why; a permanent one counts as an error.
             close: End the session after the reply.
+
+        Raises:
+            RuntimeError: Nothing was asked, a mistake of the owner.
         """
         if self._state is State.ENDED:
             return
@@ -275,6 +283,8 @@ class ServerSession:
                 self._close(status_codes.GOODBYE)
             case Verb.NOOP | Verb.VRFY | Verb.EXPN | Verb.HELP:
                 self._say_refusal(FIXED_REPLIES[command.verb])
+            case _:
+                assert_never(command.verb)
 
     def _find_unavailable(self, verb: Verb) -> Reply | None:
         """Find out whether this listener does not offer the command at all, whatever the state."""

@@ -78,10 +78,10 @@ def test_a_transaction_that_is_given_up_is_told_once(authenticate, ending, reply
     driver.events.clear()
 
     assert driver.send(ending).startswith(reply)
+    assert not driver.session.has_transaction
     driver.send(b"RSET\r\n")
 
     assert driver.events == [TransactionAborted()]
-    assert not driver.session.has_transaction
 
 
 @pytest.mark.parametrize("ending", [b"QUIT\r\n", b"GET /\r\n", b"RS\nET\r\n"], ids=repr)
@@ -275,9 +275,31 @@ def test_errors_are_forgiven_by_an_accepted_message(authenticate) -> None:
 
 def test_refusals_for_now_are_not_the_clients_errors(authenticate) -> None:
     driver = authenticate(max_errors=1, max_recipients=1)
-    driver.send(MAIL + RCPT)
+    driver.accepts = False
+    driver.send(MAIL)
+    driver.session.refuse(Reply(451, "4.3.0", "Later"))
+    driver.accepts = True
 
+    assert driver.codes(b"NOOP\r\n" + MAIL + RCPT) == [451, 250, 250, 250]
     assert driver.codes(RCPT * 50) == [452] * 50
+
+
+def test_a_refused_message_ends_the_transaction(begin_content) -> None:
+    driver = begin_content()
+    driver.accepts = False
+    driver.send(b".\r\n")
+    driver.session.refuse(NO)
+
+    assert not driver.session.has_transaction
+    assert driver.codes(RCPT) == [550, 503]
+
+
+def test_recipients_are_counted_anew_in_each_transaction(authenticate) -> None:
+    driver = authenticate(max_recipients=1)
+
+    for _ in range(2):
+        assert driver.codes(MAIL + RCPT + RCPT + b"DATA\r\n") == [250, 250, 452, 354]
+        assert driver.codes(b".\r\n" + MAIL + RCPT + RCPT + b"RSET\r\n") == [250, 250, 250, 452, 250]
 
 
 def test_a_refused_message_is_not_counted_as_a_message(begin_content) -> None:
@@ -286,6 +308,18 @@ def test_a_refused_message_is_not_counted_as_a_message(begin_content) -> None:
 
     assert driver.codes(MAIL + RCPT + b"DATA\r\n") == [250, 250, 354]
     assert driver.codes(b".\r\n" + MAIL) == [250, 421]
+
+
+def test_a_session_that_ends_for_two_reasons_tells_the_first(authenticate) -> None:
+    driver = authenticate(max_errors=1)
+    driver.accepts = False
+    driver.send(MAIL)
+    driver.session.receive(b"x" * (MAX_WAITING_OCTETS + 1))
+
+    driver.session.refuse(NO)
+
+    assert driver.run() == NO.octets + b"421 4.7.0 Too many errors; closing\r\n"
+    assert driver.events[1:] == [SessionEnded()]
 
 
 # Opening and TLS
