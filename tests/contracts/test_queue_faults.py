@@ -52,6 +52,8 @@ BREAK_ROW = {
     "envelope gone": "UPDATE message SET head = x'' WHERE message_id = ?",
     "account altered": "UPDATE message SET account_id = 'acc_bob' WHERE message_id = ?",
     "instant altered": "UPDATE message SET accepted_at = accepted_at + 1 WHERE message_id = ?",
+    "destination altered": "UPDATE recipient SET domain = 'evil.example' WHERE id / 65536 = "
+    "(SELECT id FROM message WHERE message_id = ?) AND id % 65536 = 0",
     "recipient not even text": "UPDATE recipient SET local_part = CAST(x'ff61' AS TEXT) WHERE id / 65536 = "
     "(SELECT id FROM message WHERE message_id = ?) AND id % 65536 = 0",
     "recipient altered": "UPDATE recipient SET local_part = 'evil' WHERE id / 65536 = "
