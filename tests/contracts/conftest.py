@@ -12,6 +12,7 @@ import pytest
 from gatepost.mailflow.content import Content, MemoryContent
 from gatepost.mailflow.envelope import Envelope, Origin
 from gatepost.mailflow.events.event import Event, EventType
+from gatepost.mailflow.queue.ports import StoreUnavailable
 from gatepost.mailflow.queue.recipient import (
     Books,
     Lease,
@@ -95,14 +96,15 @@ class Rig:
         key: str = "key-1",
         content: Content | bytes = b"Subject: hi\r\n\r\nhello\r\n",
     ) -> QueuedMessage:
-        paths = tuple(Mailbox(local_part=path.split("@")[0], domain=path.split("@")[1]) for path in to)
+        paths = [path.split("@") for path in to or ("a@x.example",)]
         return QueuedMessage(
             id=new_message_id(self.clock.now(), self.entropy),
             account_id=account,
             key_id=KeyId(key),
             author=AUTHOR,
             envelope=Envelope(
-                reverse_path=AUTHOR, forward_paths=paths or (Mailbox(local_part="a", domain="x.example"),)
+                reverse_path=AUTHOR,
+                forward_paths=tuple(Mailbox(local_part=local_part, domain=domain) for local_part, domain in paths),
             ),
             origin=Origin(protocol="ESMTPSA", peer_address="192.0.2.1", greeting="client", tls="TLSv1.3"),
             content=MemoryContent(content) if isinstance(content, bytes) else content,
@@ -113,6 +115,15 @@ class Rig:
         message = self.message(*to, **more)  # type: ignore[arg-type] # passed through as given
         await self.queue.accept(message)
         return message
+
+    async def accept_until_refused(self, content: bytes) -> tuple[int, StoreUnavailable]:
+        """Return how many messages were taken, and why the next was not."""
+        for accepted in range(1000):
+            try:
+                await self.accept("a@x.example", content=content)
+            except StoreUnavailable as error:
+                return accepted, error
+        raise AssertionError("the store takes everything")
 
     async def lease(self, limit: int = 100, room: Callable[[str], int] = plenty) -> list[Lease]:
         async with asyncio.timeout(10):

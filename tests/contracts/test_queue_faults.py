@@ -52,6 +52,10 @@ BREAK_ROW = {
     "envelope gone": "UPDATE message SET head = x'' WHERE message_id = ?",
     "account altered": "UPDATE message SET account_id = 'acc_bob' WHERE message_id = ?",
     "instant altered": "UPDATE message SET accepted_at = accepted_at + 1 WHERE message_id = ?",
+    "destination altered": "UPDATE recipient SET domain = 'evil.example' WHERE id / 65536 = "
+    "(SELECT id FROM message WHERE message_id = ?) AND id % 65536 = 0",
+    "recipient not even text": "UPDATE recipient SET local_part = CAST(x'ff61' AS TEXT) WHERE id / 65536 = "
+    "(SELECT id FROM message WHERE message_id = ?) AND id % 65536 = 0",
     "recipient altered": "UPDATE recipient SET local_part = 'evil' WHERE id / 65536 = "
     "(SELECT id FROM message WHERE message_id = ?) AND id % 65536 = 0",
     "row gone": "DELETE FROM message WHERE message_id = ?",
@@ -261,15 +265,11 @@ async def test_a_full_disk_is_said_to_be_full_and_taken_again_when_there_is_room
     rig = make_rig()
     rig.directory = small_disk / "queue"
     await rig.start()
-    accepted = 0
-    with pytest.raises(StoreUnavailable) as caught:
-        while accepted < 1000:
-            await rig.accept("a@x.example", content=b"x" * 30_000)
-            accepted += 1
+    accepted, refusal = await rig.accept_until_refused(b"x" * 30_000)
     with pytest.raises(StoreUnavailable) as spooling:
         spooled(rig, b"x" * 5_000_000)
 
-    assert caught.value.trouble is StoreTrouble.NO_ROOM
+    assert refusal.trouble is StoreTrouble.NO_ROOM
     assert spooling.value.trouble is StoreTrouble.NO_ROOM
     assert rig.books().accepted == accepted > 10
     assert not rig.queue.is_suspect
