@@ -3,8 +3,9 @@
 import os
 from pathlib import Path
 
-from benchmarks.rig import Shape
 from tests.support.relay import Relay
+
+from benchmarks.rig import Shape
 
 
 class Gatepost:
