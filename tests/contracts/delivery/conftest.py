@@ -54,6 +54,9 @@ class Sink:
     cut_after: int | None = None
     #: Read the content this slowly: octets at a time, with a pause.
     slowly: int | None = None
+    #: Nothing is said before it is set.
+    gate: asyncio.Event | None = None
+    host: str = "127.0.0.1"
     port: int = 0
     connections: int = 0
     secured: int = 0
@@ -95,6 +98,8 @@ class Sink:
         return True
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.gate is not None:
+            await self.gate.wait()
         going = await self._say(writer, self.reply("GREETING", b"220 sink.test\r\n"))
         while going:
             line = await reader.readline()
@@ -154,7 +159,7 @@ async def open_sink() -> AsyncIterator[OpenSink]:
 
     async def open_one(replies: Replies | None = None, **fields: object) -> Sink:
         sink = Sink(replies=replies or {}, **fields)  # type: ignore[arg-type]
-        server = await asyncio.start_server(sink.serve, "127.0.0.1", 0, limit=1 << 20)
+        server = await asyncio.start_server(sink.serve, sink.host, sink.port, limit=1 << 20)
         sink.port = server.sockets[0].getsockname()[1]
         servers.append(server)
         sinks.append(sink)

@@ -29,7 +29,7 @@ class Needs:
 def find_needs(*, has_utf8_header: bool, has_8bit_body: bool, paths: Sequence[Mailbox]) -> Needs:
     """Say what a copy needs when sent with these reverse- and forward-paths."""
     return Needs(
-        smtputf8=has_utf8_header or not all(path.local_part.isascii() for path in paths),
+        smtputf8=has_utf8_header or any(path.needs_smtputf8 for path in paths),
         eight_bit_mime=has_utf8_header or has_8bit_body,
     )
 
@@ -40,6 +40,6 @@ def find_unservable(
     """Tell for each recipient whether the peer cannot take the message for it, for lack of SMTPUTF8."""
     if peer.smtputf8:
         return [False] * len(recipients)
-    if has_utf8_header or (reverse_path is not None and not reverse_path.local_part.isascii()):
+    if has_utf8_header or (reverse_path is not None and reverse_path.needs_smtputf8):
         return [True] * len(recipients)
-    return [not recipient.local_part.isascii() for recipient in recipients]
+    return [recipient.needs_smtputf8 for recipient in recipients]

@@ -1,6 +1,5 @@
 """One mail transaction as a client sees it: what is to be sent, and what became of it (RFC 5321 §3.3)."""
 
-import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
@@ -10,7 +9,8 @@ from gatepost.standards.smtp.dot_stuffing import DotStuffer
 from gatepost.standards.smtp.peer_extensions import PeerExtensions
 from gatepost.standards.smtp.replies import Reply
 
-_DOT_ATOM = re.compile(r"[\w!#$%&'*+/=?^`{|}~\-\u0080-\U0010ffff]+(\.[\w!#$%&'*+/=?^`{|}~\-\u0080-\U0010ffff]+)*\Z")
+
+_PATH_ENDING = frozenset(' "\\<>')
 
 
 class Stage(Enum):
@@ -168,21 +168,18 @@ class ClientTimeouts:
 
 
 def serialize_path(mailbox: Mailbox | None) -> bytes:
-    """Write a reverse-path or forward-path, quoting the local-part where it needs it (RFC 5321 §4.1.2).
+    """Write a reverse-path or forward-path (RFC 5321 §4.1.2).
 
     Raises:
-        ValueError: It holds a control character, which could end the command line. The address parser lets none
+        ValueError: It holds what could end the path or the command line. The address parser lets nothing of that
             through; this is the last door.
     """
     if mailbox is None:
         return b"<>"
-    local_part = mailbox.local_part
-    if not (local_part.isprintable() and mailbox.domain.isprintable()) or ">" in mailbox.domain or not local_part:
+    text = mailbox.local_part + mailbox.domain
+    if not text.isprintable() or not _PATH_ENDING.isdisjoint(text):
         raise ValueError("address cannot be written into a command")
-    if not _DOT_ATOM.match(local_part):
-        escaped = local_part.replace("\\", "\\\\").replace('"', '\\"')
-        local_part = f'"{escaped}"'
-    return f"<{local_part}@{mailbox.domain}>".encode()
+    return b"<" + mailbox.octets + b">"
 
 
 def serialize_mail(transaction: Transaction, extensions: PeerExtensions) -> bytes:

@@ -1,9 +1,8 @@
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import pytest
 
-from gatepost.mailflow.delivery.outgoing_header import amend_header, format_date, received_field
+from gatepost.mailflow.delivery.outgoing_header import amend_header
 from gatepost.mailflow.envelope import Origin
 from gatepost.mailflow.queue.recipient import QueuedMessage
 from gatepost.standards.message.header import HeaderField, HeaderSection
@@ -24,10 +23,13 @@ def test_what_is_missing_is_added_and_the_rest_stays_as_it_is(make_message: Make
 
     header = amend_header(original, make_message(), host_name="relay.test")
 
-    assert header.octets == (
-        b"Received: from app.example.com ([192.0.2.7])\r\n\tby relay.test with ESMTPSA id MMMMMMMMMMMMMMMMMMMMMM;\r\n"
-        b"\tMon, 23 Nov 2026 09:05:07 +0000\r\n"
-        b"FROM:  a@example.com\r\nSubject: x\r\n\tfolded\r\n"
+    received, _, rest = header.octets.partition(b"FROM:")
+    assert received.replace(b"\r\n\t", b" ") == (
+        b"Received: from app.example.com ([192.0.2.7]) by relay.test with ESMTPSA id MMMMMMMMMMMMMMMMMMMMMM; "
+        b"Mon, 23 Nov 2026 09:05:07 +0000\r\n"
+    )
+    assert rest == (
+        b"  a@example.com\r\nSubject: x\r\n\tfolded\r\n"
         b"Date: Mon, 23 Nov 2026 09:05:07 +0000\r\n"
         b"Message-ID: <MMMMMMMMMMMMMMMMMMMMMM@example.com>\r\n"
     )
@@ -55,39 +57,10 @@ def test_every_attempt_makes_the_same_fields(make_message: MakeMessage) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("origin", "expected"),
-    [
-        pytest.param(
-            Origin(protocol="ESMTPSA", peer_address="2001:db8::1", greeting="[127.0.0.1]"),
-            b"from [127.0.0.1] ([IPv6:2001:db8::1])\r\n\tby",
-            id="IPv6 and a literal",
-        ),
-        pytest.param(
-            Origin(protocol="HTTPS", peer_address="192.0.2.7"), b"from unknown ([192.0.2.7])\r\n\tby", id="no greeting"
-        ),
-        pytest.param(
-            Origin(protocol="ESMTPSA", peer_address="192.0.2.7", greeting="x\r\nBcc: y"),
-            b"from unknown (",
-            id="injection",
-        ),
-        pytest.param(
-            Origin(protocol="ESMTPSA", peer_address="192.0.2.7", greeting="a (b)"), b"from unknown (", id="comment"
-        ),
-        pytest.param(
-            Origin(protocol="E", peer_address="192.0.2.7", greeting="a", tls="TLSv1.3 TLS_AES_256_GCM_SHA384"),
-            b"([192.0.2.7])\r\n\t(using TLSv1.3 TLS_AES_256_GCM_SHA384)\r\n\tby",
-            id="TLS",
-        ),
-    ],
-)
-def test_the_trace_field_says_how_the_message_came(make_message: MakeMessage, origin: Origin, expected: bytes) -> None:
-    field = received_field(make_message(origin=origin), host_name="relay.test")
+def test_what_the_client_said_of_itself_cannot_add_a_field(make_message: MakeMessage) -> None:
+    origin = Origin(protocol="ESMTPSA", peer_address="192.0.2.7", greeting="x\r\nBcc: y@z\r\n", tls="a\r\nTo: b")
 
-    assert expected in field.octets
-    assert field.octets.count(b"Bcc") == 0
-    assert max(len(line) for line in field.octets.split(b"\r\n")) < 998
+    header = amend_header(section(b"From: a"), make_message(origin=origin), host_name="relay.test")
 
-
-def test_a_date_has_no_leading_zero_and_english_names() -> None:
-    assert format_date(datetime(2027, 1, 3, 0, 0, 9, tzinfo=UTC)) == "Sun, 3 Jan 2027 00:00:09 +0000"
+    assert b"\r\nBcc" not in header.octets
+    assert b"\r\nTo" not in header.octets

@@ -17,10 +17,7 @@ from gatepost.standards.smtp.transaction import (
     [
         pytest.param(None, b"<>", id="null reverse-path"),
         pytest.param(Mailbox(local_part="a.b+c", domain="x.test"), b"<a.b+c@x.test>", id="dot-atom"),
-        pytest.param(Mailbox(local_part="a b", domain="x.test"), b'<"a b"@x.test>', id="needs quotes"),
-        pytest.param(Mailbox(local_part='a"\\b', domain="x.test"), b'<"a\\"\\\\b"@x.test>', id="needs escapes"),
         pytest.param(Mailbox(local_part="a..b", domain="x.test"), b'<"a..b"@x.test>', id="two dots"),
-        pytest.param(Mailbox(local_part="a>", domain="x.test"), b'<"a>"@x.test>', id="bracket"),
         pytest.param(Mailbox(local_part="jürgen", domain="xn--x.test"), "<jürgen@xn--x.test>".encode(), id="UTF-8"),
     ],
 )
@@ -33,8 +30,11 @@ def test_a_path_is_written(mailbox: Mailbox | None, expected: bytes) -> None:
     [
         pytest.param(Mailbox(local_part="a\r\nRSET", domain="x.test"), id="CRLF in the local-part"),
         pytest.param(Mailbox(local_part="a", domain="x\nRSET"), id="LF in the domain"),
+        pytest.param(Mailbox(local_part="a b", domain="x.test"), id="space in the local-part"),
+        pytest.param(Mailbox(local_part='a"b', domain="x.test"), id="quotation mark"),
+        pytest.param(Mailbox(local_part="a\\", domain="x.test"), id="backslash"),
+        pytest.param(Mailbox(local_part="a> SIZE=1", domain="x.test"), id="bracket in the local-part"),
         pytest.param(Mailbox(local_part="a", domain="x> SIZE=1"), id="bracket in the domain"),
-        pytest.param(Mailbox(local_part="", domain="x.test"), id="no local-part"),
         pytest.param(Mailbox(local_part="a\x00", domain="x.test"), id="NUL"),
     ],
 )
