@@ -67,6 +67,13 @@ def init(
     text = render_settings_file(chosen)
     # What the environment adds is for running, not for this file.
     settings = read_settings(tomllib.loads(text), {}, folder=path.parent, source="init")
+    _make_all(path, text, settings, self_signed=self_signed)
+    click.echo(f"Wrote {path}; state is in {settings.state_dir}.")
+    click.echo(f"Next: gatepost check -c {path}; gatepost account create; gatepost serve -c {path}")
+
+
+def _make_all(path: Path, text: str, settings: Settings, *, self_signed: bool) -> None:
+    """Make everything; the settings file last, so that where it is, the rest is too."""
     try:
         prepare_state(settings)
         if self_signed:
@@ -77,8 +84,6 @@ def init(
             f"cannot make {error.filename}: {error.strerror}; run this as root, or choose other places with --config "
             "and --state-dir"
         ) from error
-    click.echo(f"Wrote {path}; state is in {settings.state_dir}.")
-    click.echo(f"Next: gatepost check -c {path}; gatepost account create; gatepost serve -c {path}")
 
 
 def _ask(host_name: str | None, state_dir: Path | None, *, self_signed: bool) -> tuple[str, Path, bool]:
