@@ -335,6 +335,22 @@ async def test_a_clock_that_is_set_back_leaves_nothing_waiting_for_days(rig):
     assert again.recipients[0].attempts == 1
 
 
+async def test_what_waits_behind_other_mail_of_its_lane_is_found_after_the_clock_was_set_back(rig):
+    await rig.accept("near@x.example")
+    (near,) = await rig.lease()
+    await rig.settle(near, QUEUED, again_after=timedelta(hours=1))
+    await rig.accept("far@x.example")
+    (far,) = await rig.lease()
+    rig.clock.advance(timedelta(hours=20))
+    await rig.settle(far, QUEUED)
+
+    rig.clock.advance(timedelta(hours=-19))
+    rig.queue.wake()
+
+    found = [*await rig.lease(), *await rig.lease()]
+    assert [lease.recipients[0].mailbox.local_part for lease in found] == ["near", "far"]
+
+
 async def test_a_clock_that_is_set_back_while_stopped_leaves_nothing_waiting_for_days(rig):
     rig.clock.advance(timedelta(days=4))
     await rig.accept("a@x.example")
@@ -407,6 +423,7 @@ async def test_settling_twice_changes_nothing(rig):
     assert rig.books().delivered == 1
     assert rig.books().difference == 0
     assert rig.story(message) == ["processed", "delivered"]
+    assert rig.queue.handed_out == 0
 
 
 async def test_a_lease_of_before_a_restart_is_stale(rig):
