@@ -471,20 +471,41 @@ async def test_an_unanswered_dot_is_written_down(rig: Rig, open_sink: OpenSink) 
 async def test_a_slow_destination_delays_no_other(rig: Rig, open_sink: OpenSink) -> None:
     slow = await open_sink({"DOT": HANG})
     fast = await open_sink()
-    for number in range(50):
+    for number in range(300):
         await rig.accept(f"u{number}@slow.example")
     await rig.accept("a@fast.example")
     began = time.monotonic()
 
-    quick_stop = WorkerLimits(drain_seconds=0.1)
+    worker_limits = WorkerLimits(max_leases=30, drain_seconds=0.1)
     routes = {"slow.example": route_to(slow), "fast.example": route_to(fast)}
-    async with deliver(rig, routes, worker_limits=quick_stop) as delivery:
+    async with deliver(rig, routes, worker_limits=worker_limits) as delivery:
         await delivery.until_settled(1)
         took = time.monotonic() - began
 
     assert len(fast.contents) == 1
     assert took < 2
     assert slow.connections == ShapingLimits().initial_connections
+
+
+async def test_a_dead_first_exchanger_is_passed_over_the_next_time(
+    rig: Rig, open_sink: OpenSink, open_nameserver: OpenNameserver, respond_from: RespondFrom
+) -> None:
+    dead = await open_sink({"GREETING": CLOSE}, host="127.0.0.2")
+    good = await open_sink(host="127.0.0.3", port=dead.port)
+    zone = {
+        "x.example MX": ["10 a.example.", "20 b.example."],
+        "a.example A": ["127.0.0.2"],
+        "b.example A": ["127.0.0.3"],
+    }
+
+    nameserver = await open_nameserver(respond_from(zone))
+    async with deliver(rig, nameserver=nameserver, port=dead.port) as delivery:
+        for number in range(5):
+            await rig.accept(f"u{number}@x.example")
+            await delivery.until_settled(number + 1)
+
+    assert rig.books().delivered == 5
+    assert (dead.connections, good.connections) == (1, 1)
 
 
 async def test_a_lease_put_on_hold_before_mail_is_not_delivered(rig: Rig, open_sink: OpenSink) -> None:
@@ -565,6 +586,7 @@ async def test_stopping_lets_attempts_end_and_gives_the_rest_back(rig: Rig, open
         gate.set()
         await delivery.running
 
+    await rig.restart()  # what lay in the queue's own stock is given back when it closes
     books = rig.books()
     assert (books.delivered, books.queued, books.difference) == (2, 8, 0)
     assert len(sink.contents) == 2
