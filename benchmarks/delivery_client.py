@@ -1,6 +1,6 @@
 """CPU of the sending side for each message: client session and connection, towards a sink in another process.
 
-    python -m benchmarks.delivery_client [--octets 10240] [--messages 20000] [--connections 50] [--loop uvloop]
+python -m benchmarks.delivery_client [--octets 10240] [--messages 20000] [--connections 50] [--loop uvloop]
 """
 
 import argparse

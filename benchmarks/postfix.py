@@ -133,8 +133,9 @@ class Postfix:
         }
 
     def _spawn(self, program: str, *arguments: str | Path) -> None:
-        output = (self._folder / f"{program}.out").open("wb")
-        self._children.append(subprocess.Popen([str(find_program(program)), *arguments], stdout=output, stderr=output))
+        with (self._folder / f"{program}.out").open("wb") as output:
+            command = [str(find_program(program)), *arguments]
+            self._children.append(subprocess.Popen(command, stdout=output, stderr=output))
 
     @staticmethod
     def _wait_for(path: Path, *, seconds: float = 20) -> None:

@@ -123,8 +123,8 @@ def test_swaks_with_a_foreign_author_is_told_in_the_dialect(relay: Relay) -> Non
     assert "550 5.7.1 The from address does not match a verified Sender Identity." in done.stdout
 
 
-def test_msmtp(relay: Relay, receiver: ReceivingMX, tmp_path: Path) -> None:
-    settings = tmp_path / "msmtprc"
+def test_msmtp(relay: Relay, receiver: ReceivingMX, folder: Path) -> None:
+    settings = folder / "msmtprc"
     settings.write_text(
         f"defaults\nauth on\ntls on\ntls_trust_file {relay.ca_file}\n"
         f"account relay\nhost localhost\nport {relay.starttls_port}\nfrom ann@example.test\n"
@@ -144,12 +144,12 @@ def test_msmtp(relay: Relay, receiver: ReceivingMX, tmp_path: Path) -> None:
     assert_signed(receiver.wait_for("msmtp"))
 
 
-def test_postfix_with_the_relay_as_its_smarthost(relay: Relay, receiver: ReceivingMX, tmp_path: Path) -> None:
+def test_postfix_with_the_relay_as_its_smarthost(relay: Relay, receiver: ReceivingMX, folder: Path) -> None:
     port = free_port()
-    (tmp_path / "passwords").write_text(f"[localhost]:{relay.starttls_port} apikey:{relay.key}\n")
-    subprocess.run([str(find_program("postmap")), tmp_path / "passwords"], check=True, timeout=30)
+    (folder / "passwords").write_text(f"[localhost]:{relay.starttls_port} apikey:{relay.key}\n")
+    subprocess.run([str(find_program("postmap")), folder / "passwords"], check=True, timeout=30)
     postfix = PostfixInstance(
-        tmp_path / "postfix",
+        folder / "office",
         {
             "myhostname": "office.example.test",
             "mydestination": "",
@@ -157,7 +157,7 @@ def test_postfix_with_the_relay_as_its_smarthost(relay: Relay, receiver: Receivi
             "smtp_host_lookup": "native",
             "smtp_sasl_auth_enable": "yes",
             "smtp_sasl_security_options": "noanonymous",
-            "smtp_sasl_password_maps": f"hash:{tmp_path}/passwords",
+            "smtp_sasl_password_maps": f"hash:{folder}/passwords",
             "smtp_tls_security_level": "secure",
             "smtp_tls_CAfile": str(relay.ca_file),
             "smtp_tls_secure_cert_match": "localhost",

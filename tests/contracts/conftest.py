@@ -1,8 +1,10 @@
 """Every engine of the Queue port, on a temporary directory, with a clock that stands still."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from gatepost.mailflow.content import Content, MemoryContent
 from gatepost.mailflow.envelope import Envelope, Origin
 from gatepost.mailflow.events.event import Event, EventType
+from gatepost.mailflow.queue.ports import StoreUnavailable
 from gatepost.mailflow.queue.recipient import (
     Books,
     Lease,
@@ -93,14 +96,15 @@ class Rig:
         key: str = "key-1",
         content: Content | bytes = b"Subject: hi\r\n\r\nhello\r\n",
     ) -> QueuedMessage:
-        paths = tuple(Mailbox(local_part=path.split("@")[0], domain=path.split("@")[1]) for path in to)
+        paths = [path.split("@") for path in to or ("a@x.example",)]
         return QueuedMessage(
             id=new_message_id(self.clock.now(), self.entropy),
             account_id=account,
             key_id=KeyId(key),
             author=AUTHOR,
             envelope=Envelope(
-                reverse_path=AUTHOR, forward_paths=paths or (Mailbox(local_part="a", domain="x.example"),)
+                reverse_path=AUTHOR,
+                forward_paths=tuple(Mailbox(local_part=local_part, domain=domain) for local_part, domain in paths),
             ),
             origin=Origin(protocol="ESMTPSA", peer_address="192.0.2.1", greeting="client", tls="TLSv1.3"),
             content=MemoryContent(content) if isinstance(content, bytes) else content,
@@ -112,14 +116,25 @@ class Rig:
         await self.queue.accept(message)
         return message
 
+    async def accept_until_refused(self, content: bytes) -> tuple[int, StoreUnavailable]:
+        """Return how many messages were taken, and why the next was not."""
+        for accepted in range(1000):
+            try:
+                await self.accept("a@x.example", content=content)
+            except StoreUnavailable as error:
+                return accepted, error
+        raise AssertionError("the store takes everything")
+
     async def lease(self, limit: int = 100, room: Callable[[str], int] = plenty) -> list[Lease]:
-        return await self.queue.lease(limit=limit, room=room)
+        async with asyncio.timeout(10):
+            return await self.queue.lease(limit=limit, room=room)
 
     async def lease_recipients(self, count: int, room: Callable[[str], int] = plenty) -> list[Lease]:
         """Lease until so many recipients have been handed out."""
         leases: list[Lease] = []
-        while sum(len(lease.recipients) for lease in leases) < count:
-            leases += await self.lease(room=room)
+        async with asyncio.timeout(10):
+            while sum(len(lease.recipients) for lease in leases) < count:
+                leases += await self.lease(room=room)
         return leases
 
     def settlement(
@@ -192,8 +207,15 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def rig(engine: str, tmp_path: Path) -> AsyncIterator[Rig]:
-    rig = Rig(directory=tmp_path / "queue")
+def make_rig(engine: str, tmp_path: Path) -> Callable[[], Rig]:
+    """Rigs that are not started, each in a directory of its own."""
+    numbers = count()
+    return lambda: Rig(directory=tmp_path / f"queue-{next(numbers)}")
+
+
+@pytest.fixture
+async def rig(make_rig: Callable[[], Rig]) -> AsyncIterator[Rig]:
+    rig = make_rig()
     await rig.start()
     yield rig
     await rig.queue.close()

@@ -116,12 +116,10 @@ async def test_no_room_is_answered_with_no_room_and_taken_again_later(rig):
     connection.execute(f"PRAGMA max_page_count={pages + 20}")
     big = b"x" * 100_000
 
-    with pytest.raises(StoreUnavailable) as caught:
-        for _ in range(10):
-            await rig.accept("a@x.example", content=big)
-    accepted = rig.books().accepted
+    accepted, refusal = await rig.accept_until_refused(big)
 
-    assert caught.value.trouble is StoreTrouble.NO_ROOM
+    assert refusal.trouble is StoreTrouble.NO_ROOM
+    assert accepted == rig.books().accepted > 0
     assert not rig.queue.is_suspect
     for lease in await rig.lease_recipients(accepted):
         await rig.settle(lease, DELIVERED)
@@ -281,17 +279,19 @@ async def test_more_recipients_than_a_server_must_take_come_in_several_leases(ri
 async def test_a_cancelled_lease_call_loses_nothing(rig):
     rig.stock = type(rig.stock)(leases=0)
     await rig.restart()
+    found = 0
     for attempt in range(5):
         await rig.accept(f"{attempt}@x.example")
         task = asyncio.create_task(rig.lease())
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        (result,) = await asyncio.gather(task, return_exceptions=True)
+        found += 0 if isinstance(result, asyncio.CancelledError) else len(result)
 
-    leases = await rig.lease_recipients(5)
+    leases = await rig.lease_recipients(5 - found)
 
-    assert len(leases) == 5
+    assert found + len(leases) == 5
 
 
 async def test_stock_that_finds_no_room_goes_back_and_counts_no_attempt(rig):
@@ -333,6 +333,22 @@ async def test_a_clock_that_is_set_back_leaves_nothing_waiting_for_days(rig):
 
     (again,) = await rig.lease()
     assert again.recipients[0].attempts == 1
+
+
+async def test_what_waits_behind_other_mail_of_its_lane_is_found_after_the_clock_was_set_back(rig):
+    await rig.accept("near@x.example")
+    (near,) = await rig.lease()
+    await rig.settle(near, QUEUED, again_after=timedelta(hours=1))
+    await rig.accept("far@x.example")
+    (far,) = await rig.lease()
+    rig.clock.advance(timedelta(hours=20))
+    await rig.settle(far, QUEUED)
+
+    rig.clock.advance(timedelta(hours=-19))
+    rig.queue.wake()
+
+    found = [*await rig.lease(), *await rig.lease()]
+    assert [lease.recipients[0].mailbox.local_part for lease in found] == ["near", "far"]
 
 
 async def test_a_clock_that_is_set_back_while_stopped_leaves_nothing_waiting_for_days(rig):
@@ -407,6 +423,7 @@ async def test_settling_twice_changes_nothing(rig):
     assert rig.books().delivered == 1
     assert rig.books().difference == 0
     assert rig.story(message) == ["processed", "delivered"]
+    assert rig.queue.handed_out == 0
 
 
 async def test_a_lease_of_before_a_restart_is_stale(rig):

@@ -78,6 +78,27 @@ while True:
 """
 )
 
+SLOW = (
+    CHILD
+    + """
+note(f"up {os.getpid()}")
+while not os.path.exists("go"):
+    time.sleep(0.02)
+tell_ready(os.environ)
+time.sleep(60)
+"""
+)
+
+CRASHING = (
+    CHILD
+    + """
+listening = socket.socket(fileno=descriptor)
+listening.listen(16)
+note(f"up {os.getpid()}")
+sys.exit(1)
+"""
+)
+
 MISCONFIGURED = (
     CHILD
     + """
@@ -208,6 +229,26 @@ def test_sighup_reloads_without_a_restart(start):
     service.wait_for(lambda service: {"a reloaded", "b reloaded"} <= set(service.journal))
 
     assert len(service.pids("a")) == 1
+
+
+def test_sighup_does_not_reach_a_child_that_is_not_ready_for_it(start):
+    service = start({"a": WORKER, "b": SLOW})
+    service.wait_for(lambda service: service.pids("a") and service.pids("b"))
+    service.process.send_signal(signal.SIGHUP)
+    service.wait_for(lambda service: "a reloaded" in service.journal)
+
+    (service.folder / "go").touch()
+    service.wait_for(ready)
+
+    assert len(service.pids("b")) == 1
+
+
+def test_sockets_of_a_child_that_keeps_crashing_keep_no_client_waiting(start):
+    service = start({"a": CRASHING, "b": WORKER})
+    # The sixth restart waits for longer than clients should.
+    service.wait_for(lambda service: service.journal.count("exit") >= 6, seconds=40)
+
+    assert {service.connect() for _ in range(20)} == {"b"}
 
 
 def test_child_that_does_not_drain_is_killed_in_time(start):

@@ -31,8 +31,8 @@ class ReceivingMX:
         keys: DKIM key records by name, as OpenDKIM would find them in the DNS.
     """
 
-    def __init__(self, folder: Path, keys: dict[str, str]) -> None:
-        self.port = free_port()
+    def __init__(self, folder: Path, keys: dict[str, str], *, port: int) -> None:
+        self.port = port
         self._folder = folder
         milter_port = free_port()
         self._postfix = PostfixInstance(
@@ -56,15 +56,18 @@ class ReceivingMX:
         )
         (folder / "mail").mkdir()
         shutil.chown(folder / "mail", 65534, 65534)
-        (folder / "keys").write_text("".join(f"{name} {record}\n" for name, record in keys.items()))
+        (folder / "keys").write_text(
+            "".join(f"{name} {record}\n" for name, record in keys.items() if "._domainkey." in name)
+        )
         (folder / "internal-hosts").write_text("192.0.2.1\n")
         (folder / "opendkim.conf").write_text(OPENDKIM_CONF.format(folder=folder, milter_port=milter_port))
         folder.chmod(0o755)
-        self._opendkim = subprocess.Popen(
-            [str(find_program("opendkim")), "-f", "-x", str(folder / "opendkim.conf")],
-            stdout=(folder / "opendkim.out").open("wb"),
-            stderr=subprocess.STDOUT,
-        )
+        with (folder / "opendkim.out").open("wb") as output:
+            self._opendkim = subprocess.Popen(
+                [str(find_program("opendkim")), "-f", "-x", str(folder / "opendkim.conf")],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
         wait_for_port(milter_port)
         self._postfix.start()
         wait_for_port(self.port)

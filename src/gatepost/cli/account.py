@@ -5,7 +5,7 @@ import click
 from gatepost.cli.arguments import get_account
 from gatepost.cli.certainty import settle_and_hold
 from gatepost.cli.context import CommandContext
-from gatepost.cli.output import ReportingGroup, instant, print_fields, print_json, print_table, say
+from gatepost.cli.output import instant, print_fields, print_json, print_table, say
 from gatepost.mailflow.queue.recipient import Predicate
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.tenancy.accounts import lifecycle
@@ -14,7 +14,7 @@ from gatepost.tenancy.accounts.lifecycle import AccountRefused
 from gatepost.tenancy.accounts.ports import AccountNameTaken
 
 
-@click.group(cls=ReportingGroup)
+@click.group()
 def account() -> None:
     """Make and manage accounts, the tenants of this service."""
 

@@ -1,4 +1,7 @@
-"""What a command is given: ``ctx.obj``, as ``cli.main`` makes it and tests stand in for it."""
+"""What a command is given: ``ctx.obj``, as ``cli.main`` makes it and tests stand in for it.
+
+Commands let our own errors rise: their texts say what to do, and ``cli.main`` ends with them.
+"""
 
 from collections.abc import Sequence
 from datetime import timedelta

@@ -15,7 +15,7 @@ from gatepost.cli.arguments import (
 )
 from gatepost.cli.certainty import settle, settle_and_hold
 from gatepost.cli.context import CommandContext
-from gatepost.cli.output import ReportingGroup, instant, print_fields, print_json, print_table, say
+from gatepost.cli.output import instant, print_fields, print_json, print_table, say
 from gatepost.mailflow.queue.recipient import Predicate
 from gatepost.primitives.decision import Deny
 from gatepost.tenancy.access import api_key
@@ -27,7 +27,7 @@ from gatepost.tenancy.accounts.account import AccountState
 _MAX_NAME = 100
 
 
-@click.group(cls=ReportingGroup)
+@click.group()
 def key() -> None:
     """Make and manage API keys, with which applications send."""
 

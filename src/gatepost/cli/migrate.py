@@ -3,11 +3,11 @@
 import click
 
 from gatepost.cli.context import CommandContext
-from gatepost.cli.output import ReportingCommand, say
+from gatepost.cli.output import say
 from gatepost.storage.migrate import migrate as run_migrations
 
 
-@click.command(cls=ReportingCommand)
+@click.command()
 @click.pass_obj
 def migrate(context: CommandContext) -> None:
     """Bring the control-plane database to this version's schema, or make it. May be run at any time, and again.

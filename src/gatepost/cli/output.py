@@ -1,41 +1,10 @@
 """How commands speak: results on standard output, to be piped; everything else on standard error."""
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import click
-
-from gatepost.primitives.errors import RelayError
-
-
-@contextmanager
-def reported() -> Iterator[None]:
-    """Turn our own errors into one line and exit status 1; their texts say what to do."""
-    try:
-        yield
-    except RelayError as error:
-        raise click.ClickException(str(error)) from error
-
-
-class ReportingCommand(click.Command):
-    """A command whose errors are ``reported``."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
-        with reported():
-            return super().invoke(ctx)
-
-
-class ReportingGroup(click.Group):
-    """A group of commands whose errors are ``reported``."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
-        with reported():
-            return super().invoke(ctx)
 
 
 def say(text: str) -> None:

@@ -14,7 +14,9 @@ from starlette.applications import Starlette
 from gatepost.entrypoints.operations.health import Probe, health_routes
 from gatepost.entrypoints.operations.metrics import metrics_route
 from gatepost.network.certificates import CertificateFiles, make_self_signed
+from gatepost.runtime import diagnosis
 from gatepost.runtime.control_client import ask_status, find_shards, socket_path
+from gatepost.runtime.finding import Finding
 from gatepost.runtime.settings import Settings
 from gatepost.runtime.state_dir import give_to_user, make_directories
 from gatepost.storage.migrate import migrate
@@ -53,6 +55,19 @@ def make_first_certificate(settings: Settings, files: CertificateFiles, *, valid
     make_self_signed(files, settings.host_name, now=SystemClock().now(), valid_for=valid_for)
     for path in (files.chain, files.private_key):
         give_to_user(path, settings.user)
+
+
+def diagnose(settings: Settings) -> list[Finding]:
+    """Look at everything that ``gatepost check`` tells of."""
+    clock = SystemClock()
+    return [
+        *diagnosis.check_state_dir(settings),
+        *diagnosis.check_private_file(settings.keyring_path, settings.user),
+        *diagnosis.check_certificates(settings, clock),
+        *diagnosis.check_ports(settings),
+        *diagnosis.check_limits(settings),
+        *diagnosis.check_clock(settings, clock.now()),
+    ]
 
 
 async def _probe(settings: Settings, index: int) -> Probe:

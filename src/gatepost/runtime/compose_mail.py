@@ -11,8 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache, partial
-from ipaddress import ip_address
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -42,7 +41,6 @@ from gatepost.network.delivery_tls import DeliveryTLS
 from gatepost.network.resolver import CachingResolver, parse_nameserver, system_nameservers
 from gatepost.network.smtp_connector import SMTPConnector
 from gatepost.network.tls_contexts import ServerTLS
-from gatepost.primitives.decision import Deny
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.errors import RelayError
 from gatepost.primitives.ids import AccountId
@@ -64,7 +62,6 @@ from gatepost.system.clock import SystemClock
 from gatepost.system.entropy import SystemEntropy
 from gatepost.telemetry.logger import get_logger
 from gatepost.telemetry.metrics import Metrics
-from gatepost.tenancy.access.principal import Principal
 from gatepost.tenancy.senders.alignment import VerifiedDomains
 from gatepost.tenancy.senders.dkim_key import SigningKeys
 from gatepost.tenancy.senders.public_suffix import PublicSuffixes
@@ -186,6 +183,7 @@ def _connection_settings(settings: Settings, listener: Listener) -> ConnectionSe
             max_recipients=submission.max_recipients,
             max_messages=submission.max_messages,
             offers_starttls=not is_implicit,
+            takes_undeclared_8bit=submission.take_undeclared_8bit,
         ),
         implicit_tls=is_implicit,
         proxies=settings.proxy_protocol.trusted,
@@ -206,7 +204,7 @@ def _compose_submission(base: _Base) -> SubmissionServices:
         access=control.principals,
         door=Acceptance(
             queue=base.queue,
-            rights=_Rights(control),
+            rights=control.principals,
             domains=base.domains,
             clock=control.clock,
             entropy=control.entropy,
@@ -219,19 +217,6 @@ def _compose_submission(base: _Base) -> SubmissionServices:
         budget=MemoryBudget(settings.submission.memory_octets),
         spool_threshold_octets=settings.submission.spool_threshold_octets,
     )
-
-
-class _Rights:
-    """``Principals`` as the one door asks it: with the client's address as text."""
-
-    def __init__(self, control: ControlPlane) -> None:
-        self._principals = control.principals
-
-    def recheck(self, principal: Principal, peer_address: str) -> Principal | Deny:
-        return self._principals.recheck(principal, _address(peer_address))
-
-
-_address = lru_cache(maxsize=10_000)(ip_address)
 
 
 # ---------------------------------------------------------------- delivery

@@ -1,7 +1,7 @@
 """``gatepost serve``: what happens before and around the supervisor.
 
-Order: check certificates and users while a person may still be watching; bind the ports as root if need be; give root
-up; take the lock of the state directory; start the workers.
+Order: bind the ports, as root if need be; give root up for good; find out, while a person may still be watching,
+whether the certificates can be served by who we are then; take the lock of the state directory; start the workers.
 """
 
 import os
@@ -37,18 +37,12 @@ def run_service(settings: Settings, config_path: Path, environment: Mapping[str,
         Misconfigured: It cannot start; the text says why.
     """
     logger.configure(clock=SystemClock(), level=settings.log.level, log_format=settings.log.format, process="main")
-    chains = certificate_chains(settings.tls)
-    if not chains:
-        raise Misconfigured(
-            "there is no certificate, and no mail is taken without TLS: set [tls] certificate and private_key "
-            "(`gatepost init --self-signed` makes a pair for a start)"
-        )
-    ServerTLS(chains, [], SystemClock())
     count = settings.mail_worker_count
     sockets = open_sockets(settings.listeners, count)
     operations = Listener(address=str(settings.operations.address), port=settings.operations.port)
     web_sockets = open_sockets([operations], 1)[0]
     drop_privileges(settings.user)
+    check_certificates(settings)
     lock = hold_service_lock(settings)
     renew_metrics_directory(settings.metrics_dir)
     leftover = [index for index in find_shards(settings.queue_dir) if index >= count]
@@ -62,6 +56,21 @@ def run_service(settings: Settings, config_path: Path, environment: Mapping[str,
         ).run()
     finally:
         os.close(lock)
+
+
+def check_certificates(settings: Settings) -> None:
+    """Find out, as the user that the workers run as, whether they will be able to serve TLS.
+
+    Raises:
+        Misconfigured: They will not.
+    """
+    chains = certificate_chains(settings.tls)
+    if not chains:
+        raise Misconfigured(
+            "there is no certificate, and no mail is taken without TLS: set [tls] certificate and private_key "
+            "(`gatepost init --self-signed` makes a pair for a start)"
+        )
+    ServerTLS(chains, [listener.name for listener in settings.listeners], SystemClock())
 
 
 def plan_programs(

@@ -35,7 +35,7 @@ def hold_service_lock(settings: Settings) -> int:
     Raises:
         Misconfigured: Another service runs, or there is no state directory that this user can use.
     """
-    path = settings.run_dir / "gatepost.pid"
+    path = _lock_path(settings)
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
@@ -56,8 +56,27 @@ def hold_service_lock(settings: Settings) -> int:
     return descriptor
 
 
+def is_service_running(settings: Settings) -> bool:
+    """Whether a service holds the lock of this state directory."""
+    try:
+        descriptor = os.open(_lock_path(settings), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def renew_metrics_directory(path: Path) -> None:
     """Empty the directory of the processes' counts: they begin at nothing with the service."""
     with suppress(FileNotFoundError):
         shutil.rmtree(path)
     path.mkdir(mode=0o700)
+
+
+def _lock_path(settings: Settings) -> Path:
+    return settings.run_dir / "gatepost.pid"

@@ -40,12 +40,13 @@ class SqlDomainStore:
                 "account_id": domain.account_id,
                 "domain_name": domain.name,
                 "selector": key.selector,
+                "position": position,
                 "algorithm": key.algorithm.value,
                 "sealed_private_key": key.sealed_private_key,
                 "public_key": key.public_key,
                 "created_at": key.created_at,
             }
-            for key in domain.dkim_keys
+            for position, key in enumerate(domain.dkim_keys)
         ]
         try:
             with self._database.writing() as connection:
@@ -116,7 +117,7 @@ def _keys(connection: Connection, domain: Row[Any]) -> tuple[DKIMKey, ...]:
     statement = (
         select(dkim_keys)
         .where(dkim_keys.c.account_id == domain.account_id, dkim_keys.c.domain_name == domain.name)
-        .order_by(dkim_keys.c.created_at, dkim_keys.c.selector)
+        .order_by(dkim_keys.c.position)
     )
     return tuple(
         DKIMKey(

@@ -29,7 +29,7 @@ def claim(account: Account, name: str = "example.com") -> AuthenticatedDomain:
         DKIMKey(
             selector=selector, algorithm=algorithm, sealed_private_key=b"\0sealed", public_key="cHVi", created_at=at
         )
-        for selector, algorithm in (("gp1", SigningAlgorithm.RSA_SHA256), ("gp1e", SigningAlgorithm.ED25519_SHA256))
+        for selector, algorithm in (("gp1r", SigningAlgorithm.RSA_SHA256), ("gp1e", SigningAlgorithm.ED25519_SHA256))
     )
     return AuthenticatedDomain(
         name=name, account_id=account.id, state=DomainState.PENDING, dkim_keys=keys, created_at=at

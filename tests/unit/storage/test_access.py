@@ -9,7 +9,7 @@ from gatepost.storage import access
     ("statement", "expected"),
     [
         (access._SECRET_HASH, "coalesce((SELECT api_keys.secret_hash"),
-        (access._RECORD_USE, "WHERE api_keys.account_id = %(account)s AND api_keys.id = %(key)s"),
+        (access._RECORD_USE, "WHERE api_keys.account_id = %(account)s::VARCHAR AND api_keys.id = %(key)s::VARCHAR"),
         (access._update(AccountId("a"), KeyId("k")).values(name="n"), "UPDATE api_keys SET name="),
     ],
     ids=["secret hash", "record use", "update"],

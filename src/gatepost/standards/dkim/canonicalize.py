@@ -72,7 +72,7 @@ def end_of_content(lines: bytes) -> int:
     """Return the offset at which the CRLFs that end ``lines`` begin; what follows is nothing but CRLF, repeated."""
     if lines[-2:] != _CRLF:
         return len(lines)
-    if lines[-3:-2] not in (b"\r", b"\n"):
+    if lines[-3:-2] != b"\n":
         return len(lines) - 2
     bare = len(lines.rstrip(_CRLF))
     # The tail holds CR and LF only. Where two equal octets meet, one of them is bare and belongs to the content.

@@ -102,8 +102,11 @@ def decode_message(row: Row, spool: SpoolDirectory) -> QueuedMessage:
 
 
 def decode_head(head: bytes) -> tuple[Mailbox, Envelope, Origin]:
-    """Read author, envelope and origin back; raises ``ValueError`` if that cannot be done."""
-    read = _HEAD_DECODER.decode(head)
+    """Read author, envelope and origin back; raises ``Unreadable`` if that cannot be done."""
+    try:
+        read = _HEAD_DECODER.decode(head)
+    except (ValueError, TypeError) as error:
+        raise Unreadable(str(error)) from error
     envelope = Envelope(
         reverse_path=_mailbox(read.reverse_path) if read.reverse_path else None,
         forward_paths=tuple([_mailbox(path) for path in read.forward_paths]),

@@ -14,7 +14,7 @@ from gatepost.primitives.ids import AccountId
 from gatepost.storage.queue_sqlite.bulk import key_list
 from gatepost.storage.queue_sqlite.codec import EVENT_COLUMNS, encode_detail
 from gatepost.storage.queue_sqlite.jobs import HoldJob, PruneJob, ReleaseJob, RemoveJob, Sweep
-from gatepost.storage.queue_sqlite.schema import MAX_RECIPIENTS, STATE_CODES
+from gatepost.storage.queue_sqlite.schema import MAX_RECIPIENTS, MESSAGE_ID_OF_RECIPIENT, STATE_CODES
 from gatepost.storage.queue_sqlite.settlement import count_final, delete_finished_messages
 
 STRETCH_ROWS: Final = 2000
@@ -133,7 +133,7 @@ def _add_events(
     detail = encode_detail({"reason": job.reason} if job.reason else {})
     connection.execute(
         f"INSERT INTO event ({EVENT_COLUMNS}) SELECT ?, ?, account_id, key_id, "  # noqa: S608 - constants
-        f"(SELECT message_id FROM message WHERE message.id = recipient.id / 65536), local_part, domain, ? "
+        f"{MESSAGE_ID_OF_RECIPIENT}, local_part, domain, ? "
         f"FROM recipient WHERE {where}",
         (job.now, event.value, detail, *values),
     )

@@ -63,6 +63,7 @@ class Lanes:
         self._due: list[tuple[int, int, StockedLane]] = []  # a heap; an entry whose time is not its lane's is old
         self._entries = 0
         self._latest_now = 0
+        self._ready: deque[LeaseRecord] = deque()  # read from the table; whose turn it was has been decided
         self.stocked_leases = 0
         self.stocked_octets = 0
 
@@ -100,8 +101,7 @@ class Lanes:
         """Put a lease that is written down into the stock."""
         lane = self._lane(record.lease.message.account_id, record.lease.domain)
         lane.stock.append(record)
-        self.stocked_leases += 1
-        self.stocked_octets += _octets(record.lease.message)
+        self._remember(record)
         self._refresh(lane)
 
     def note_due(self, account_id: AccountId, domain: str, due_at: int) -> None:
@@ -139,9 +139,10 @@ class Lanes:
             Leases out of the stock, to be handed out; orders to read from the table, for whose lanes nothing else is
             read until ``deliver`` or ``cancel``; and the lanes whose stock found no room.
         """
-        shares, without_room = self._rotation.allot(limit=limit, room=room)
         records: list[LeaseRecord] = []
         orders: list[Order] = []
+        left = self._hand_over_ready(records, limit, room)
+        shares, without_room = self._rotation.allot(limit=limit - len(records), room=left)
         for share in shares:
             lane = share.lane
             lane.stuck_since = None
@@ -156,11 +157,12 @@ class Lanes:
         return records, orders, stuck
 
     def deliver(self, order: Order) -> None:
-        """Put what an order has found into the stock."""
+        """Make what an order has found the next to be handed out."""
         lane = self._lane(order.account_id, order.domain)
         lane.is_ordered = False
         for record in order.records:
-            self.put(record)
+            self._ready.append(record)
+            self._remember(record)
         lane.due_at = order.due_at
         if order.due_at is not None:
             self._wait(lane)
@@ -184,7 +186,10 @@ class Lanes:
 
     def withdraw_matching(self, matches: Callable[[LeaseRecord], bool]) -> list[LeaseRecord]:
         """Take those leases out of the stock again that match."""
-        withdrawn: list[LeaseRecord] = []
+        withdrawn = [record for record in self._ready if matches(record)]
+        self._ready = deque([record for record in self._ready if not matches(record)])
+        for record in withdrawn:
+            self._forget(record)
         for lane in [lane for lane in self._lanes.values() if lane.stock]:
             chosen = [record for record in lane.stock if matches(record)]
             if chosen:
@@ -241,6 +246,33 @@ class Lanes:
             leases -= 1
             recipients -= len(record.lease.recipients)
         return min(leases, recipients), recipients
+
+    def _hand_over_ready(
+        self, records: list[LeaseRecord], limit: int, room: Callable[[str], int]
+    ) -> Callable[[str], int]:
+        """Move what is ready to ``records`` as far as there is room; return the room that is left."""
+        left: dict[str, int] = {}
+
+        def room_left(domain: str) -> int:
+            if domain not in left:
+                left[domain] = room(domain)
+            return left[domain]
+
+        while self._ready and len(records) < limit:
+            record = self._ready.popleft()
+            domain, wanted = record.lease.domain, len(record.lease.recipients)
+            if wanted <= room_left(domain):
+                left[domain] -= wanted
+                self._forget(record)
+                records.append(record)
+            else:  # room has shrunk meanwhile: it takes its turn again
+                self._forget(record)
+                self.put(record)
+        return room_left
+
+    def _remember(self, record: LeaseRecord) -> None:
+        self.stocked_leases += 1
+        self.stocked_octets += _octets(record.lease.message)
 
     def _forget(self, record: LeaseRecord) -> None:
         self.stocked_leases -= 1

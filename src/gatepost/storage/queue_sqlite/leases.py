@@ -9,6 +9,7 @@ from typing import Final
 
 from gatepost.mailflow.queue.recipient import Lease, Predicate, QueuedMessage, RecipientState
 from gatepost.primitives.clock import Clock
+from gatepost.primitives.errors import Permanent
 from gatepost.primitives.ids import MessageId
 from gatepost.storage.queue_sqlite.codec import to_milliseconds
 from gatepost.storage.queue_sqlite.counters import QueueCounters
@@ -19,6 +20,7 @@ from gatepost.storage.queue_sqlite.jobs import (
     HoldJob,
     Job,
     LeaseRecord,
+    Order,
     ReleaseJob,
     SetAsideJob,
     SettleJob,
@@ -55,7 +57,7 @@ class Leases:
         #: By message and first position; a message's leases have no position in common.
         self._handed_out: dict[tuple[MessageId, int], LeaseRecord] = {}
         self._in_proof: dict[asyncio.Future[bool], LeaseRecord] = {}
-        self._fill_under_way = False
+        self._fills_under_way = 0
         self._no_fill_before = 0.0
         self._effects: dict[type[Job], Callable[..., None]] = {
             AcceptJob: self._after_accept,
@@ -90,15 +92,18 @@ class Leases:
         for lane in stuck:
             if lane.stuck_since is not None and now - lane.stuck_since > _PATIENCE_SECONDS * 1000:
                 self.give_back(self._lanes.withdraw(lane))
-        if orders and (self._fill_under_way or self._loop.time() < self._no_fill_before):
+        if orders and (self._fills_under_way or self._loop.time() < self._no_fill_before):
             for order in orders:
                 self._lanes.cancel(order)
         elif orders:
-            self._fill_under_way = True
-            self._put(FillJob(orders, now))
+            self._fill(orders, now)
         for record in records:
             self._handed_out[_handle(record.lease)] = record
         return [record.lease for record in records]
+
+    def _fill(self, orders: list[Order], now: int) -> None:
+        self._fills_under_way += 1
+        self._put(FillJob(orders, now))
 
     def seconds_to_wait(self) -> float:
         """Return when to look again even if nothing happens."""
@@ -171,12 +176,10 @@ class Leases:
             self.work.set()
 
     def _after_fill(self, job: FillJob) -> None:
-        self._fill_under_way = False
+        self._fills_under_way -= 1
         self.work.set()
         if job.error is not None:
-            self._no_fill_before = self._loop.time() + _PAUSE_AFTER_ERROR_SECONDS
-            for order in job.orders:
-                self._lanes.cancel(order)
+            self._after_failed_fill(job)
             return
         for fault in job.set_aside:
             self._count_set_aside(fault)
@@ -186,6 +189,15 @@ class Leases:
             self._lanes.deliver(order)
             for record in unproved:
                 self._prove(record)
+
+    def _after_failed_fill(self, job: FillJob) -> None:
+        if isinstance(job.error, Permanent) and len(job.orders) > 1:
+            for order in job.orders:  # one lane is at fault; the others are not to wait for it
+                self._fill([order], job.now)
+            return
+        self._no_fill_before = self._loop.time() + _PAUSE_AFTER_ERROR_SECONDS
+        for order in job.orders:
+            self._lanes.cancel(order)
 
     def _after_give_back(self, job: GiveBackJob) -> None:
         for record in job.records:

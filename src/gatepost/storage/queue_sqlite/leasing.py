@@ -4,11 +4,13 @@ import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Final
+
+import msgspec
 
 from gatepost.mailflow.events.event import EventType
 from gatepost.mailflow.queue.recipient import Lease, LeasedRecipient, QueuedMessage, RecipientState
+from gatepost.standards.address import Mailbox
 from gatepost.storage.queue_sqlite.acceptance import MAX_LEASE_RECIPIENTS
 from gatepost.storage.queue_sqlite.bulk import key_list
 from gatepost.storage.queue_sqlite.codec import (
@@ -19,14 +21,21 @@ from gatepost.storage.queue_sqlite.codec import (
     encode_detail,
 )
 from gatepost.storage.queue_sqlite.jobs import FillJob, GiveBackJob, LeaseRecord, Order, SetAsideJob
-from gatepost.storage.queue_sqlite.schema import MAX_RECIPIENTS
+from gatepost.storage.queue_sqlite.schema import MAX_RECIPIENTS, MESSAGE_ID_OF_RECIPIENT
 from gatepost.storage.queue_sqlite.settlement import count_final, delete_finished_messages
 from gatepost.storage.spool import SpoolDirectory
 
+# Answered from the index alone, and as one row.
 _DUE: Final = """
-    SELECT id, local_part, attempts FROM recipient INDEXED BY recipient_queued
-    WHERE state = 0 AND account_id = ? AND domain = ? AND next_attempt_at BETWEEN ? AND ?
-    ORDER BY next_attempt_at, id LIMIT ?
+    SELECT json_group_array(id) FROM (
+        SELECT id FROM recipient INDEXED BY recipient_queued
+        WHERE state = 0 AND account_id = ? AND domain = ? AND next_attempt_at BETWEEN ? AND ?
+        ORDER BY next_attempt_at, id LIMIT ?
+    )
+"""
+
+_RECIPIENTS: Final = """
+    SELECT id, local_part, domain, attempts FROM recipient WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id
 """
 
 # Two look-ups in the index; `min` and `max` in one SELECT would read the whole lane.
@@ -63,8 +72,8 @@ _BROKEN: Final = """
 _EVENTS_OF_BROKEN: Final = f"""
     INSERT INTO event ({EVENT_COLUMNS})
     SELECT ?3, '{EventType.DROPPED.value}', account_id, key_id,
-        (SELECT message_id FROM message WHERE id = ?1), local_part, domain, ?4 {_BROKEN}
-"""  # noqa: S608 - constants
+        {MESSAGE_ID_OF_RECIPIENT}, local_part, domain, ?4 {_BROKEN}
+"""
 
 _COUNT_BROKEN: Final = f"SELECT account_id, count(*) {_BROKEN} GROUP BY account_id"
 
@@ -72,17 +81,22 @@ _DELETE_BROKEN: Final = f"DELETE {_BROKEN}"
 
 UNREADABLE: Final = "unreadable record"
 _END_OF_TIME: Final = (1 << 63) - 1
+_KEYS = msgspec.json.Decoder(list[int])
 
 
 @dataclass(frozen=True, slots=True)
 class _DueRow:
     key: int
-    local_part: str
+    mailbox: Mailbox
     attempts: int
 
     @property
     def message_key(self) -> int:
         return self.key // MAX_RECIPIENTS
+
+    @property
+    def position(self) -> int:
+        return self.key % MAX_RECIPIENTS
 
 
 def fill(connection: sqlite3.Connection, job: FillJob, *, spool: SpoolDirectory, longest_delay: int) -> None:
@@ -92,18 +106,16 @@ def fill(connection: sqlite3.Connection, job: FillJob, *, spool: SpoolDirectory,
     """
     far = job.now + longest_delay
     job.set_aside = []
-    for order in job.orders:
-        order.records = []  # of a transaction that was rolled back
-    wanted = {id(order): _find_due(connection, order, job.now, far) for order in job.orders}
-    messages = _read_messages(connection, [row for rows in wanted.values() for row in rows], job, spool)
-    leased: list[int] = []
-    for order in job.orders:
-        for message_key, rows in groupby(wanted[id(order)], key=lambda row: row.message_key):
-            message = messages.get(message_key)
-            if message is not None and len(order.records) < order.leases:
-                part = list(rows)[:MAX_LEASE_RECIPIENTS]
-                order.records.append(_lease(message, message_key, order.domain, part))
-                leased += [row.key for row in part]
+    due = [_find_due(connection, order, job.now, far) for order in job.orders]
+    rows = _read_recipients(connection, [key for chosen in due for keys in chosen for key in keys])
+    messages = _read_messages(connection, list(rows.values()), job, spool)
+    for order, chosen in zip(job.orders, due, strict=True):
+        order.records = [
+            _lease(messages[keys[0] // MAX_RECIPIENTS], order.domain, [rows[key] for key in keys])
+            for keys in chosen
+            if keys[0] // MAX_RECIPIENTS in messages
+        ]
+    leased = [key for order in job.orders for record in order.records for key in record.recipient_keys()]
     connection.execute(_LEASE, (key_list(leased),))
     for order in job.orders:
         order.due_at = _find_next_due(connection, order, job.now, far)
@@ -120,20 +132,25 @@ def set_aside(connection: sqlite3.Connection, job: SetAsideJob) -> None:
     _set_aside(connection, job.record.message_key, job.reason, job.now, also=job.record.recipient_keys())
 
 
-def _find_due(connection: sqlite3.Connection, order: Order, now: int, far: int) -> list[_DueRow]:
+def _find_due(connection: sqlite3.Connection, order: Order, now: int, far: int) -> list[list[int]]:
+    """Return the keys of what an order is to lease, by message."""
     lane = (order.account_id, order.domain)
-    rows = connection.execute(_DUE, (*lane, 0, now, order.recipients)).fetchall()
-    if len(rows) < order.recipients:
-        rows += connection.execute(_DUE, (*lane, far + 1, _END_OF_TIME, order.recipients - len(rows))).fetchall()
-    # A message's rows lie together unless its recipients were deferred apart.
-    seen: dict[int, list[_DueRow]] = {}
-    for key, local_part, attempts in rows:
-        seen.setdefault(key // MAX_RECIPIENTS, []).append(_DueRow(key, local_part, attempts))
-    return [row for message_key in list(seen)[: order.leases] for row in sorted(seen[message_key], key=_by_key)]
+    (found,) = connection.execute(_DUE, (*lane, 0, now, order.recipients)).fetchone()
+    keys: list[int] = _KEYS.decode(found)
+    if not keys:
+        (found,) = connection.execute(_DUE, (*lane, far + 1, _END_OF_TIME, order.recipients)).fetchone()
+        keys = _KEYS.decode(found)
+    by_message: dict[int, list[int]] = {}
+    for key in keys:
+        by_message.setdefault(key // MAX_RECIPIENTS, []).append(key)
+    return [sorted(of_one)[:MAX_LEASE_RECIPIENTS] for of_one in list(by_message.values())[: order.leases]]
 
 
-def _by_key(row: _DueRow) -> int:
-    return row.key
+def _read_recipients(connection: sqlite3.Connection, keys: Sequence[int]) -> dict[int, _DueRow]:
+    return {
+        key: _DueRow(key, Mailbox(local_part=local_part, domain=domain), attempts)
+        for key, local_part, domain, attempts in connection.execute(_RECIPIENTS, (key_list(keys),)).fetchall()
+    }
 
 
 def _find_next_due(connection: sqlite3.Connection, order: Order, now: int, far: int) -> int | None:
@@ -157,7 +174,7 @@ def _read_messages(
     for row in due:
         message = messages.get(row.message_key)
         if message is not None and not _is_recipient(message, row):
-            broken[row.message_key] = f"recipient {row.key % MAX_RECIPIENTS} is not the one that was accepted"
+            broken[row.message_key] = f"recipient {row.position} is not the one that was accepted"
     for key in keys - messages.keys() - broken.keys():
         broken[key] = "the message's row is missing"
     for key, reason in broken.items():
@@ -168,21 +185,14 @@ def _read_messages(
 
 
 def _is_recipient(message: QueuedMessage, row: _DueRow) -> bool:
-    paths, position = message.envelope.forward_paths, row.key % MAX_RECIPIENTS
-    return position < len(paths) and paths[position].local_part == row.local_part
-
-
-def _lease(message: QueuedMessage, message_key: int, domain: str, rows: Sequence[_DueRow]) -> LeaseRecord:
     paths = message.envelope.forward_paths
-    recipients = tuple(
-        [
-            LeasedRecipient(
-                position=row.key % MAX_RECIPIENTS, mailbox=paths[row.key % MAX_RECIPIENTS], attempts=row.attempts
-            )
-            for row in rows
-        ]
-    )
-    return LeaseRecord(Lease(message=message, domain=domain, recipients=recipients), message_key)
+    return row.position < len(paths) and paths[row.position] == row.mailbox
+
+
+def _lease(message: QueuedMessage, domain: str, rows: Sequence[_DueRow]) -> LeaseRecord:
+    recipients = [LeasedRecipient(position=row.position, mailbox=row.mailbox, attempts=row.attempts) for row in rows]
+    lease = Lease(message=message, domain=domain, recipients=tuple(recipients))
+    return LeaseRecord(lease, rows[0].message_key)
 
 
 def _set_aside(connection: sqlite3.Connection, key: int, reason: str, now: int, *, also: Sequence[int]) -> None:

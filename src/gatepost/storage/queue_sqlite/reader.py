@@ -13,7 +13,7 @@ from gatepost.mailflow.events.event import Event, EventType
 from gatepost.mailflow.queue.recipient import Books, Predicate, RecipientRow, RecipientState
 from gatepost.primitives.ids import AccountId, KeyId, MessageId
 from gatepost.standards.address import Mailbox
-from gatepost.storage.queue_sqlite.codec import EVENT_COLUMNS, Row, decode_event, decode_head, to_instant
+from gatepost.storage.queue_sqlite.codec import EVENT_COLUMNS, Row, Unreadable, decode_event, decode_head, to_instant
 from gatepost.storage.queue_sqlite.intervention import compile_predicate
 from gatepost.storage.queue_sqlite.schema import STATE_CODES, STATES, connect_reader
 
@@ -246,7 +246,7 @@ def _report(
         return None
     try:
         author, envelope, origin = decode_head(row[5]) if row else (None, None, None)
-    except ValueError:  # it will be set aside when it is read for delivery
+    except Unreadable:  # it will be set aside when it is read for delivery
         author, envelope, origin = None, None, None
     account_id = row[1] if row else set_aside[0] if set_aside else events[0].account_id
     return MessageReport(

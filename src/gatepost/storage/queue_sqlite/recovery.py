@@ -5,12 +5,13 @@ from typing import Final
 
 from gatepost.mailflow.events.event import EventType
 from gatepost.storage.queue_sqlite.codec import EVENT_COLUMNS, encode_detail
+from gatepost.storage.queue_sqlite.schema import MESSAGE_ID_OF_RECIPIENT
 from gatepost.storage.spool import SpoolDirectory
 
 _INTERRUPTED: Final = f"""
     INSERT INTO event ({EVENT_COLUMNS})
     SELECT ?, '{EventType.INTERRUPTED.value}', account_id, key_id,
-        (SELECT message_id FROM message WHERE message.id = recipient.id / 65536), local_part, domain, ?
+        {MESSAGE_ID_OF_RECIPIENT}, local_part, domain, ?
     FROM recipient WHERE state = 1
 """  # noqa: S608 - constants
 

@@ -17,6 +17,11 @@ STATES: Final = {code: state for state, code in STATE_CODES.items()}
 MAX_RECIPIENTS: Final = 1 << 16
 """Of one message: a recipient's key is its message's key times this, plus its position."""
 
+MESSAGE_ID_OF_RECIPIENT: Final = (
+    "coalesce((SELECT message_id FROM message WHERE message.id = recipient.id / 65536), '(lost)')"
+)
+"""Of a row of ``recipient``. That a message's row is missing must not keep its recipients from being accounted for."""
+
 _BUSY_TIMEOUT_MS = 5000
 
 _TABLES = """
@@ -83,7 +88,7 @@ INSERT INTO store VALUES (0);
 
 
 def connect_writer(path: Path) -> sqlite3.Connection:
-    """Open a shard for its one writer, making it if it is not there; transactions are explicit.
+    """Open a shard for its one writer, making the tables if the file is empty; transactions are explicit.
 
     Raises:
         Misconfigured: The file is damaged, or of another version.
@@ -114,9 +119,7 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     """
     if not path.exists():
         raise Misconfigured(f"{path} does not exist: there is no queue yet; is this the right state directory?")
-    # Not mode=ro: a reader of a write-ahead log must be able to make its index when no writer runs.
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None)
-    connection.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
+    connection = _connect(path)
     connection.execute("PRAGMA query_only=ON")
     _check_version(connection, path)
     return connection
@@ -132,9 +135,18 @@ def damaged(path: Path, error: sqlite3.Error) -> Misconfigured:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    # Not mode=ro for readers: who reads a write-ahead log must be able to make its index when no writer runs.
+    connection = sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None, check_same_thread=False
+    )
+    # A damaged text must lead to a broken record, not to an error in the middle of reading others.
+    connection.text_factory = _decode
     connection.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
     return connection
+
+
+def _decode(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

@@ -37,6 +37,7 @@ from gatepost.storage.trouble import classify, classify_os
 
 _GROUP_JOBS: Final = 256
 _GROUP_OCTETS: Final = 16 << 20
+_JOB_OCTETS: Final = 4096  # what a job writes to the log beside content, nearly
 
 
 class Writer(Thread):
@@ -125,7 +126,7 @@ class Writer(Thread):
         self._counters.count_group(len(work), perf_counter() - started)
         for name in self._unreferenced:
             self._shard.spool.remove(name)
-        self._checkpointer.notify()
+        self._checkpointer.notify(sum(map(_octets, work)) + _JOB_OCTETS * len(work))
 
     def _transact(self, jobs: Sequence[Job]) -> None:
         self._unreferenced = []

@@ -143,6 +143,7 @@ def test_instants_beyond_the_year_9999_are_its_end():
         pytest.param({"l": "9" * 77}, "l= is malformed", id="length of 77 digits"),
         pytest.param({"t": "soon"}, "t= is malformed", id="t= no number"),
         pytest.param({"t": "2", "x": "1"}, "expires", id="expired before it was made"),
+        pytest.param({"t": "1", "x": "1"}, "expires", id="expired when it was made"),
         pytest.param({"q": "http/json"}, "dns/txt", id="another way to ask"),
         pytest.param({"i": "joe@example.org"}, "identity", id="identity elsewhere"),
         pytest.param({"i": "joe@notexample.com"}, "identity", id="identity with the domain as a mere suffix"),

@@ -150,7 +150,13 @@ def test_what_was_stuffed_comes_out_as_it_was(lines: list[bytes]) -> None:
         pytest.param(b"." + b"x" * 999 + b"\r\n.\r\n", CONTENT_LINE_TOO_LONG, id="999 octets and a stuffed dot"),
         pytest.param(b"ok\r\n" * 300 + b"x" * 999 + b"\r\nok\r\n.\r\n", CONTENT_LINE_TOO_LONG, id="in the middle"),
         pytest.param(b"x" * 5000 + b"\r\n.\r\n", CONTENT_LINE_TOO_LONG, id="5000 octets"),
-        pytest.param(b"x" * 1000 + b".\r\n.\r\n", CONTENT_LINE_TOO_LONG, id="a dot in a long line is no end"),
+        pytest.param(b"x" * 1000 + b".\r\n.\r\n", CONTENT_LINE_TOO_LONG, id="a dot at octet 1001 is no end"),
+        pytest.param(b"x" * 1001 + b".\r\n.\r\n", CONTENT_LINE_TOO_LONG, id="a dot at octet 1002 is no end"),
+        pytest.param(b"x" * 2002 + b".\r\n.\r\n", CONTENT_LINE_TOO_LONG, id="a dot at octet 2003 is no end"),
+        pytest.param(
+            b"." + b"x" * 9_998 + b"\r\n.\r\n", CONTENT_LINE_TOO_LONG, id="a long line, exactly the size limit"
+        ),
+        pytest.param(b"." + b"x" * 9_999 + b"\r\n.\r\n", TOO_LARGE, id="a long line, one over the size limit"),
         pytest.param(b"\xe9\r\n.\r\n", UNDECLARED_8BIT, id="8 bits"),
         pytest.param((b"x" * 98 + b"\r\n") * 100 + b".\r\n", None, id="exactly the size limit"),
         pytest.param((b"x" * 98 + b"\r\n") * 100 + b"\r\n.\r\n", TOO_LARGE, id="one line over the size limit"),

@@ -19,8 +19,8 @@ def test_mail_is_an_offer_of_all_it_says() -> None:
     assert offer == TransactionOffered(ANN, 1000, BodyType.EIGHT_BIT_MIME, smtputf8=True)
 
 
-def test_mail_without_parameters_is_7bit_and_of_unknown_size() -> None:
-    assert read(b"FROM:<>", is_extended=False) == TransactionOffered(None, None, BodyType.SEVEN_BIT, smtputf8=False)
+def test_mail_without_parameters_says_nothing_of_body_and_size() -> None:
+    assert read(b"FROM:<>", is_extended=False) == TransactionOffered(None, None, None, smtputf8=False)
 
 
 def test_a_size_over_the_limit_is_refused() -> None:

@@ -17,7 +17,7 @@ from gatepost.standards.smtp.parameters import MailParameters, parse_mail_parame
         (b" SIZE=0", MailParameters(size_octets=0)),
         (b"size=0012", MailParameters(size_octets=12)),
         (b"SIZE=99999999999999999999", MailParameters(size_octets=99_999_999_999_999_999_999)),
-        (b"BODY=7BIT", MailParameters()),
+        (b"BODY=7BIT", MailParameters(body=BodyType.SEVEN_BIT)),
         (b"body=8bitMIME", MailParameters(body=BodyType.EIGHT_BIT_MIME)),
         (b"SMTPUTF8", MailParameters(smtputf8=True)),
         (b"AUTH=<>", MailParameters()),

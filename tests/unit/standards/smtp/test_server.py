@@ -78,10 +78,10 @@ def test_a_transaction_that_is_given_up_is_told_once(authenticate, ending, reply
     driver.events.clear()
 
     assert driver.send(ending).startswith(reply)
+    assert not driver.session.has_transaction
     driver.send(b"RSET\r\n")
 
     assert driver.events == [TransactionAborted()]
-    assert not driver.session.has_transaction
 
 
 @pytest.mark.parametrize("ending", [b"QUIT\r\n", b"GET /\r\n", b"RS\nET\r\n"], ids=repr)
@@ -105,7 +105,7 @@ def test_the_end_of_a_session_ends_its_transaction(authenticate, ending) -> None
     ],
 )
 def test_content_that_will_be_refused_is_let_go_at_once(begin_content, content, told) -> None:
-    driver = begin_content(max_size_octets=1000)
+    driver = begin_content(max_size_octets=1000, parameters=b" BODY=7BIT")
 
     assert driver.send(content) == b""
 
@@ -114,7 +114,7 @@ def test_content_that_will_be_refused_is_let_go_at_once(begin_content, content, 
 
 
 def test_content_that_is_refused_is_told_once_and_asks_nothing(begin_content) -> None:
-    driver = begin_content()
+    driver = begin_content(parameters=b" BODY=7BIT")
 
     assert driver.send(b"\xe9\r\nmore\r\n") == b""
     assert driver.send(b"and more\r\n.\r\n").startswith(b"554 5.6.3 ")
@@ -122,11 +122,17 @@ def test_content_that_is_refused_is_told_once_and_asks_nothing(begin_content) ->
     assert driver.events == [TransactionAborted()]
 
 
-@pytest.mark.parametrize("parameters", [b" BODY=8BITMIME", b" SMTPUTF8"])
-def test_8_bits_are_taken_where_they_were_announced(begin_content, parameters) -> None:
+@pytest.mark.parametrize("parameters", [b" BODY=8BITMIME", b" SMTPUTF8", b""])
+def test_8_bits_are_taken_where_they_were_announced_or_nothing_was_said(begin_content, parameters) -> None:
     driver = begin_content(parameters=parameters)
 
     assert driver.send(b"\xe9\r\n.\r\n") == b"250 2.0.0 Ok: queued as it\r\n"
+
+
+def test_undeclared_8_bits_are_refused_where_the_operator_says_so(begin_content) -> None:
+    driver = begin_content(takes_undeclared_8bit=False)
+
+    assert driver.send(b"\xe9\r\n.\r\n").startswith(b"554 5.6.3 ")
 
 
 # Decisions that take their time
@@ -269,17 +275,51 @@ def test_errors_are_forgiven_by_an_accepted_message(authenticate) -> None:
 
 def test_refusals_for_now_are_not_the_clients_errors(authenticate) -> None:
     driver = authenticate(max_errors=1, max_recipients=1)
-    driver.send(MAIL + RCPT)
+    driver.accepts = False
+    driver.send(MAIL)
+    driver.session.refuse(Reply(451, "4.3.0", "Later"))
+    driver.accepts = True
 
+    assert driver.codes(b"NOOP\r\n" + MAIL + RCPT) == [451, 250, 250, 250]
     assert driver.codes(RCPT * 50) == [452] * 50
 
 
+def test_a_refused_message_ends_the_transaction(begin_content) -> None:
+    driver = begin_content()
+    driver.accepts = False
+    driver.send(b".\r\n")
+    driver.session.refuse(NO)
+
+    assert not driver.session.has_transaction
+    assert driver.codes(RCPT) == [550, 503]
+
+
+def test_recipients_are_counted_anew_in_each_transaction(authenticate) -> None:
+    driver = authenticate(max_recipients=1)
+
+    for _ in range(2):
+        assert driver.codes(MAIL + RCPT + RCPT + b"DATA\r\n") == [250, 250, 452, 354]
+        assert driver.codes(b".\r\n" + MAIL + RCPT + RCPT + b"RSET\r\n") == [250, 250, 250, 452, 250]
+
+
 def test_a_refused_message_is_not_counted_as_a_message(begin_content) -> None:
-    driver = begin_content(max_messages=1)
+    driver = begin_content(max_messages=1, parameters=b" BODY=7BIT")
     assert driver.codes(b"\xe9\r\n.\r\n") == [554]
 
     assert driver.codes(MAIL + RCPT + b"DATA\r\n") == [250, 250, 354]
     assert driver.codes(b".\r\n" + MAIL) == [250, 421]
+
+
+def test_a_session_that_ends_for_two_reasons_tells_the_first(authenticate) -> None:
+    driver = authenticate(max_errors=1)
+    driver.accepts = False
+    driver.send(MAIL)
+    driver.session.receive(b"x" * (MAX_WAITING_OCTETS + 1))
+
+    driver.session.refuse(NO)
+
+    assert driver.run() == NO.octets + b"421 4.7.0 Too many errors; closing\r\n"
+    assert driver.events[1:] == [SessionEnded()]
 
 
 # Opening and TLS

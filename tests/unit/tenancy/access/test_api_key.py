@@ -60,11 +60,23 @@ def test_a_key_has_the_shape_and_checksum_that_scanners_know() -> None:
 def test_every_key_issued_is_read_back(data: st.DataObject) -> None:
     key, text = make(Dealt(data))
 
-    assert re.fullmatch(rb"SG\.[\w-]{22}\.[\w-]{43}", text)
+    assert re.fullmatch(rb"SG\.\w[\w-]{21}\.[\w-]{43}", text)
     credential = parse(text)
     assert credential is not None
     assert credential[0] == key.id
     assert len(credential[1].reveal()) == 22 + 32
+
+
+def test_an_id_never_begins_with_a_hyphen_since_a_command_line_would_take_it_for_an_option() -> None:
+    class HyphensFirst:
+        octets = iter([b"\xfb", b"\xf8", b"\x00", b"\x00"])
+
+        def draw(self, size: int) -> bytes:
+            return next(self.octets) * size
+
+    key, _ = make(HyphensFirst())
+
+    assert key.id == "A" * 22
 
 
 @pytest.mark.parametrize("around", [b"%s\n", b"%s\r\n", b" %s ", b"\t%s"])

@@ -63,6 +63,16 @@ async def test_no_answer_is_neither_right_nor_wrong_and_proves_nothing(check, pu
     assert not is_proved(findings)
 
 
+async def test_where_the_dns_does_not_answer_no_doubled_names_are_tried(plan, published, make_resolver):
+    resolver = make_resolver(dict.fromkeys(published))
+
+    await check_domain(
+        "mail.example.com", plan, resolver, sending_networks=NETWORKS, host_name="relay.example.net", at=AT
+    )
+
+    assert {question.name for question in resolver.asked} == {record.name for record in plan}
+
+
 @pytest.mark.parametrize("missing", [0, 1, 2], ids=["rsa", "ed25519", "spf"])
 @pytest.mark.parametrize("held", [(), None], ids=["missing", "no answer"])
 async def test_every_required_record_is_needed(check, published, plan, missing, held):
