@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 
 import msgspec
 
-from gatepost.runtime.setting_types import describe_type, element_type, plain_type, to_toml
+from gatepost.runtime.setting_types import describe_type, element_type, is_table, plain_type, to_toml
 from gatepost.runtime.settings import Settings
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference" / "settings.md"
@@ -37,9 +37,9 @@ def _table(struct: type[msgspec.Struct], path: str) -> Iterator[str]:
     hints = get_type_hints(struct, include_extras=True)
     for field in msgspec.structs.fields(struct):
         kind, meta = plain_type(hints[field.name])
-        if _is_struct(kind):
+        if is_table(kind):
             inner.append((kind, field.name))
-        elif _is_struct(element_type(kind)):
+        elif is_table(element_type(kind)):
             inner.append((element_type(kind), f"[{field.name}]"))
         else:
             cells = (f"`{field.name}`", meta.description, describe_type(hints[field.name]), _default(field))
@@ -60,10 +60,6 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
         return "unset"
     value: Any = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
     return f"`{to_toml(value)}`"
-
-
-def _is_struct(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
 def main(arguments: list[str]) -> int:

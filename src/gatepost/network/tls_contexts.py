@@ -42,11 +42,10 @@ class ServerTLS:
         Raises:
             Misconfigured: A chain cannot be served; the text says which file, why, and what to do.
         """
-        self._chains = tuple(chains)
         self._clock = clock
         self._contexts: dict[str, ssl.SSLContext] = {}
         self._expires_at: datetime
-        self._load(listeners)
+        self._load(chains, listeners)
 
     @property
     def expires_at(self) -> datetime:
@@ -60,17 +59,17 @@ class ServerTLS:
             raise KeyError(listener)
         return lambda: contexts[listener]
 
-    def reload(self) -> None:
+    def reload(self, chains: Sequence[CertificateFiles]) -> None:
         """Read the files again; handshakes from now on show what they hold, open sessions go on as they are.
 
         Raises:
             Misconfigured: They cannot be served; what was served before goes on being served.
         """
-        self._load(tuple(self._contexts))
+        self._load(chains, tuple(self._contexts))
 
-    def _load(self, listeners: Sequence[str]) -> None:
-        expires_at = min([_usable(files, self._clock.now()).valid_until for files in self._chains])
-        built = {listener: build_server_context(self._chains) for listener in listeners}
+    def _load(self, chains: Sequence[CertificateFiles], listeners: Sequence[str]) -> None:
+        expires_at = min([_usable(files, self._clock.now()).valid_until for files in chains])
+        built = {listener: build_server_context(chains) for listener in listeners}
         self._contexts.update(built)
         self._expires_at = expires_at
 

@@ -11,7 +11,7 @@ from enum import Enum
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, TypeGuard, Union, get_args, get_origin
 
 import msgspec
 
@@ -96,6 +96,11 @@ def plain_type(hint: Any) -> tuple[Any, msgspec.Meta]:
 def element_type(kind: Any) -> Any:
     """Return the type of a tuple's elements; None if it is not a tuple."""
     return get_args(kind)[0] if get_origin(kind) is tuple else None
+
+
+def is_table(kind: Any) -> TypeGuard[type[msgspec.Struct]]:
+    """Whether a type is a table of settings and not one setting."""
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
 def describe_type(hint: Any) -> str:

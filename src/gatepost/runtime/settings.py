@@ -159,6 +159,13 @@ class Submission(_Section, frozen=True, kw_only=True):
     spool_threshold_octets: Annotated[
         int, Meta(ge=16 * 1024, description="Contents larger than this go to disk while they arrive (1 MiB).")
     ] = _MIB
+    take_undeclared_8bit: Annotated[
+        bool,
+        Meta(
+            description="Whether a body of 8 bits is taken though the client did not say BODY=8BITMIME, as Python's "
+            "smtplib and msmtp do not. It is delivered as 8BITMIME, or converted where a receiver lacks that."
+        ),
+    ] = True
     memory_octets: Annotated[
         int,
         Meta(
@@ -327,13 +334,8 @@ class Settings(_Section, frozen=True, kw_only=True):
 
     @property
     def queue_dir(self) -> Path:
-        """Where the queue shards are."""
+        """Where the queue shards are, with the large contents that they spool."""
         return self.state_dir / "queue"
-
-    @property
-    def spool_dir(self) -> Path:
-        """Where large contents are kept."""
-        return self.state_dir / "spool"
 
     @property
     def run_dir(self) -> Path:

@@ -20,7 +20,7 @@ import msgspec
 
 from gatepost.primitives.errors import Misconfigured
 from gatepost.primitives.secret import Secret
-from gatepost.runtime.setting_types import describe_type, element_type, parse_setting, plain_type, to_toml
+from gatepost.runtime.setting_types import describe_type, element_type, is_table, parse_setting, plain_type, to_toml
 from gatepost.runtime.settings import TLS, Listener, Settings
 
 ENVIRONMENT_PREFIX = "GATEPOST_"
@@ -195,9 +195,9 @@ class _Reader:
             return None
         raw = table[field.name]
         kind, _ = plain_type(hint)
-        if _is_struct(kind):
+        if is_table(kind):
             return self.read_table(kind, raw, f"{key}.")
-        if _is_struct(element_type(kind)):
+        if is_table(element_type(kind)):
             if not isinstance(raw, list):
                 self._note(key, "is not a list of tables", f"begin each with [[{key}]]")
                 return None
@@ -247,7 +247,7 @@ def _environment_names() -> dict[str, tuple[tuple[str, ...], Any]]:
     def collect(struct: type[msgspec.Struct], path: tuple[str, ...]) -> None:
         for name, hint in get_type_hints(struct, include_extras=True).items():
             kind, _ = plain_type(hint)
-            if _is_struct(kind):
+            if is_table(kind):
                 collect(kind, (*path, name))
                 continue
             names["__".join((*path, name)).upper()] = ((*path, name), hint)
@@ -267,10 +267,6 @@ def _environment_value(text: str, hint: Any) -> object:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
-
-
-def _is_struct(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
 def _is_secret(hint: Any) -> bool:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     Table,
@@ -107,6 +108,8 @@ dkim_keys = Table(
     Column("account_id", Text, primary_key=True),
     Column("domain_name", Text, primary_key=True),
     Column("selector", Text, primary_key=True),
+    # The order in which a domain's keys sign is part of what it is.
+    Column("position", Integer, nullable=False),
     Column("algorithm", Text, nullable=False),
     Column("sealed_private_key", LargeBinary, nullable=False),
     Column("public_key", Text, nullable=False),

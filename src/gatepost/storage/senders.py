@@ -40,12 +40,13 @@ class SqlDomainStore:
                 "account_id": domain.account_id,
                 "domain_name": domain.name,
                 "selector": key.selector,
+                "position": position,
                 "algorithm": key.algorithm.value,
                 "sealed_private_key": key.sealed_private_key,
                 "public_key": key.public_key,
                 "created_at": key.created_at,
             }
-            for key in domain.dkim_keys
+            for position, key in enumerate(domain.dkim_keys)
         ]
         try:
             with self._database.writing() as connection:
@@ -66,7 +67,7 @@ class SqlDomainStore:
         return self._select(domains.c.account_id == account_id)
 
     def mark_verified(self, account_id: AccountId, name: str, at: datetime) -> None:
-        """Make the claim VERIFIED; the first time stands.
+        """Make the claim VERIFIED; a time set before stands unless it was withdrawn meanwhile.
 
         Raises:
             LookupError: The account has no such claim (any more).
@@ -79,6 +80,11 @@ class SqlDomainStore:
                 connection.execute(pending.values(state=DomainState.VERIFIED.value, verified_at=at))
         except IntegrityError as error:
             raise DomainTaken(name) from error
+
+    def withdraw(self, account_id: AccountId, name: str) -> None:
+        """Make a VERIFIED claim PENDING again."""
+        with self._database.writing() as connection:
+            connection.execute(update(domains).where(_claim(account_id, name)).values(state=DomainState.PENDING.value))
 
     def remove(self, account_id: AccountId, name: str) -> bool:
         """Forget the claim and, with it, its keys; return whether there was one."""
@@ -111,7 +117,7 @@ def _keys(connection: Connection, domain: Row[Any]) -> tuple[DKIMKey, ...]:
     statement = (
         select(dkim_keys)
         .where(dkim_keys.c.account_id == domain.account_id, dkim_keys.c.domain_name == domain.name)
-        .order_by(dkim_keys.c.created_at, dkim_keys.c.selector)
+        .order_by(dkim_keys.c.position)
     )
     return tuple(
         DKIMKey(

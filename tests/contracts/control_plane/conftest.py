@@ -1,16 +1,22 @@
 """The real control plane on a temporary SQLite file, with a clock and an entropy that tests can steer."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from ipaddress import IPv4Network
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner, Result
 
+from gatepost.mailflow.queue.recipient import Predicate
 from gatepost.primitives.ids import AccountId
 from gatepost.primitives.secret import Secret
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
+from gatepost.standards.dns.question import Answer, AnswerStatus, Question, RecordType
+from gatepost.standards.dns.records import TXT
 from gatepost.storage.migrate import migrate
 from gatepost.system.keyring import create_keyring
 from gatepost.tenancy.access import api_key
@@ -64,6 +70,95 @@ class Issued:
 
     key: ApiKey
     password: Secret[bytes]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a command is told of one queue shard."""
+
+    index: int
+    count: int
+    trouble: str
+
+
+class RecordingWorkers:
+    """The port by which commands reach mail workers: notes what was asked, and what was committed by then."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Predicate | None, str]] = []
+        self.seen: list[object] = []
+        self.witness: Callable[[], object] = lambda: None
+        self.answer_with((0, ""))
+
+    def answer_with(self, *answers: tuple[int, str] | Exception) -> None:
+        self._answers = answers
+
+    def refresh(self, *, timeout: timedelta) -> Sequence[Report]:
+        return self._note("refresh", None, "")
+
+    def refresh_and_hold(self, predicate: Predicate, *, reason: str, timeout: timedelta) -> Sequence[Report]:
+        return self._note("hold", predicate, reason)
+
+    def _note(self, what: str, predicate: Predicate | None, reason: str) -> Sequence[Report]:
+        self.asked.append((what, predicate, reason))
+        self.seen.append(self.witness())
+        if isinstance(self._answers[0], Exception):
+            raise self._answers[0]
+        return [Report(index, *answer) for index, answer in enumerate(self._answers)]
+
+
+class ZoneResolver:
+    """The port by which the DNS is asked: TXT records by name."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, list[bytes]] = {}
+        self.is_down = False
+
+    async def resolve(self, question: Question) -> Answer:
+        if self.is_down:
+            return Answer(status=AnswerStatus.FAILED, detail="timed out")
+        texts = self.texts.get(question.name, []) if question.type is RecordType.TXT else []
+        if not texts:
+            return Answer(status=AnswerStatus.NO_NAME)
+        return Answer(status=AnswerStatus.FOUND, records=tuple(TXT(text) for text in texts))
+
+
+@dataclass
+class SenderSettings:
+    sending_networks: tuple[IPv4Network, ...] = (IPv4Network("198.51.100.0/24"),)
+
+
+@dataclass
+class CommandSettings:
+    host_name: str = "mail.relay.example"
+    senders: SenderSettings = field(default_factory=SenderSettings)
+
+
+@dataclass
+class Commands:
+    """Runs commands as another process beside the one under test: a CommandContext on the real control plane."""
+
+    place: Place
+    settings: CommandSettings = field(default_factory=CommandSettings)
+    mail_workers: RecordingWorkers = field(default_factory=RecordingWorkers)
+    dns: ZoneResolver = field(default_factory=ZoneResolver)
+
+    def control_plane(self) -> ControlPlane:
+        return self.place.open()
+
+    def workers(self) -> RecordingWorkers:
+        return self.mail_workers
+
+    def resolver(self) -> ZoneResolver:
+        return self.dns
+
+    def run(self, group: click.Group, *arguments: str, stdin: str = "") -> Result:
+        return CliRunner().invoke(group, arguments, obj=self, input=stdin)
+
+
+@pytest.fixture
+def commands(place: Place) -> Commands:
+    return Commands(place)
 
 
 @pytest.fixture

@@ -40,7 +40,10 @@ def test_it_moves_with_a_commit_through_another_connection(
 def test_it_moves_with_a_commit_of_another_process(control_plane: ControlPlane, account: Account) -> None:
     before = control_plane.version.version()
 
-    program = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(\"UPDATE accounts SET state='closed'\"); c.commit()"
+    program = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); "
+        "c.execute(\"UPDATE accounts SET state='closed'\"); c.commit()"
+    )
     subprocess.run([sys.executable, "-c", program, str(control_plane.database.path)], check=True)
 
     assert control_plane.version.version() != before

@@ -96,9 +96,13 @@ def test_every_connection_is_durable_and_consistent(control_plane: ControlPlane,
 
 
 def test_a_unit_of_work_that_raises_changes_nothing(control_plane: ControlPlane, account: object) -> None:
-    with pytest.raises(RuntimeError), control_plane.database.writing() as connection:
-        connection.execute(text("UPDATE accounts SET state = 'closed'"))
-        raise RuntimeError
+    def fail_half_way() -> None:
+        with control_plane.database.writing() as connection:
+            connection.execute(text("UPDATE accounts SET state = 'closed'"))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
 
     with control_plane.database.reading() as connection:
         assert connection.execute(text("SELECT state FROM accounts")).scalar() == "active"

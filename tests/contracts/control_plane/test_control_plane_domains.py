@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 from threading import Barrier, Thread
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -28,7 +29,7 @@ def claim(account: Account, name: str = "example.com") -> AuthenticatedDomain:
         DKIMKey(
             selector=selector, algorithm=algorithm, sealed_private_key=b"\0sealed", public_key="cHVi", created_at=at
         )
-        for selector, algorithm in (("gp1", SigningAlgorithm.RSA_SHA256), ("gp1e", SigningAlgorithm.ED25519_SHA256))
+        for selector, algorithm in (("gp1r", SigningAlgorithm.RSA_SHA256), ("gp1e", SigningAlgorithm.ED25519_SHA256))
     )
     return AuthenticatedDomain(
         name=name, account_id=account.id, state=DomainState.PENDING, dkim_keys=keys, created_at=at
@@ -121,7 +122,7 @@ def test_two_that_verify_one_name_at_once_do_not_both_succeed(
     assert sorted(outcomes) == ["taken", "verified"]
 
 
-def test_the_first_verification_stands(control_plane: ControlPlane, clock: object, account: Account) -> None:
+def test_the_first_verification_stands(control_plane: ControlPlane, clock: Any, account: Account) -> None:
     control_plane.domains.add(claim(account))
     first = control_plane.clock.now()
     control_plane.domains.mark_verified(account.id, "example.com", first)
@@ -136,6 +137,25 @@ def test_the_first_verification_stands(control_plane: ControlPlane, clock: objec
 def test_what_was_never_claimed_cannot_be_verified(control_plane: ControlPlane, account: Account) -> None:
     with pytest.raises(LookupError):
         control_plane.domains.mark_verified(account.id, "example.com", control_plane.clock.now())
+
+
+def test_a_withdrawn_claim_counts_no_more_and_remembers_that_it_did(
+    control_plane: ControlPlane, other_process: ControlPlane, clock: Any, account: Account, rival: Account
+) -> None:
+    for each in (account, rival):
+        control_plane.domains.add(claim(each))
+    first = control_plane.clock.now()
+    control_plane.domains.mark_verified(account.id, "example.com", first)
+    assert other_process.domains.find_verified("example.com") is not None
+
+    control_plane.domains.withdraw(account.id, "example.com")
+
+    assert other_process.domains.find_verified("example.com") is None
+    assert control_plane.domains.find(account.id, "example.com") == replace(claim(account), verified_at=first)
+    control_plane.domains.mark_verified(rival.id, "example.com", clock.advance(days=1))
+    found = other_process.domains.find_verified("example.com")
+    assert found is not None
+    assert found.account_id == rival.id
 
 
 def test_a_removed_claim_is_gone_at_once_with_its_keys(
@@ -157,6 +177,7 @@ def test_another_account_s_claim_is_out_of_reach(control_plane: ControlPlane, ac
 
     assert control_plane.domains.find(rival.id, "example.com") is None
     assert control_plane.domains.remove(rival.id, "example.com") is False
+    control_plane.domains.withdraw(rival.id, "example.com")
     with pytest.raises(LookupError):
         control_plane.domains.mark_verified(rival.id, "example.com", control_plane.clock.now())
 

@@ -1,4 +1,4 @@
-"""A submission listener on a loopback port, with real sockets and TLS, and a client that says exactly what it is told."""
+"""A submission listener on a loopback port, with real sockets and TLS, and a client that says what it is told."""
 
 import asyncio
 import dataclasses

@@ -152,7 +152,7 @@ def test_reload_shows_the_new_certificate_from_the_next_handshake_on(folder):
     renewed.chain.replace(files.chain)
     renewed.private_key.replace(files.private_key)
 
-    tls.reload()
+    tls.reload([files])
 
     assert subject(shake_hands(context_now(), client())) == "CN=b"
     assert subject(shake_hands(before, client())) == "CN=a"
@@ -165,7 +165,7 @@ def test_reload_that_fails_keeps_what_was_served(folder):
     files.private_key.write_text("nonsense")
 
     with pytest.raises(Misconfigured):
-        tls.reload()
+        tls.reload([files])
 
     assert subject(shake_hands(tls.context_for("587")(), client())) == "CN=a"
 

@@ -48,8 +48,8 @@ def test_places_are_in_the_state_directory_unless_set():
 
     assert settings.control_database_url == Secret("sqlite:////s/control.db")
     assert settings.keyring_path == Path("/s/keyring")
-    assert {settings.queue_dir, settings.spool_dir, settings.run_dir, settings.metrics_dir} == {
-        Path("/s/queue"), Path("/s/spool"), Path("/s/run"), Path("/s/run/metrics")
+    assert {settings.queue_dir, settings.run_dir, settings.metrics_dir} == {
+        Path("/s/queue"), Path("/s/run"), Path("/s/run/metrics")
     }  # fmt: skip
 
 

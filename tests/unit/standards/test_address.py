@@ -131,6 +131,7 @@ REFUSED = {
     "punycode: decodes to a control": "alice@xn--a.com",
     "punycode: decodes to ASCII": "alice@xn--example-.com",
     "punycode: not minimal": "alice@xn--0049.com",
+    "punycode: another spelling": "alice@xn---bbk.com",
     "punycode: replacement character": "alice@xn--zn7c.com",
     "punycode: under another label": "alice@sub.xn--zn7c.com",
     "punycode: top level": "alice@example.xn--a",

@@ -1,9 +1,32 @@
 """The Queue port: the contract every engine keeps (``tests/contracts`` holds one suite for all)."""
 
 from collections.abc import Callable
+from enum import Enum
 from typing import Protocol
 
 from gatepost.mailflow.queue.recipient import Lease, Predicate, QueuedMessage, Settlement
+from gatepost.primitives.errors import Transient
+
+
+class StoreTrouble(Enum):
+    """Why a store could not do what was asked."""
+
+    #: The file system or the store's own limit is full; it goes on when there is room.
+    NO_ROOM = "no room"
+    #: Reading or writing failed, or another process held the store; it may work the next time.
+    IO_ERROR = "input/output error"
+    #: A flush to stable storage has failed, so that nothing it says can be believed: restart the process.
+    SUSPECT = "suspect store"
+    #: The store has been closed.
+    CLOSED = "closed"
+
+
+class StoreUnavailable(Transient):
+    """The store could not commit; nothing was changed."""
+
+    def __init__(self, trouble: StoreTrouble, detail: str = "") -> None:
+        super().__init__(f"the queue's store is not available: {trouble.value}{': ' if detail else ''}{detail}")
+        self.trouble = trouble
 
 
 class Queue(Protocol):
@@ -17,8 +40,9 @@ class Queue(Protocol):
         delivery has room, and is then handed out by ``lease`` without being read back.
 
         Raises:
-            Transient: It could not be committed (no room, an I/O error, a suspect store); nothing is kept, and
-                the client is to be told to come again.
+            StoreUnavailable: It could not be committed (no room, an I/O error, a suspect store); nothing is kept,
+                and the client is to be told to come again.
+            Permanent: This message alone cannot be stored; nothing is kept.
         """
         ...
 
@@ -36,6 +60,14 @@ class Queue(Protocol):
         """Look again: room has grown, or the clock has jumped."""
         ...
 
+    def is_on_hold(self, lease: Lease) -> bool:
+        """Tell whether a lease was put on hold after it was handed out.
+
+        To be asked before MAIL: an attempt that has not come so far is to be left out, and the lease settled as
+        QUEUED (which then becomes HELD).
+        """
+        ...
+
     async def settle(self, settlement: Settlement) -> None:
         """End a lease: states, events and books in one transaction, on stable storage when this returns.
 
@@ -43,16 +75,24 @@ class Queue(Protocol):
         final. Settling a lease twice, or one handed out before a restart, changes nothing (the lease is stale).
 
         Raises:
-            Transient: It could not be committed; settle again.
+            StoreUnavailable: It could not be committed; settle again.
         """
         ...
 
     async def hold(self, predicate: Predicate, *, reason: str) -> int:
-        """Hold every live recipient that matches; return how many. Attempts already past MAIL run to their end."""
+        """Hold every live recipient that matches and is not on hold; return how many.
+
+        When this returns, none of them is handed out any more. One whose attempt is under way is marked: the
+        attempt runs to its end if it is past MAIL (``is_on_hold``), and where the recipient would be queued again
+        it is HELD. Each leaves a ``held`` event. Large numbers are done in several transactions.
+        """
         ...
 
     async def release(self, predicate: Predicate) -> int:
-        """Queue every matching held recipient again, due now; return how many."""
+        """Queue every matching recipient that is on hold again, due now; return how many.
+
+        A mark on one whose attempt is under way is lifted, and counts. Each leaves a ``released`` event.
+        """
         ...
 
     async def remove(self, predicate: Predicate, *, reason: str) -> int:

@@ -1,6 +1,7 @@
 """The one door: whatever way a message came in, here it is refused, or made durable and answered for."""
 
 from collections.abc import Collection
+from ipaddress import ip_address
 
 from gatepost.mailflow.queue.ports import Queue
 from gatepost.mailflow.queue.recipient import QueuedMessage
@@ -65,9 +66,10 @@ class Acceptance:
         identity = examine(submission.content, envelope)
         if isinstance(identity, Deny):
             return identity
+        peer = ip_address(submission.origin.peer_address)
         now = self._clock.now()
         message_id = new_message_id(now, self._entropy)
-        principal = self._rights.recheck(submission.principal, submission.origin.peer_address)
+        principal = self._rights.recheck(submission.principal, peer)
         if isinstance(principal, Deny):
             return principal
         allowed = decide_identity(principal, envelope, identity, self._domains)

@@ -1,5 +1,6 @@
 """What submission needs from the world, beside the Queue."""
 
+from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol
 
 from gatepost.mailflow.content import Content
@@ -34,8 +35,8 @@ class ContentSpool(Protocol):
 class CurrentRights(Protocol):
     """Says what a principal may do now, however long ago it was authenticated."""
 
-    def recheck(self, principal: Principal, peer_address: str) -> Principal | Deny:
-        """Return the principal as it stands at this instant, or why it may not send any more.
+    def recheck(self, principal: Principal, peer: IPv4Address | IPv6Address) -> Principal | Deny:
+        """Return the principal as it stands at this instant, or why it may not send any more from that address.
 
         The key must exist, be unrevoked and unexpired, grant ``mail.send``, and be used from where it may be; the
         account must be active. Once a call that ends one of these has returned, anywhere, this returns Deny.

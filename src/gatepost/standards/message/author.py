@@ -14,6 +14,8 @@ from gatepost.standards.message.header import HeaderField, HeaderSection
 
 #: Beyond this, receivers have been seen to cut fields, each at another place.
 MAX_FIELD_OCTETS = 2048
+#: The owner of each is asked for; nobody resends a message this often.
+MAX_RESENT_FIELDS = 20
 
 # A phrase: atoms (with the dots of "John Q. Public", obsolete but everywhere) and quoted strings.
 _NAME_ADDR = re.compile(
@@ -57,9 +59,12 @@ def find_resenders(section: HeaderSection) -> tuple[Mailbox, ...]:
     """Return the mailboxes of all Resent-From and Resent-Sender fields; a message may have been resent repeatedly.
 
     Raises:
-        AuthorError: One of them does not hold exactly one address by our grammar.
+        AuthorError: One of them does not hold exactly one address by our grammar, or there are more than
+            ``MAX_RESENT_FIELDS``.
     """
     fields = [*section.find_all(b"resent-from"), *section.find_all(b"resent-sender")]
+    if len(fields) > MAX_RESENT_FIELDS:
+        raise AuthorError(f"there are more than {MAX_RESENT_FIELDS} Resent-From and Resent-Sender fields: remove some")
     return tuple([_read_mailbox(field, field.name.decode("ascii").title()) for field in fields])
 
 

@@ -35,11 +35,11 @@ class CredentialOffered:
 
 @dataclass(frozen=True, slots=True)
 class TransactionOffered:
-    """MAIL. *Asks*. ``reverse_path`` is None for the null reverse-path ``<>``."""
+    """MAIL. *Asks*. ``reverse_path`` is None for the null reverse-path ``<>``; ``body`` is None if nothing was said."""
 
     reverse_path: Mailbox | None
     size_octets: int | None
-    body: BodyType
+    body: BodyType | None
     smtputf8: bool
 
 

@@ -16,10 +16,13 @@ _BODY_TYPES: Final = {body.value.encode(): body for body in BodyType}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailParameters:
-    """What MAIL says beside the reverse-path. AUTH= is read and dropped: we vouch for nobody (RFC 4954 §5)."""
+    """What MAIL says beside the reverse-path; ``body`` is None where nothing was said.
+
+    AUTH= is read and dropped: we vouch for nobody (RFC 4954 §5).
+    """
 
     size_octets: int | None = None
-    body: BodyType = BodyType.SEVEN_BIT
+    body: BodyType | None = None
     smtputf8: bool = False
 
 
@@ -77,10 +80,10 @@ def _pop_size(values: dict[bytes, bytes | None]) -> int | None:
     return int(digits)
 
 
-def _pop_body(values: dict[bytes, bytes | None]) -> BodyType:
+def _pop_body(values: dict[bytes, bytes | None]) -> BodyType | None:
     """BODY=7BIT or BODY=8BITMIME (RFC 6152 §2); BINARYMIME would need CHUNKING."""
     if b"BODY" not in values:
-        return BodyType.SEVEN_BIT
+        return None
     body = _BODY_TYPES.get((values.pop(b"BODY") or b"").upper())
     if body is None:
         raise _refused(PARAMETER_SYNTAX, b"BODY is 7BIT or 8BITMIME")

@@ -10,8 +10,10 @@ The owner's loop::
 An event that asks pauses the session: what the peer has pipelined behind it waits unread, and ``next_event`` returns
 None until the owner has decided. The order of commands is in ``states``; this module does what they mean.
 """
+# Longer than a file should be, because it is one thing: reading what a command says is elsewhere already, and whatever
+# else is here changes the same dozen fields, whose agreement is the point.
 
-from typing import Final
+from typing import Final, assert_never
 
 from gatepost.standards.smtp import status_codes
 from gatepost.standards.smtp.authentication import AuthenticationExchange, begin_authentication
@@ -145,6 +147,9 @@ class ServerSession:
 
         Args:
             reply: The positive reply; None for the event's standard one.
+
+        Raises:
+            RuntimeError: Nothing was asked, a mistake of the owner.
         """
         if self._state is State.ENDED:
             return
@@ -175,6 +180,9 @@ class ServerSession:
         Args:
             reply: Why; a permanent one counts as an error.
             close: End the session after the reply.
+
+        Raises:
+            RuntimeError: Nothing was asked, a mistake of the owner.
         """
         if self._state is State.ENDED:
             return
@@ -222,7 +230,7 @@ class ServerSession:
 
     def _advance(self) -> bool:
         """Read one line, or what there is of a content; False if there is nothing to read."""
-        if not self._input or self._state in (State.OPENING, State.ENDED):
+        if not self._input or self._state is State.OPENING:
             return False
         try:
             if self._reader is not None:
@@ -240,10 +248,11 @@ class ServerSession:
         return True
 
     def _obey(self, line: bytes) -> None:
-        if self._input and not self._is_extended:
+        is_followed = len(self._input) > 0
+        if is_followed and not self._is_extended:
             raise ProtocolViolation(EARLY_OCTETS, closes=True)
         command = parse_command(line)
-        if self._input and command.verb in ENDS_GROUP:
+        if is_followed and command.verb in ENDS_GROUP:
             raise ProtocolViolation(EARLY_OCTETS, closes=True)
         refusal = self._find_unavailable(command.verb) or COMMANDS[self._state][command.verb]
         if refusal is None and command.argument and command.verb in WITHOUT_ARGUMENT:
@@ -274,6 +283,8 @@ class ServerSession:
                 self._close(status_codes.GOODBYE)
             case Verb.NOOP | Verb.VRFY | Verb.EXPN | Verb.HELP:
                 self._say_refusal(FIXED_REPLIES[command.verb])
+            case _:
+                assert_never(command.verb)
 
     def _find_unavailable(self, verb: Verb) -> Reply | None:
         """Find out whether this listener does not offer the command at all, whatever the state."""
@@ -383,7 +394,9 @@ class ServerSession:
         assert self._offer is not None
         self._reader = ContentReader(
             max_size_octets=self._settings.max_size_octets,
-            allows_8bit=self._offer.body is BodyType.EIGHT_BIT_MIME or self._offer.smtputf8,
+            allows_8bit=self._offer.smtputf8
+            or self._offer.body is BodyType.EIGHT_BIT_MIME
+            or (self._offer.body is None and self._settings.takes_undeclared_8bit),
         )
 
     def _abort_transaction(self) -> None:

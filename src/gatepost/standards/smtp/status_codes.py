@@ -41,6 +41,7 @@ EARLY_OCTETS: Final = Reply(
     554, "5.5.0", "Octets came where a reply had to be waited for; see RFC 2920 on pipelining"
 )  # RFC 2920 §3.1
 NOT_SMTP: Final = Reply(554, "5.5.1", "This is a mail server and speaks SMTP")
+BAD_PREAMBLE: Final = Reply(554, "5.5.0", "PROXY protocol expected; is the proxy set up to send it?")
 TOO_MANY_ERRORS: Final = Reply(421, "4.7.0", "Too many errors; closing")  # RFC 5321 §3.8
 TOO_MANY_MESSAGES: Final = Reply(421, "4.7.0", "Too many messages in one session; connect again")  # RFC 5321 §3.8
 

@@ -2,6 +2,5 @@
 
 from alembic import context
 
-# SQLite can roll back DDL; Alembic assumes it cannot unless told.
-context.configure(connection=context.config.attributes["connection"], transactional_ddl=True)
+context.configure(connection=context.config.attributes["connection"])
 context.run_migrations()

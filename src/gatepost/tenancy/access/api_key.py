@@ -20,8 +20,8 @@ from gatepost.tenancy.access.grant import Grant
 
 _RANDOM_OCTETS: Final = 28
 
-# The last characters carry 2 and 4 unused bits. They must be zero: one secret has one spelling.
-_SHAPE: Final = re.compile(rb"SG\.([\w-]{21}[AQgw])\.([\w-]{42}[AEIMQUYcgkosw048])", re.ASCII)
+# The last character of the secret carries 2 unused bits. They must be zero: one key has one spelling.
+_SHAPE: Final = re.compile(rb"SG\.([\w-]{22})\.([\w-]{42}[AEIMQUYcgkosw048])", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +53,9 @@ def issue(
 ) -> tuple[ApiKey, Secret[str]]:
     """Make a key. The second value is the whole key as its user needs it; it can never be had again."""
     key_id = new_key_id(entropy)
+    while key_id.startswith("-"):
+        # Every command line would take it for an option.
+        key_id = new_key_id(entropy)
     random = entropy.draw(_RANDOM_OCTETS)
     secret = base64url(random + _checksum(key_id.encode(), random))
     key = ApiKey(id=key_id, account_id=account_id, name=name, grant=grant, created_at=now)

@@ -64,8 +64,7 @@ def require_known(names: Iterable[str]) -> frozenset[str]:
     for name in sorted(wanted - CATALOGUE):
         if name in ACCOUNT_FLAGS:
             raise UnknownScope(f"{name} is a property of an account, not a scope that a key can be given")
-        near = get_close_matches(name, CATALOGUE, n=3, cutoff=0.6) or sorted(
-            known for known in CATALOGUE if known.startswith(f"{name}.")
-        )
+        under = sorted(known for known in CATALOGUE if known.startswith(f"{name}."))
+        near = under or get_close_matches(name, CATALOGUE, n=3, cutoff=0.6)
         raise UnknownScope(f"{name!r} is not a scope" + (f"; did you mean {', '.join(near)}?" if near else ""))
     return wanted

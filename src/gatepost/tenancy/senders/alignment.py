@@ -12,6 +12,7 @@ The rule holds for the author, the Sender and Resent fields, and the reverse-pat
 
 from collections.abc import Collection
 from enum import Enum
+from typing import Final
 
 from gatepost.primitives.decision import ALLOW, Decision, Deny
 from gatepost.primitives.ids import AccountId
@@ -20,6 +21,10 @@ from gatepost.standards.dns.names import ancestors
 from gatepost.tenancy.senders.domain import AuthenticatedDomain
 from gatepost.tenancy.senders.ports import VerifiedDomainSource
 from gatepost.tenancy.senders.public_suffix import PublicSuffixes
+
+MAX_WALK: Final = 10
+"""A name further than this below its organisational domain is nobody's but its own: each step asks the store, and
+a client chooses the name."""
 
 
 class AlignmentDenial(Enum):
@@ -46,16 +51,19 @@ class VerifiedDomains:
         exact = self._source.find_verified(name)
         if exact is not None:
             return exact
-        organizational = self._suffixes.find_organizational_domain(name)
-        if organizational is None:
-            return None
-        for ancestor in ancestors(name):
-            if len(ancestor) < len(organizational):
-                return None
+        for ancestor in self._plan_walk(name):
             claim = self._source.find_verified(ancestor)
             if claim is not None:
                 return claim
         return None
+
+    def _plan_walk(self, name: str) -> list[str]:
+        """Return the names above that may speak for this one, nearest first: none above the organisational domain."""
+        organizational = self._suffixes.find_organizational_domain(name)
+        if organizational is None:
+            return []
+        walk = [ancestor for ancestor in ancestors(name) if len(ancestor) >= len(organizational)]
+        return walk if len(walk) <= MAX_WALK else []
 
 
 def decide_author(

@@ -29,6 +29,27 @@ class VerifiedDomainSource(Protocol):
         ...
 
 
+class Keyring(Protocol):
+    """Encrypts what must not be readable in the database."""
+
+    def seal(self, plain: bytes, *, context: str) -> bytes:
+        """Encrypt and authenticate ``plain``; the result can rest anywhere.
+
+        ``context`` says whose and what it is (``dkim/acc_…/example.com/selector``); it is not stored, and the result
+        can only be unsealed with the same, so that a sealed value moved to another row is worthless there.
+        """
+        ...
+
+    def unseal(self, sealed: bytes, *, context: str) -> bytes:
+        """Return what was sealed.
+
+        Raises:
+            Misconfigured: The key that sealed it is not in the keyring.
+            Permanent: It was altered, or sealed in another context.
+        """
+        ...
+
+
 class DomainStore(Protocol):
     """Authenticated domains at rest. Every call but ``find_verified`` names its account."""
 
@@ -47,6 +68,13 @@ class DomainStore(Protocol):
     def mark_verified(self, account_id: AccountId, name: str, at: datetime) -> None:
         """Make the claim VERIFIED; durable on return. Raises ``DomainTaken`` if another account's already is,
         ``LookupError`` if the account has no such claim."""
+        ...
+
+    def withdraw(self, account_id: AccountId, name: str) -> None:
+        """Make a VERIFIED claim PENDING again; durable on return. Its ``verified_at`` and its keys stay.
+
+        From then on nobody may send as the name by this claim. Nothing happens if there is no such claim.
+        """
         ...
 
     def remove(self, account_id: AccountId, name: str) -> bool:

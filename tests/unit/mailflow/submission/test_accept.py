@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from ipaddress import IPv4Address
 
 import pytest
 
@@ -45,8 +46,8 @@ class Diary:
             raise self.trouble
         self.queued.append(message)
 
-    def recheck(self, principal, peer_address):
-        self.entries.append(f"recheck from {peer_address}")
+    def recheck(self, principal, peer):
+        self.entries.append(("recheck", peer))
         return principal if self.answer is None else self.answer
 
 
@@ -96,7 +97,7 @@ async def test_accepted_message_is_queued_under_the_checked_author(acceptance, d
 async def test_rights_are_looked_up_once_just_before_the_queue(acceptance, diary, submission):
     await acceptance.accept(submission)
 
-    assert diary.entries == ["recheck from 192.0.2.7", "queue"]
+    assert diary.entries == [("recheck", IPv4Address("192.0.2.7")), "queue"]
 
 
 async def test_revoked_right_is_refused_and_nothing_is_queued(acceptance, diary, submission):

@@ -45,6 +45,7 @@ from gatepost.standards.dns.names import HostNameError, ancestors, is_same, norm
         pytest.param("xn--.example", None, id="A-label of nothing"),
         pytest.param("xn--a.example", None, id="A-label of a control"),
         pytest.param("xn--0049.example", None, id="A-label that does not round-trip"),
+        pytest.param("xn---bbk.example", None, id="another spelling of an A-label"),
         pytest.param("xn--zn7c.com", None, id="A-label of a replacement character"),
         pytest.param("xn--example-.com", None, id="A-label of plain ASCII"),
         pytest.param("xn--bücher.com", None, id="A-label that is not ASCII"),

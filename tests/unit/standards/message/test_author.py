@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatepost.standards.address import Mailbox
-from gatepost.standards.message.author import AuthorError, find_author, find_resenders, find_sender
+from gatepost.standards.message.author import MAX_RESENT_FIELDS, AuthorError, find_author, find_resenders, find_sender
 from gatepost.standards.message.header import HeaderError, parse_header_section
 
 ALICE = Mailbox(local_part="alice", domain="example.com")
@@ -32,6 +32,7 @@ TAKEN = {
     "own address as the name": '"alice@example.com" <alice@example.com>',
     "own address, single quotes": "\"'alice@example.com'\" <alice@example.com>",
     "own address, other case": '"Alice@Example.COM" <alice@example.com>',
+    "own address, quoted pair": '"alice\\@example.com" <alice@example.com>',
     "own address among words": '"Alice via alice@example.com (Support)" <alice@example.com>',
     "own address encoded": "=?utf-8?q?alice=40example=2Ecom?= <alice@example.com>",
     "encoded word, Q": "=?utf-8?q?Alice_M=C3=BCller?= <alice@example.com>",
@@ -109,6 +110,9 @@ REFUSED = {
     "other address encoded, cut in two": "=?utf-8?q?ceo=40?= =?utf-8?q?victim=2Eexample?= <alice@example.com>",
     "other address encoded, inside a word": "ceo=?utf-8?q?=40?=victim.example <alice@example.com>",
     "other address encoded, full-width @": "=?utf-8?b?Y2Vv77ygdmljdGltLmV4YW1wbGU=?= <alice@example.com>",
+    "other address encoded, behind a quoted pair": '"=\\?utf-8?q?ceo=40victim.example?=" <alice@example.com>',
+    "@ that is Japanese once decoded": '"=?iso-2022-jp?q?=1B$B@!=1B(B?=" <alice@example.com>',
+    "brackets that are Japanese once decoded": '"=?iso-2022-jp?q?=1B$B<!=1B(B?=" <alice@example.com>',
     "brackets encoded": "=?utf-8?q?=3Cceo=3E?= <alice@example.com>",
     "CRLF encoded": "=?utf-8?q?Alice=0D=0AFrom=3A_x?= <alice@example.com>",
     "NUL encoded": "=?utf-8?b?QQBC?= <alice@example.com>",
@@ -197,6 +201,14 @@ def test_all_resenders_are_found():
         "c@example.com",
         "b@example.com",
     ]
+
+
+def test_number_of_resent_fields_has_a_limit():
+    field = "Resent-From: alice@example.com\r\n"
+
+    assert len(find_resenders(parse(field * (MAX_RESENT_FIELDS - 1) + "Resent-Sender: a@example.com"))) == 20
+    with pytest.raises(AuthorError, match="more than 20"):
+        find_resenders(parse(field * MAX_RESENT_FIELDS + "Resent-Sender: a@example.com"))
 
 
 def test_resent_field_with_two_addresses_is_refused():

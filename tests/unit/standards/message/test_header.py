@@ -109,6 +109,22 @@ def test_too_many_fields_are_refused():
         parse_header_section(b"A: b\r\n" * (MAX_FIELDS + 1))
 
 
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(
+    "octets",
+    [
+        pytest.param(b"a" * 250_000, id="one line without a colon"),
+        pytest.param(b"a\n" * 125_000, id="bare line feeds"),
+        pytest.param(b"A: b" + b"\r\n a: c" * 40_000 + b"\x00", id="continuations, then a control"),
+        pytest.param(b"A: b\r\n" + b" " * 250_000, id="white space"),
+        pytest.param(b"A: b\r\n" * 900 + b"a" * 250_000, id="no colon at the end"),
+    ],
+)
+def test_hostile_section_is_refused_in_linear_time(octets):
+    with pytest.raises(HeaderError):
+        parse_header_section(octets)
+
+
 def test_utf8_is_reported():
     assert parse_header_section("A: ü\r\n".encode())[0].has_utf8
     assert not parse_header_section(b"A: u\r\n")[0].has_utf8

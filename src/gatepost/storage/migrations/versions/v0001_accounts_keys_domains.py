@@ -9,6 +9,11 @@ down_revision = None
 
 def upgrade() -> None:
     """Make the first tables."""
+    _create_access()
+    _create_senders()
+
+
+def _create_access() -> None:
     op.create_table(
         "accounts",
         sa.Column("id", sa.Text, nullable=False),
@@ -38,6 +43,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="fk_api_keys_accounts"),
     )
     op.create_index("ix_api_keys_account_id", "api_keys", ["account_id"])
+
+
+def _create_senders() -> None:
     op.create_table(
         "domains",
         sa.Column("account_id", sa.Text, nullable=False),
@@ -58,6 +66,7 @@ def upgrade() -> None:
         sa.Column("account_id", sa.Text, nullable=False),
         sa.Column("domain_name", sa.Text, nullable=False),
         sa.Column("selector", sa.Text, nullable=False),
+        sa.Column("position", sa.Integer, nullable=False),
         sa.Column("algorithm", sa.Text, nullable=False),
         sa.Column("sealed_private_key", sa.LargeBinary, nullable=False),
         sa.Column("public_key", sa.Text, nullable=False),

@@ -1,0 +1,101 @@
+"""What a command is given: ``ctx.obj``, as ``cli.main`` makes it and tests stand in for it.
+
+Commands let our own errors rise: their texts say what to do, and ``cli.main`` ends with them.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
+from typing import Protocol
+
+from gatepost.mailflow.queue.recipient import Predicate
+from gatepost.primitives.secret import Secret
+from gatepost.runtime.control_plane import ControlPlane
+from gatepost.tenancy.senders.ports import Resolver
+
+
+class WorkerReport(Protocol):
+    """What became of a request at one queue shard; ``runtime.control_client`` makes them."""
+
+    @property
+    def index(self) -> int:
+        """Which shard, and so which mail worker."""
+        ...
+
+    @property
+    def count(self) -> int:
+        """How many recipients were concerned."""
+        ...
+
+    @property
+    def trouble(self) -> str:
+        """Why it is not known to have happened there, for the operator; "" if it has."""
+        ...
+
+
+class Workers(Protocol):
+    """All mail workers and queue shards of this machine. Nothing here raises for one that is broken."""
+
+    def refresh(self, *, timeout: timedelta) -> Sequence[WorkerReport]:
+        """Have every mail worker forget the rights it holds, then wait until every accept it had begun is settled.
+
+        When no report has a trouble, each later acceptance is judged by what was committed before the call.
+        """
+        ...
+
+    def refresh_and_hold(self, predicate: Predicate, *, reason: str, timeout: timedelta) -> Sequence[WorkerReport]:
+        """As ``refresh``; then hold everything queued that matches.
+
+        The order makes it exact: what was accepted last under the old right is in the queue by then. A shard whose
+        worker does not run is held directly. May be called again; what is held stays held.
+        """
+        ...
+
+
+class SenderSettings(Protocol):
+    """The settings that customers' DNS records are made from."""
+
+    @property
+    def sending_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Where mail leaves from."""
+        ...
+
+
+class CommandSettings(Protocol):
+    """The settings that these commands read; ``runtime.settings.Settings`` has them."""
+
+    @property
+    def host_name(self) -> str:
+        """The service's own name."""
+        ...
+
+    @property
+    def control_database_url(self) -> Secret[str]:
+        """Where the control-plane database is."""
+        ...
+
+    @property
+    def senders(self) -> SenderSettings:
+        """The table of that name."""
+        ...
+
+
+class CommandContext(Protocol):
+    """What every command may ask for. Things are opened when asked for, so that ``--help`` needs nothing."""
+
+    @property
+    def settings(self) -> CommandSettings:
+        """The settings file, read."""
+        ...
+
+    def control_plane(self) -> ControlPlane:
+        """Open the control plane; the command closes it."""
+        ...
+
+    def workers(self) -> Workers:
+        """Return the way to the mail workers."""
+        ...
+
+    def resolver(self) -> Resolver:
+        """Make a resolver, to be used within one event loop."""
+        ...

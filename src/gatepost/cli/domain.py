@@ -1,0 +1,207 @@
+"""``gatepost domain``: the domains in whose name accounts send."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+import click
+
+from gatepost.cli.arguments import get_account, read_domain
+from gatepost.cli.certainty import settle_and_hold
+from gatepost.cli.context import CommandContext
+from gatepost.cli.output import instant, print_fields, print_json, print_table, say
+from gatepost.mailflow.queue.recipient import Predicate
+from gatepost.runtime.control_plane import ControlPlane
+from gatepost.tenancy.accounts.account import Account
+from gatepost.tenancy.senders.dkim_key import generate_dkim_keys
+from gatepost.tenancy.senders.dns_check import Finding, check_domain, is_proved
+from gatepost.tenancy.senders.dns_plan import PlannedRecord, plan_records
+from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainState, DomainTaken
+from gatepost.tenancy.senders.public_suffix import PublicSuffixes
+
+_account = click.option("--account", required=True, help="The account's name or id.")
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def domain() -> None:
+    """Add and verify the domains in whose name an account sends."""
+
+
+@domain.command()
+@click.argument("name", metavar="DOMAIN")
+@_account
+@_json
+@click.pass_obj
+def add(context: CommandContext, *, name: str, account: str, as_json: bool) -> None:
+    """Claim a domain for an account: makes its DKIM keys and prints the DNS records to publish."""
+    name = read_domain(name)
+    if PublicSuffixes().find_organizational_domain(name) is None:
+        raise click.ClickException(f"{name} is a public suffix, under which others register: nobody can claim it")
+    with context.control_plane() as plane:
+        holder = get_account(plane, account)
+        now = plane.clock.now()
+        keys = generate_dkim_keys(holder.id, name, keyring=plane.keyring, entropy=plane.entropy, created_at=now)
+        claim = AuthenticatedDomain(
+            name=name, account_id=holder.id, state=DomainState.PENDING, dkim_keys=keys, created_at=now
+        )
+        try:
+            plane.domains.add(claim)
+        except DomainTaken as error:
+            raise click.ClickException(
+                f"account {holder.name} has {name} already: see `gatepost domain show --account {holder.name} {name}`"
+            ) from error
+    _print_records(_plan(context, claim), as_json=as_json)
+    say(f"Publish these records, then run `gatepost domain verify --account {holder.name} {name}`.")
+
+
+@domain.command(name="list")
+@_account
+@_json
+@click.pass_obj
+def list_(context: CommandContext, *, account: str, as_json: bool) -> None:
+    """List an account's domains."""
+    with context.control_plane() as plane:
+        claims = plane.domains.list_all(get_account(plane, account).id)
+    if as_json:
+        print_json([_fields(each) for each in claims])
+    elif claims:
+        rows = [[each.name, each.state.value, instant(each.verified_at) or "-"] for each in claims]
+        print_table([["DOMAIN", "STATE", "VERIFIED"], *rows])
+    else:
+        say(f"Account {account} has no domains: `gatepost domain add --account {account} DOMAIN`.")
+
+
+@domain.command()
+@click.argument("name", metavar="DOMAIN")
+@_account
+@_json
+@click.pass_obj
+def show(context: CommandContext, *, name: str, account: str, as_json: bool) -> None:
+    """Show one domain and the DNS records that it needs."""
+    with context.control_plane() as plane:
+        claim = _get_claim(plane, get_account(plane, account), read_domain(name))
+    records = _plan(context, claim)
+    if as_json:
+        print_json({**_fields(claim), "records": [_record(each) for each in records]})
+    else:
+        print_fields(_fields(claim))
+        click.echo()
+        _print_records(records, as_json=False)
+
+
+@domain.command()
+@click.argument("name", metavar="DOMAIN")
+@_account
+@click.pass_obj
+def verify(context: CommandContext, *, name: str, account: str) -> None:
+    """Ask the DNS whether the records are there; if those that matter are, the account may send as the domain."""
+    with context.control_plane() as plane:
+        holder = get_account(plane, account)
+        claim = _get_claim(plane, holder, read_domain(name))
+        findings = asyncio.run(_check(context, claim, plane.clock.now()))
+        _print_findings(findings)
+        if not is_proved(findings):
+            raise click.ClickException(
+                f"{claim.name} is not verified: publish what is missing above and ask again; a record may take as long "
+                "to be seen as the old answer's time to live"
+            )
+        try:
+            plane.domains.mark_verified(holder.id, claim.name, plane.clock.now())
+        except DomainTaken as error:
+            raise click.ClickException(
+                f"another account has verified {claim.name}: only one can have it. It must be removed there first"
+            ) from error
+        except LookupError as error:
+            raise click.ClickException(f"{claim.name} has been removed meanwhile") from error
+    say(f"{claim.name} is verified: account {holder.name} may send as it.")
+
+
+@domain.command()
+@click.argument("name", metavar="DOMAIN")
+@_account
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def remove(context: CommandContext, *, name: str, account: str, yes: bool) -> None:
+    """Give up a domain and destroy its DKIM keys.
+
+    If it was verified, what the account has queued is held, all of it: a queue does not know which messages were in
+    this domain's name, and those can no longer be signed. Release what may go with `gatepost queue release`.
+    """
+    with context.control_plane() as plane:
+        holder = get_account(plane, account)
+        claim = _get_claim(plane, holder, read_domain(name))
+        if not yes:
+            click.confirm(f"Remove {claim.name} from account {holder.name} and destroy its keys?", abort=True, err=True)
+        if claim.verified_at is not None:
+            # The claim is forgotten last: a command that could not be certain finds it, and finishes, when given again.
+            plane.domains.withdraw(holder.id, claim.name)
+            settle_and_hold(
+                context,
+                Predicate(account_id=holder.id),
+                done=f"Account {holder.name} may no longer send as {claim.name}",
+                reason="domain removed",
+            )
+        plane.domains.remove(holder.id, claim.name)
+    say(f"Removed {claim.name} from account {holder.name}; its DKIM keys are destroyed.")
+
+
+async def _check(context: CommandContext, claim: AuthenticatedDomain, now: datetime) -> tuple[Finding, ...]:
+    networks, host_name = context.settings.senders.sending_networks, context.settings.host_name
+    return await check_domain(
+        claim.name, _plan(context, claim), context.resolver(), sending_networks=networks, host_name=host_name, at=now
+    )
+
+
+def _plan(context: CommandContext, claim: AuthenticatedDomain) -> tuple[PlannedRecord, ...]:
+    networks = context.settings.senders.sending_networks
+    return plan_records(claim, sending_networks=networks, host_name=context.settings.host_name)
+
+
+def _print_records(records: Sequence[PlannedRecord], *, as_json: bool) -> None:
+    if as_json:
+        print_json([_record(each) for each in records])
+        return
+    for each in records:
+        need = "required" if each.is_required else "recommended"
+        click.echo(f"; {each.purpose.value}, {need}. {each.advice}".rstrip())
+        click.echo(each.zone_line)
+
+
+def _print_findings(findings: Sequence[Finding]) -> None:
+    for each in findings:
+        need = "" if each.record.is_required else " (recommended only)"
+        problem = f": {each.problem}" if each.problem else ""
+        click.echo(f"{each.state.value:8}{each.record.purpose.value:6}{each.record.name}{need}{problem}")
+
+
+def _get_claim(plane: ControlPlane, holder: Account, name: str) -> AuthenticatedDomain:
+    claim = plane.domains.find(holder.id, name)
+    if claim is None:
+        raise click.ClickException(
+            f"account {holder.name} has no domain {name}: see `gatepost domain list --account {holder.name}`, or "
+            f"`gatepost domain add --account {holder.name} {name}`"
+        )
+    return claim
+
+
+def _fields(claim: AuthenticatedDomain) -> dict[str, str | list[str] | None]:
+    return {
+        "name": claim.name,
+        "account_id": claim.account_id,
+        "state": claim.state.value,
+        "selectors": [key.selector for key in claim.dkim_keys],
+        "created_at": instant(claim.created_at),
+        "verified_at": instant(claim.verified_at),
+    }
+
+
+def _record(planned: PlannedRecord) -> dict[str, object]:
+    return {
+        "purpose": planned.purpose.value,
+        "type": "TXT",
+        "name": planned.name,
+        "value": planned.value,
+        "is_required": planned.is_required,
+        "advice": planned.advice,
+    }

@@ -1,0 +1,16 @@
+"""``gatepost serve``: run the relay in the foreground, under a service manager or in a terminal."""
+
+import os
+
+import click
+
+from gatepost.cli.main import CommandContext
+from gatepost.runtime.service import run_service
+
+
+@click.command()
+@click.pass_context
+def serve(ctx: click.Context) -> None:
+    """Run the relay until SIGTERM (or Ctrl-C), which drains it; SIGHUP reads certificates and settings again."""
+    context: CommandContext = ctx.obj
+    ctx.exit(run_service(context.settings, context.config_path, os.environ))

@@ -1,0 +1,401 @@
+"""The composition of a mail worker: control plane, queue shard, submission listeners, delivery.
+
+Small functions, each of which puts together one thing from the settings; nothing is decided here but which class
+answers for which port.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+from gatepost.entrypoints.smtp.connection_settings import ConnectionSettings
+from gatepost.entrypoints.smtp.content_buffer import MemoryBudget
+from gatepost.entrypoints.smtp.listener import SMTPListener
+from gatepost.entrypoints.smtp.session_caps import SessionCaps
+from gatepost.entrypoints.smtp.submission_handler import SubmissionServices
+from gatepost.entrypoints.smtp.time_limits import TimeLimits
+from gatepost.mailflow.delivery.attempt import Attempts
+from gatepost.mailflow.delivery.outgoing import CopyTools, OutgoingCopies
+from gatepost.mailflow.delivery.pool import ConnectionPool, PoolLimits
+from gatepost.mailflow.delivery.route import RoutePolicy
+from gatepost.mailflow.delivery.router import Router
+from gatepost.mailflow.delivery.settlement import RetryPolicy
+from gatepost.mailflow.delivery.shaping import Shaping, ShapingLimits
+from gatepost.mailflow.delivery.static_route import parse_static_route
+from gatepost.mailflow.delivery.tls_requirement import TLSRequirement
+from gatepost.mailflow.delivery.worker import DeliveryWorker
+from gatepost.mailflow.events.event import EventType
+from gatepost.mailflow.queue.recipient import Lease, Settlement
+from gatepost.mailflow.queue.retry import DEFAULT_SCHEDULE, RetrySchedule, decide_next
+from gatepost.mailflow.submission.accept import Acceptance
+from gatepost.mailflow.submission.policy import decide_recipient, decide_reverse_path
+from gatepost.network.delivery_tls import DeliveryTLS
+from gatepost.network.resolver import CachingResolver, parse_nameserver, system_nameservers
+from gatepost.network.smtp_connector import SMTPConnector
+from gatepost.network.tls_contexts import ServerTLS
+from gatepost.primitives.entropy import Entropy
+from gatepost.primitives.errors import RelayError
+from gatepost.primitives.ids import AccountId
+from gatepost.runtime.control_plane import ControlPlane, open_control_plane
+from gatepost.runtime.periodic import Periodic
+from gatepost.runtime.reload import Reloader, certificate_chains
+from gatepost.runtime.roles import MailParts, QueueState
+from gatepost.runtime.settings import Listener, ListenerTLS, Settings
+from gatepost.standards.dkim.body_hash import BodyHasher, relaxed_body_hash
+from gatepost.standards.dkim.sign import SigningKey, sign
+from gatepost.standards.message.header import parse_header_section
+from gatepost.standards.message.mime import NotConvertible, downgrade_to_7bit
+from gatepost.standards.smtp.server import SessionSettings
+from gatepost.standards.smtp.transaction import ClientTimeouts
+from gatepost.storage.queue_sqlite.reader import QueueReader
+from gatepost.storage.queue_sqlite.shard import ShardPaths
+from gatepost.storage.queue_sqlite.store import QueueSettings, SQLiteQueue
+from gatepost.system.clock import SystemClock
+from gatepost.system.entropy import SystemEntropy
+from gatepost.telemetry.logger import get_logger
+from gatepost.telemetry.metrics import Metrics
+from gatepost.tenancy.senders.alignment import VerifiedDomains
+from gatepost.tenancy.senders.dkim_key import SigningKeys
+from gatepost.tenancy.senders.public_suffix import PublicSuffixes
+
+LAST_USED_EVERY: Final = timedelta(seconds=60)
+EVENTS_KEPT_FOR: Final = timedelta(days=30)
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Base:
+    """What all parts of one worker are made with."""
+
+    settings: Settings
+    control: ControlPlane
+    queue: SQLiteQueue
+    domains: VerifiedDomains
+    metrics: Metrics
+    queue_state: Callable[[], Awaitable[QueueState]]
+
+
+async def compose_mail_parts(
+    settings: Settings, *, index: int, listeners: Sequence[str], config_path: Path, environment: Mapping[str, str]
+) -> MailParts:
+    """Put together a mail worker.
+
+    Args:
+        settings: As this process has read them.
+        index: Of its shard.
+        listeners: The names of the listeners it has sockets for, such as "587-starttls"; none for one that only
+            empties its shard.
+        config_path: Read again at a reload.
+        environment: As above.
+
+    Raises:
+        Misconfigured: The control plane, the shard or a certificate cannot be used; the text says what to do.
+    """
+    clock, entropy = SystemClock(), SystemEntropy()
+    control = open_control_plane(settings.control_database_url.reveal(), settings.keyring_path, clock, entropy)
+    queue = await open_queue(settings, index)
+    base = _Base(
+        settings=settings,
+        control=control,
+        queue=queue,
+        domains=VerifiedDomains(control.domains, PublicSuffixes()),
+        metrics=Metrics(),
+        queue_state=partial(_queue_state, queue, ShardPaths.of(settings.queue_dir, index).database),
+    )
+    tls = ServerTLS(certificate_chains(settings.tls), listeners, clock) if listeners else None
+    takers = {"tls": lambda new: tls.reload(certificate_chains(new.tls))} if tls else {}
+    reloader = Reloader(config_path, environment, settings, takers)
+    return MailParts(
+        queue=queue,
+        listeners=_compose_listeners(base, listeners, tls) if tls else {},
+        delivery=_compose_delivery(base),
+        refresh=partial(_refresh, control),
+        reload=reloader.reload,
+        queue_state=base.queue_state,
+        metrics=base.metrics,
+        periodic=_compose_periodic(base),
+        close=control.close,
+    )
+
+
+async def open_queue(settings: Settings, index: int) -> SQLiteQueue:
+    """Open the shard of a mail worker, under its lock."""
+    return await SQLiteQueue.open(
+        settings.queue_dir,
+        index,
+        clock=SystemClock(),
+        entropy=SystemEntropy(),
+        settings=QueueSettings(longest_delay=_schedule(settings).longest_delay),
+        report=lambda event, fields: log.warning(event, **fields),
+    )
+
+
+def compose_resolver(settings: Settings) -> CachingResolver:
+    """Make a resolver for one event loop."""
+    chosen = tuple(parse_nameserver(text) for text in settings.delivery.nameservers)
+    return CachingResolver(
+        chosen or system_nameservers(),
+        monotonic=time.monotonic,
+        timeout_seconds=settings.delivery.dns_timeout.total_seconds(),
+    )
+
+
+# ---------------------------------------------------------------- submission
+
+
+def _compose_listeners(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str, SMTPListener]:
+    settings = base.settings
+    submission = settings.submission
+    caps = SessionCaps(
+        max_sessions=submission.max_sessions, max_sessions_per_address=submission.max_sessions_per_address
+    )
+    services = _compose_submission(base)
+    known = {listener.name: listener for listener in settings.listeners}
+    return {
+        name: SMTPListener(
+            name=name,
+            settings=_connection_settings(settings, known[name]),
+            open_handler=services.open_handler,
+            tls_context=tls.context_for(name),
+            caps=caps,
+            metrics=base.metrics,
+        )
+        for name in names
+    }
+
+
+def _connection_settings(settings: Settings, listener: Listener) -> ConnectionSettings:
+    submission = settings.submission
+    is_implicit = listener.tls is ListenerTLS.IMPLICIT
+    return ConnectionSettings(
+        session=SessionSettings(
+            host_name=settings.host_name,
+            max_size_octets=submission.max_size_octets,
+            max_recipients=submission.max_recipients,
+            max_messages=submission.max_messages,
+            offers_starttls=not is_implicit,
+            takes_undeclared_8bit=submission.take_undeclared_8bit,
+        ),
+        implicit_tls=is_implicit,
+        proxies=settings.proxy_protocol.trusted,
+        limits=TimeLimits(
+            handshake_timeout=submission.handshake_timeout,
+            authentication_timeout=submission.authentication_timeout,
+            idle_timeout=submission.idle_timeout,
+            content_grace=submission.data_timeout,
+            session_timeout=submission.session_timeout,
+        ),
+    )
+
+
+def _compose_submission(base: _Base) -> SubmissionServices:
+    settings, control = base.settings, base.control
+    own_names = frozenset({settings.host_name.lower()})
+    return SubmissionServices(
+        access=control.principals,
+        door=Acceptance(
+            queue=base.queue,
+            rights=control.principals,
+            domains=base.domains,
+            clock=control.clock,
+            entropy=control.entropy,
+            own_host_names=own_names,
+        ),
+        decide_reverse_path=lambda principal, path: decide_reverse_path(principal, path, base.domains),
+        decide_recipient=lambda mailbox: decide_recipient(mailbox, own_names),
+        metrics=base.metrics,
+        spool=base.queue.spool,
+        budget=MemoryBudget(settings.submission.memory_octets),
+        spool_threshold_octets=settings.submission.spool_threshold_octets,
+    )
+
+
+# ---------------------------------------------------------------- delivery
+
+
+def _compose_delivery(base: _Base) -> DeliveryWorker:
+    settings = base.settings
+    router = Router(
+        policy=_route_policy(settings),
+        resolver=compose_resolver(settings),
+        entropy=base.control.entropy,
+        monotonic=time.monotonic,
+    )
+    pool = ConnectionPool(
+        PoolLimits(messages_per_connection=settings.delivery.messages_per_connection), monotonic=time.monotonic
+    )
+    shaping = Shaping(_shaping_limits(settings), destination_of=router.destination_of)
+    attempts = Attempts(
+        router=router,
+        connector=_compose_connector(settings),
+        pool=pool,
+        copies=OutgoingCopies(tools=COPY_TOOLS, keys=_Keys(base), host_name=settings.host_name),
+        clock=base.control.clock,
+        monotonic=time.monotonic,
+        is_on_hold=base.queue.is_on_hold,
+    )
+    return DeliveryWorker(
+        queue=base.queue,
+        attempts=attempts,
+        shaping=shaping,
+        pool=pool,
+        retry=_compose_retry(_schedule(settings), base.control.entropy),
+        clock=base.control.clock,
+        monotonic=time.monotonic,
+        on_fault=_log_fault,
+        on_settled=partial(_note_settlement, base.metrics),
+    )
+
+
+def _route_policy(settings: Settings) -> RoutePolicy:
+    return RoutePolicy(
+        static_routes={name: parse_static_route(text) for name, text in settings.delivery.routes.items()},
+        own_names=frozenset({settings.host_name.lower()}),
+        allow_private_destinations=settings.delivery.allow_private_destinations,
+        tls=TLSRequirement.ENCRYPTED if settings.delivery.require_tls else TLSRequirement.OPPORTUNISTIC,
+    )
+
+
+def _shaping_limits(settings: Settings) -> ShapingLimits:
+    connections = settings.delivery.connections_per_destination
+    return ShapingLimits(
+        max_connections=connections,
+        initial_connections=min(ShapingLimits().initial_connections, connections),
+    )
+
+
+def _compose_connector(settings: Settings) -> SMTPConnector:
+    delivery = settings.delivery
+    return SMTPConnector(
+        greeting_name=settings.host_name,
+        tls=DeliveryTLS(),
+        timeouts=ClientTimeouts(
+            connect=delivery.connect_timeout,
+            greeting=delivery.command_timeout,
+            command=delivery.command_timeout,
+            content=delivery.data_timeout,
+            final_dot=delivery.final_reply_timeout,
+        ),
+        source_address=str(delivery.source_address) if delivery.source_address else None,
+    )
+
+
+def _hash_body(pieces: Iterable[bytes]) -> bytes:
+    """A body in memory comes in one piece, for which there is a quicker way."""
+    first = next(iterator := iter(pieces), b"")
+    second = next(iterator, None)
+    if second is None:
+        return relaxed_body_hash(first)
+    hasher = BodyHasher()
+    for piece in chain((first, second), iterator):
+        hasher.update(piece)
+    return hasher.digest()
+
+
+def _downgrade(octets: bytes) -> bytes | None:
+    try:
+        return downgrade_to_7bit(octets)
+    except NotConvertible:
+        return None
+
+
+COPY_TOOLS: Final = CopyTools(parse=parse_header_section, hash_body=_hash_body, sign=sign, downgrade=_downgrade)
+
+
+class _Keys:
+    """The DKIM keys of the verified domain that covers an author, as they are now."""
+
+    def __init__(self, base: _Base) -> None:
+        self._domains = base.domains
+        self._keys = SigningKeys(base.control.keyring)
+
+    def find_signing_keys(self, account_id: AccountId, author_domain: str) -> Sequence[SigningKey]:
+        domain = self._domains.find_deciding(author_domain)
+        if domain is None or domain.account_id != account_id:
+            return ()
+        return self._keys.keys_for(domain)
+
+
+def _schedule(settings: Settings) -> RetrySchedule:
+    return RetrySchedule(delays=DEFAULT_SCHEDULE.delays, lifetime=settings.queue.expire_after)
+
+
+def _compose_retry(schedule: RetrySchedule, entropy: Entropy) -> RetryPolicy:
+    def next_attempt(attempts: int, accepted_at: datetime, now: datetime) -> datetime | None:
+        jitter = int.from_bytes(entropy.draw(4), "big") / (1 << 32)
+        return decide_next(attempts, accepted_at, now, jitter, schedule)
+
+    return next_attempt
+
+
+def _log_fault(step: str, lease: Lease | None, error: BaseException) -> None:
+    message_id = lease.message.id if lease else None
+    if isinstance(error, RelayError):
+        log.error("delivery_fault", step=step, message_id=message_id, reason=str(error))
+    else:
+        log.error("delivery_fault", step=step, message_id=message_id, exc_info=error)
+
+
+def _note_settlement(metrics: Metrics, settlement: Settlement) -> None:
+    message = settlement.lease.message
+    for recipient in settlement.recipients:
+        event = recipient.event
+        metrics.attempts.add(event.type.value)
+        if event.type is EventType.DELIVERED:
+            metrics.delivery_seconds.observe((event.at - message.accepted_at).total_seconds())
+    log.info(
+        "settled",
+        message_id=message.id,
+        account_id=message.account_id,
+        domain=settlement.lease.domain,
+        outcomes=[f"{recipient.position}={recipient.event.type.value}" for recipient in settlement.recipients],
+        reply=settlement.recipients[0].event.detail.get("reply", ""),
+    )
+
+
+# ---------------------------------------------------------------- upkeep
+
+
+async def _refresh(control: ControlPlane) -> None:
+    control.principals.refresh()
+
+
+async def _queue_state(queue: SQLiteQueue, database: Path) -> QueueState:
+    return QueueState(recipients=await asyncio.to_thread(_count_states, database), is_suspect=queue.is_suspect)
+
+
+def _count_states(database: Path) -> dict[str, int]:
+    with closing(QueueReader(database)) as reader:
+        totals: Counter[str] = Counter()
+        for count in reader.summarize():
+            totals[count.state.value] += count.recipients
+        return dict(totals)
+
+
+def _compose_periodic(base: _Base) -> tuple[Periodic, ...]:
+    async def flush_last_used() -> None:
+        base.control.principals.flush_last_used()
+
+    async def prune_events() -> None:
+        await base.queue.prune_events(base.control.clock.now() - EVENTS_KEPT_FOR)
+
+    async def measure_queue() -> None:
+        state = await base.queue_state()
+        for name in ("queued", "leased", "held"):
+            base.metrics.queue_recipients.set(state.recipients.get(name, 0), name)
+        base.metrics.store_suspect.set(int(state.is_suspect))
+
+    return (
+        Periodic(name="flush_last_used", every=LAST_USED_EVERY, work=flush_last_used),
+        Periodic(name="prune_events", every=timedelta(hours=1), work=prune_events),
+        Periodic(name="measure_queue", every=timedelta(seconds=15), work=measure_queue),
+    )

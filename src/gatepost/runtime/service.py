@@ -1,0 +1,96 @@
+"""``gatepost serve``: what happens before and around the supervisor.
+
+Order: bind the ports, as root if need be; give root up for good; find out, while a person may still be watching,
+whether the certificates can be served by who we are then; take the lock of the state directory; start the workers.
+"""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from prometheus_client.multiprocess import mark_process_dead
+
+from gatepost.network.tls_contexts import ServerTLS
+from gatepost.primitives.errors import Misconfigured
+from gatepost.runtime import service_manager
+from gatepost.runtime.control_client import find_shards
+from gatepost.runtime.listening_sockets import ListenerSockets, open_sockets
+from gatepost.runtime.privileges import drop_privileges
+from gatepost.runtime.reload import certificate_chains
+from gatepost.runtime.settings import Listener, Settings
+from gatepost.runtime.state_dir import hold_service_lock, renew_metrics_directory
+from gatepost.runtime.supervisor import Program, Supervisor
+from gatepost.system.clock import SystemClock
+from gatepost.telemetry import logger
+from gatepost.telemetry.metrics import MULTIPROCESS_DIRECTORY_VARIABLE
+
+STOP_WITHIN: Final = timedelta(seconds=30)
+
+
+def run_service(settings: Settings, config_path: Path, environment: Mapping[str, str]) -> int:
+    """Run the service until it is told to stop; return its exit status.
+
+    Raises:
+        Misconfigured: It cannot start; the text says why.
+    """
+    logger.configure(clock=SystemClock(), level=settings.log.level, log_format=settings.log.format, process="main")
+    count = settings.mail_worker_count
+    sockets = open_sockets(settings.listeners, count)
+    operations = Listener(address=str(settings.operations.address), port=settings.operations.port)
+    web_sockets = open_sockets([operations], 1)[0]
+    drop_privileges(settings.user)
+    check_certificates(settings)
+    lock = hold_service_lock(settings)
+    renew_metrics_directory(settings.metrics_dir)
+    leftover = [index for index in find_shards(settings.queue_dir) if index >= count]
+    try:
+        return Supervisor(
+            plan_programs(config_path, sockets, web_sockets, leftover),
+            environment={**environment, MULTIPROCESS_DIRECTORY_VARIABLE: str(settings.metrics_dir)},
+            stop_within=STOP_WITHIN,
+            on_state=lambda state: service_manager.notify(state, environment),
+            on_exit=lambda pid: mark_process_dead(pid, str(settings.metrics_dir)),  # type: ignore[no-untyped-call]
+        ).run()
+    finally:
+        os.close(lock)
+
+
+def check_certificates(settings: Settings) -> None:
+    """Find out, as the user that the workers run as, whether they will be able to serve TLS.
+
+    Raises:
+        Misconfigured: They will not.
+    """
+    chains = certificate_chains(settings.tls)
+    if not chains:
+        raise Misconfigured(
+            "there is no certificate, and no mail is taken without TLS: set [tls] certificate and private_key "
+            "(`gatepost init --self-signed` makes a pair for a start)"
+        )
+    ServerTLS(chains, [listener.name for listener in settings.listeners], SystemClock())
+
+
+def plan_programs(
+    config_path: Path, sockets: Sequence[ListenerSockets], web_sockets: ListenerSockets, leftover: Sequence[int]
+) -> list[Program]:
+    """Return what to run: a mail worker for each set of sockets, one for each shard left over, and the web worker.
+
+    A shard is left over when there were more workers before: its worker has no listener and only delivers.
+    """
+    mail = [_program("mail", config_path, index, own) for index, own in enumerate(sockets)]
+    emptying = [_program("mail", config_path, index, ListenerSockets()) for index in leftover]
+    return [*mail, *emptying, _program("web", config_path, 0, web_sockets)]
+
+
+def _program(role: str, config_path: Path, index: int, sockets: ListenerSockets) -> Program:
+    listen = [f"--listen={name}:{sock.fileno()}" for name, sock in sockets.named]
+    return Program(
+        name=f"{role}-{index}",
+        command=(
+            sys.executable, "-m", "gatepost", "worker", role, f"--config={config_path}", f"--index={index}", *listen,
+        ),
+        sockets=sockets,
+    )  # fmt: skip

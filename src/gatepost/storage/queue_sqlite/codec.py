@@ -1,0 +1,191 @@
+"""Messages and events ↔ rows; the proof that a record is whole."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeAlias
+from zlib import crc32
+
+import msgspec
+
+from gatepost.mailflow.content import Content, MemoryContent
+from gatepost.mailflow.envelope import Envelope, Origin
+from gatepost.mailflow.events.event import Event, EventType
+from gatepost.mailflow.queue.recipient import QueuedMessage
+from gatepost.primitives.ids import AccountId, KeyId, MessageId
+from gatepost.standards.address import Mailbox
+from gatepost.storage.spool import SpoolDirectory, SpooledContent
+
+MESSAGE_COLUMNS: Final = (
+    "id, message_id, account_id, key_id, accepted_at, size_octets, content_checksum, checksum, spool, head, content"
+)
+
+EVENT_COLUMNS: Final = "at, type, account_id, key_id, message_id, local_part, domain, detail"
+
+Row: TypeAlias = tuple[Any, ...]  # what sqlite3 gives and takes
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+class Unreadable(Exception):
+    """A record does not read back as it was written; the message says how."""
+
+
+class _Head(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What of a message is neither a column nor its content; addresses are (local-part, domain)."""
+
+    author: tuple[str, str]
+    reverse_path: tuple[str, str] | None
+    forward_paths: list[tuple[str, str]]
+    needs_8bitmime: bool
+    needs_smtputf8: bool
+    protocol: str
+    peer_address: str
+    greeting: str
+    tls: str
+
+
+_HEAD_ENCODER = msgspec.msgpack.Encoder()
+_HEAD_DECODER = msgspec.msgpack.Decoder(_Head)
+_DETAIL_ENCODER = msgspec.json.Encoder()
+_DETAIL_DECODER = msgspec.json.Decoder(dict[str, str])
+
+
+def to_milliseconds(instant: datetime) -> int:
+    """Return Unix milliseconds, cut off."""
+    return (instant - _EPOCH) // _MILLISECOND
+
+
+def to_instant(milliseconds: int) -> datetime:
+    """Return the aware UTC instant."""
+    return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def encode_message(row_id: int, message: QueuedMessage) -> Row:
+    """Return the values of ``MESSAGE_COLUMNS``."""
+    content = message.content
+    spool: str | None = None
+    octets: bytes | None = None
+    if isinstance(content, SpooledContent):
+        spool, content_checksum = content.name, content.checksum
+    else:
+        octets = content.octets if isinstance(content, MemoryContent) else b"".join(content.chunks())
+        content_checksum = crc32(octets)
+    accepted_at = to_milliseconds(message.accepted_at)
+    proof = (message.id, message.account_id, message.key_id, accepted_at, content.size_octets, content_checksum)
+    head = _encode_head(message)
+    return (row_id, *proof, _checksum(proof, head), spool, head, octets)
+
+
+def decode_message(row: Row, spool: SpoolDirectory) -> QueuedMessage:
+    """Read ``MESSAGE_COLUMNS`` back. The checksum of a spooled content is left to ``SpooledContent.verify``.
+
+    Raises:
+        Unreadable: Length or checksum differ, or the envelope cannot be decoded.
+    """
+    _, message_id, account_id, key_id, accepted_at, size_octets, content_checksum, checksum, name, head, octets = row
+    proof = (message_id, account_id, key_id, accepted_at, size_octets, content_checksum)
+    try:
+        if _checksum(proof, head) != checksum:
+            raise Unreadable("the envelope's checksum differs")
+        content: Content
+        if name is not None:
+            content = spool.find(name, size_octets=size_octets, checksum=content_checksum)
+        elif len(octets) != size_octets:
+            raise Unreadable(f"the content has {len(octets)} octets instead of {size_octets}")
+        elif crc32(octets) != content_checksum:
+            raise Unreadable("the content's checksum differs")
+        else:
+            content = MemoryContent(octets)
+        return _build(decode_head(head), content, proof)
+    except (TypeError, ValueError, OverflowError, OSError) as error:
+        raise Unreadable(str(error)) from error
+
+
+def decode_head(head: bytes) -> tuple[Mailbox, Envelope, Origin]:
+    """Read author, envelope and origin back; raises ``Unreadable`` if that cannot be done."""
+    try:
+        read = _HEAD_DECODER.decode(head)
+    except (ValueError, TypeError) as error:
+        raise Unreadable(str(error)) from error
+    envelope = Envelope(
+        reverse_path=_mailbox(read.reverse_path) if read.reverse_path else None,
+        forward_paths=tuple([_mailbox(path) for path in read.forward_paths]),
+        needs_8bitmime=read.needs_8bitmime,
+        needs_smtputf8=read.needs_smtputf8,
+    )
+    origin = Origin(
+        protocol=read.protocol, peer_address=read.peer_address, greeting=read.greeting, tls=read.tls
+    )  # fmt: skip
+    return _mailbox(read.author), envelope, origin
+
+
+def encode_event(event: Event) -> Row:
+    """Return the values of ``EVENT_COLUMNS``."""
+    recipient = event.recipient
+    return (
+        to_milliseconds(event.at), event.type.value, event.account_id, event.key_id, event.message_id,
+        recipient.local_part, recipient.domain, encode_detail(event.detail),
+    )  # fmt: skip
+
+
+def decode_event(row: Row) -> Event:
+    """Read ``EVENT_COLUMNS`` back."""
+    at, name, account_id, key_id, message_id, local_part, domain, detail = row
+    return Event(
+        type=EventType(name),
+        at=to_instant(at),
+        account_id=AccountId(account_id),
+        key_id=KeyId(key_id),
+        message_id=MessageId(message_id),
+        recipient=Mailbox(local_part=local_part, domain=domain),
+        detail=_DETAIL_DECODER.decode(detail),
+    )
+
+
+def encode_detail(detail: dict[str, str]) -> str:
+    """Return an event's detail as stored."""
+    return _DETAIL_ENCODER.encode(detail).decode() if detail else "{}"
+
+
+def _encode_head(message: QueuedMessage) -> bytes:
+    envelope, origin = message.envelope, message.origin
+    return _HEAD_ENCODER.encode(
+        _Head(
+            _pair(message.author),
+            _pair(envelope.reverse_path) if envelope.reverse_path else None,
+            [_pair(path) for path in envelope.forward_paths],
+            envelope.needs_8bitmime,
+            envelope.needs_smtputf8,
+            origin.protocol,
+            origin.peer_address,
+            origin.greeting,
+            origin.tls,
+        )
+    )
+
+
+def _build(decoded: tuple[Mailbox, Envelope, Origin], content: Content, proof: Row) -> QueuedMessage:
+    author, envelope, origin = decoded
+    message_id, account_id, key_id, accepted_at = proof[:4]
+    return QueuedMessage(
+        id=MessageId(message_id),
+        account_id=AccountId(account_id),
+        key_id=KeyId(key_id),
+        author=author,
+        envelope=envelope,
+        origin=origin,
+        content=content,
+        accepted_at=to_instant(accepted_at),
+    )
+
+
+def _checksum(proof: Row, head: bytes) -> int:
+    return crc32(head, crc32(repr(proof).encode()))
+
+
+def _pair(mailbox: Mailbox) -> tuple[str, str]:
+    return (mailbox.local_part, mailbox.domain)
+
+
+def _mailbox(pair: tuple[str, str]) -> Mailbox:
+    return Mailbox(local_part=pair[0], domain=pair[1])

@@ -1,0 +1,167 @@
+"""Tables of a shard, and connections to it."""
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from gatepost.mailflow.queue.recipient import RecipientState
+from gatepost.primitives.errors import Misconfigured
+
+VERSION: Final = 1
+
+STATE_CODES: Final = {RecipientState.QUEUED: 0, RecipientState.LEASED: 1, RecipientState.HELD: 2}
+"""As stored; only live recipients have a row."""
+
+STATES: Final = {code: state for state, code in STATE_CODES.items()}
+
+MAX_RECIPIENTS: Final = 1 << 16
+"""Of one message: a recipient's key is its message's key times this, plus its position."""
+
+MESSAGE_ID_OF_RECIPIENT: Final = (
+    "coalesce((SELECT message_id FROM message WHERE message.id = recipient.id / 65536), '(lost)')"
+)
+"""Of a row of ``recipient``. That a message's row is missing must not keep its recipients from being accounted for."""
+
+_BUSY_TIMEOUT_MS = 5000
+
+_TABLES = """
+CREATE TABLE message (
+    id INTEGER PRIMARY KEY,
+    message_id TEXT NOT NULL UNIQUE,
+    account_id TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    accepted_at INTEGER NOT NULL,        -- all instants are Unix milliseconds
+    size_octets INTEGER NOT NULL,        -- of the content
+    content_checksum INTEGER NOT NULL,
+    checksum INTEGER NOT NULL,           -- over all the rest of this row (codec.py)
+    spool TEXT,                          -- name of the file that holds the content, if this row does not
+    head BLOB NOT NULL,                  -- author, envelope, origin
+    content BLOB
+);
+CREATE TABLE recipient (                 -- live ones only
+    id INTEGER PRIMARY KEY,              -- message.id * 65536 + position
+    state INTEGER NOT NULL,              -- 0 queued, 1 leased, 2 held
+    account_id TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    local_part TEXT NOT NULL,
+    domain TEXT NOT NULL,
+    next_attempt_at INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,           -- begun
+    last_reply TEXT NOT NULL DEFAULT '',
+    held_reason TEXT                     -- also set on a leased one that is marked: it will be held, not queued
+);
+CREATE INDEX recipient_queued ON recipient (account_id, domain, next_attempt_at) WHERE state = 0;
+CREATE TABLE event (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    account_id TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    local_part TEXT NOT NULL,
+    domain TEXT NOT NULL,
+    detail TEXT NOT NULL                 -- a JSON object of strings
+);
+CREATE INDEX event_message ON event (message_id);
+CREATE TABLE books (                     -- recipients; what is queued and held is counted from the rows
+    account_id TEXT PRIMARY KEY,
+    accepted INTEGER NOT NULL DEFAULT 0,
+    delivered INTEGER NOT NULL DEFAULT 0,
+    bounced INTEGER NOT NULL DEFAULT 0,
+    dropped INTEGER NOT NULL DEFAULT 0,
+    expired INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE set_aside (                 -- records that could not be read back, for a person to look at
+    message_id TEXT PRIMARY KEY,
+    at INTEGER NOT NULL,
+    account_id TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    spool TEXT,
+    head BLOB,
+    content BLOB
+);
+CREATE TABLE store (                     -- one row
+    generation INTEGER NOT NULL          -- grows with each opening, and overwrites a commit whose flush failed
+);
+INSERT INTO store VALUES (0);
+"""
+
+
+def connect_writer(path: Path) -> sqlite3.Connection:
+    """Open a shard for its one writer, making the tables if the file is empty; transactions are explicit.
+
+    Raises:
+        Misconfigured: The file is damaged, or of another version.
+    """
+    try:
+        connection = _connect(path)
+        _prepare(connection, path)
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+            raise
+        raise damaged(path, error) from error
+    return connection
+
+
+def connect_checkpointer(path: Path) -> sqlite3.Connection:
+    """Open a second connection of the writing process, for checkpoints alone."""
+    connection = _connect(path)
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA wal_autocheckpoint=0")
+    return connection
+
+
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """Open a shard to read, from any process, whether or not its writer runs.
+
+    Raises:
+        Misconfigured: There is no shard, or this version cannot read it.
+    """
+    if not path.exists():
+        raise Misconfigured(f"{path} does not exist: there is no queue yet; is this the right state directory?")
+    connection = _connect(path)
+    connection.execute("PRAGMA query_only=ON")
+    _check_version(connection, path)
+    return connection
+
+
+def damaged(path: Path, error: sqlite3.Error) -> Misconfigured:
+    """Say what a person must do about a shard that SQLite cannot read."""
+    return Misconfigured(
+        f"{path} is damaged ({error}). Stop the relay, move the file and its -wal and -shm companions aside "
+        f"(do not delete them), recover what can be read with `sqlite3 {path.name} .recover | sqlite3 new.db`, put "
+        "new.db in its place or start with an empty queue, and check the disk."
+    )
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # Not mode=ro for readers: who reads a write-ahead log must be able to make its index when no writer runs.
+    connection = sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None, check_same_thread=False
+    )
+    # A damaged text must lead to a broken record, not to an error in the middle of reading others.
+    connection.text_factory = _decode
+    connection.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
+    return connection
+
+
+def _decode(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("PRAGMA page_size=8192")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA wal_autocheckpoint=0")
+    connection.execute("PRAGMA cache_size=-32768")
+    connection.execute("PRAGMA temp_store=MEMORY")
+    if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+        connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version={VERSION}; COMMIT;")
+    _check_version(connection, path)
+
+
+def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version != VERSION:
+        raise Misconfigured(f"{path} is a queue of version {version}; this program reads version {VERSION}")

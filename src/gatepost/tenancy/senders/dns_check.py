@@ -1,0 +1,278 @@
+"""Live DNS against the plan: what is published right, what is not, and what the customer should do about it.
+
+Asking (``check_domain``) is split from judging (the ``judge_`` functions and ``is_proved``), which is pure. Deny is the
+default: what cannot be had now proves nothing.
+"""
+
+import re
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from ipaddress import IPv4Network, IPv6Network
+from typing import TypeVar
+
+from gatepost.standards.address import Mailbox
+from gatepost.standards.dkim.record import KeyRecord, KeyRecordError, parse_key_record
+from gatepost.standards.dns.question import Answer, AnswerStatus, Question, RecordType
+from gatepost.standards.dns.records import TXT
+from gatepost.standards.spf.evaluate import evaluate
+from gatepost.standards.spf.record import is_spf_record
+from gatepost.standards.spf.result import SPFResult, SPFValue
+from gatepost.tenancy.senders.dns_plan import PlannedRecord, RecordPurpose
+from gatepost.tenancy.senders.ports import Resolver
+
+_ADDED_BY_PANELS = re.compile(r"""["'`\\“”„‘’«»\s]+""")
+_MAX_ZONES = 3
+_SHOWN_CHARACTERS = 60
+
+R = TypeVar("R")
+
+
+class FindingState(Enum):
+    """What became of one planned record."""
+
+    VALID = "valid"
+    MISSING = "missing"
+    WRONG = "wrong"
+    #: The DNS did not answer: nothing is known, ask again later.
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What the DNS says about one planned record; ``problem`` tells a customer what is wrong and what to do."""
+
+    record: PlannedRecord
+    state: FindingState
+    problem: str = ""
+
+
+async def check_domain(
+    domain_name: str,
+    plan: Sequence[PlannedRecord],
+    resolver: Resolver,
+    *,
+    sending_networks: Sequence[IPv4Network | IPv6Network],
+    host_name: str,
+    at: datetime,
+) -> tuple[Finding, ...]:
+    """Ask the DNS for every planned record; return one finding each, in the order of the plan.
+
+    Args:
+        domain_name: The domain the plan is for.
+        plan: From ``plan_records``.
+        resolver: It should not answer from a cache older than the customer's patience.
+        sending_networks: The networks that SPF must permit, the same that the plan was made with.
+        host_name: This relay's name, as it says HELO.
+        at: The present instant.
+    """
+    findings = []
+    for record in plan:
+        answer = await resolver.resolve(Question(record.name, RecordType.TXT))
+        found_at = await _find_doubled(record, answer, domain_name, resolver)
+        if record.purpose is RecordPurpose.DKIM:
+            findings.append(judge_dkim(record, answer, found_at=found_at))
+        elif record.purpose is RecordPurpose.DMARC:
+            findings.append(judge_dmarc(record, answer, found_at=found_at))
+        else:
+            sender = Mailbox(local_part="postmaster", domain=domain_name)
+            results = []
+            for network in sending_networks:
+                for address in dict.fromkeys((network[0], network[-1])):
+                    evaluation = evaluate(address, sender, helo=host_name, at=at, receiver=host_name)
+                    results.append((network, await answer_from(resolver, evaluation)))
+            findings.append(judge_spf(record, answer, results, found_at=found_at))
+    return tuple(findings)
+
+
+async def answer_from(resolver: Resolver, evaluation: Generator[Question, Answer, R]) -> R:
+    """Run an evaluation (of SPF, of a DKIM signature) to its end, its questions answered by ``resolver``."""
+    try:
+        question = next(evaluation)
+        while True:
+            question = evaluation.send(await resolver.resolve(question))
+    except StopIteration as stop:
+        result: R = stop.value
+        return result
+
+
+def is_proved(findings: Sequence[Finding]) -> bool:
+    """Say whether the findings make the domain VERIFIED.
+
+    All DKIM keys must be published, which proves control: nobody else was told to publish them; and SPF must permit
+    the sending networks where those are known.
+    """
+    keys = [finding for finding in findings if finding.record.purpose is RecordPurpose.DKIM]
+    needed = [finding for finding in findings if finding.record.is_required]
+    return bool(keys) and all(finding.state is FindingState.VALID for finding in (*keys, *needed))
+
+
+def judge_dkim(record: PlannedRecord, answer: Answer, *, found_at: str = "") -> Finding:
+    """Judge what is published for a DKIM key.
+
+    Args:
+        record: As planned.
+        answer: For TXT at its name.
+        found_at: The doubled name at which the value was found instead, or "".
+    """
+    texts = _texts(answer)
+    if not texts:
+        return _nothing(record, answer, found_at)
+    if len(texts) > 1:
+        problem = f"there are {len(texts)} TXT records at {record.name}; remove all but the one shown in the plan"
+        return _wrong(record, problem)
+    planned = parse_key_record(record.value.encode("ascii"))
+    published = _parse_key(texts[0])
+    if published is not None and _is_same_key(published, planned):
+        return Finding(record=record, state=FindingState.VALID)
+    return _wrong(record, _key_problem(record, planned, published, texts[0]))
+
+
+def judge_spf(
+    record: PlannedRecord,
+    answer: Answer,
+    results: Sequence[tuple[IPv4Network | IPv6Network, SPFResult]],
+    *,
+    found_at: str = "",
+) -> Finding:
+    """Judge the domain's SPF policy.
+
+    Args:
+        record: As planned.
+        answer: For TXT at the domain.
+        results: What the policy says of addresses of each sending network; where there are none it is enough that
+            the domain has exactly one SPF record.
+        found_at: The doubled name at which a policy was found instead, or "".
+    """
+    texts = _texts(answer)
+    policies = [text for text in texts if is_spf_record(text)]
+    if answer.status is AnswerStatus.FAILED:
+        return _nothing(record, answer, found_at)
+    if not policies:
+        quoted = [text for text in texts if is_spf_record(_cleaned(text.decode("utf-8", "replace"), " ").encode())]
+        if quoted:
+            return _wrong(record, _quotes_problem(quoted[0]))
+        return _nothing(record, Answer(status=AnswerStatus.NO_DATA), found_at)
+    if len(policies) > 1:
+        problem = f"{record.name} has {len(policies)} SPF records, and receivers then heed none: join them into one"
+        return _wrong(record, problem)
+    for network, result in results:
+        if result.value is SPFValue.TEMPERROR:
+            return Finding(record=record, state=FindingState.UNKNOWN, problem=_later(result.problem))
+        if result.value is SPFValue.PERMERROR:
+            return _wrong(record, f"receivers cannot use the SPF record: {result.problem}")
+        if result.value is not SPFValue.PASS:
+            mechanism = f"ip{network.version}:{network}"
+            said = f"the result is {result.value.value}"
+            problem = f'the SPF record does not permit {network} ({said}): add "{mechanism}" in front of its "all"'
+            return _wrong(record, problem)
+    return Finding(record=record, state=FindingState.VALID)
+
+
+def judge_dmarc(record: PlannedRecord, answer: Answer, *, found_at: str = "") -> Finding:
+    """Judge whether the domain has a DMARC policy, whichever."""
+    texts = _texts(answer)
+    policies = [text for text in texts if text.startswith(b"v=DMARC1")]
+    if len(policies) == 1:
+        return Finding(record=record, state=FindingState.VALID)
+    if policies:
+        return _wrong(record, f"there are {len(policies)} DMARC records at {record.name}; only one is allowed")
+    if texts:
+        return _wrong(record, f"what is published at {record.name} is no DMARC record: {_shown(texts[0])}")
+    return _nothing(record, answer, found_at)
+
+
+async def _find_doubled(record: PlannedRecord, answer: Answer, domain_name: str, resolver: Resolver) -> str:
+    """Return the name at which a DNS panel that appends its zone's name has put the record, or ""."""
+    if answer.status is AnswerStatus.FAILED or _holds_its_kind(record, answer):
+        return ""
+    labels = domain_name.split(".")
+    zones = [".".join(labels[start:]) for start in range(len(labels) - 1)]
+    for zone in zones[:_MAX_ZONES]:
+        name = f"{record.name}.{zone}"
+        if _holds_its_kind(record, await resolver.resolve(Question(name, RecordType.TXT))):
+            return name
+    return ""
+
+
+def _holds_its_kind(record: PlannedRecord, answer: Answer) -> bool:
+    """Say whether the answer holds a record of the planned kind, whatever its value: one of the same version tag."""
+    version = record.value[: len("v=spf1")].encode("ascii")
+    return any(version in text for text in _texts(answer))
+
+
+def _key_problem(record: PlannedRecord, planned: KeyRecord, published: KeyRecord | None, text: bytes) -> str:
+    shown = text.decode("utf-8", "replace")
+    if _cleaned(shown) == _cleaned(record.value):
+        return _quotes_problem(text)
+    if published is not None and published.is_revoked:
+        return "the key is published as revoked (p= is empty); copy the value from the plan again"
+    if len(shown) < len(record.value) and _cleaned(record.value).startswith(_cleaned(shown)):
+        return (
+            f"the value was cut after {len(shown)} of {len(record.value)} characters; if the DNS panel allows no more "
+            "than 255 in one string, enter it as several strings in quotes, as the zone-file line shows"
+        )
+    if published is None:
+        return f"the value is no DKIM key record: {_shown(text)}; copy the value from the plan again"
+    if published.public_key != planned.public_key:
+        return "another key is published, perhaps one of an earlier plan; replace the value by the one in the plan"
+    return f"the key is right but what stands around it is not: {_shown(text)}; copy the value from the plan again"
+
+
+def _parse_key(text: bytes) -> KeyRecord | None:
+    try:
+        return parse_key_record(text)
+    except KeyRecordError:
+        return None
+
+
+def _is_same_key(published: KeyRecord, planned: KeyRecord) -> bool:
+    """Say whether receivers will take the published key for the planned one."""
+    return (
+        (published.key_type, published.public_key) == (planned.key_type, planned.public_key)
+        and (not published.hash_names or "sha256" in published.hash_names)
+        and bool(published.services & {"*", "email"})
+    )
+
+
+def _nothing(record: PlannedRecord, answer: Answer, found_at: str) -> Finding:
+    """Return the finding for a record that the answer does not hold."""
+    if answer.status is AnswerStatus.FAILED:
+        return Finding(record=record, state=FindingState.UNKNOWN, problem=_later(answer.detail or "failed"))
+    if found_at:
+        zone = found_at.removeprefix(f"{record.name}.")
+        name = record.name.removesuffix(zone).rstrip(".") or "@"
+        problem = (
+            f"the record stands at {found_at}: the DNS panel appends the name of the zone by itself. "
+            f'Enter "{name}" as its name there'
+        )
+        return _wrong(record, problem)
+    problem = f"there is no such TXT record at {record.name}; a new one may take some minutes to be seen"
+    return Finding(record=record, state=FindingState.MISSING, problem=problem)
+
+
+def _wrong(record: PlannedRecord, problem: str) -> Finding:
+    return Finding(record=record, state=FindingState.WRONG, problem=problem)
+
+
+def _later(detail: str) -> str:
+    return f"the DNS could not be asked now ({detail}); check again later, nothing has to be changed for this"
+
+
+def _quotes_problem(text: bytes) -> str:
+    return f"the value holds quotes, backslashes or spaces that do not belong there: {_shown(text)}; remove them"
+
+
+def _texts(answer: Answer) -> list[bytes]:
+    return [record.text for record in answer.records if isinstance(record, TXT)]
+
+
+def _cleaned(text: str, replacement: str = "") -> str:
+    """Remove what DNS panels and word processors add: quotes, backslashes, white space."""
+    return _ADDED_BY_PANELS.sub(replacement, text).strip()
+
+
+def _shown(text: bytes) -> str:
+    shown = text.decode("utf-8", "replace")
+    return repr(shown if len(shown) <= _SHOWN_CHARACTERS else shown[:_SHOWN_CHARACTERS] + "…")

@@ -1,0 +1,142 @@
+"""Every module has the unit test of its name, and every unit test its module."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src" / "gatepost"
+UNIT = ROOT / "tests" / "unit"
+
+# Modules of values and ports: there is nothing in them that could be wrong by itself.
+VALUES = {
+    "cli/context.py",
+    "entrypoints/smtp/connection_settings.py",
+    "entrypoints/smtp/ports.py",
+    "mailflow/envelope.py",
+    "mailflow/events/event.py",
+    "mailflow/submission/ports.py",
+    "mailflow/submission/submission.py",
+    "primitives/clock.py",
+    "primitives/entropy.py",
+    "standards/dns/question.py",
+    "standards/dns/records.py",
+    "standards/smtp/client_events.py",
+    "standards/smtp/events.py",
+    "standards/spf/result.py",
+    "tenancy/access/ports.py",
+    "tenancy/access/principal.py",
+    "tenancy/accounts/account.py",
+    "tenancy/accounts/ports.py",
+    "tenancy/senders/domain.py",
+    "tenancy/senders/ports.py",
+}
+
+_CONTROL_PLANE = "tests/contracts/control_plane/test_control_plane_"
+
+# What cannot be shown without a disk, a socket or a process: the test that shows it. A folder stands for its modules.
+ELSEWHERE = {
+    "__main__.py": "tests/scenarios/test_serve.py",
+    "cli/account.py": f"{_CONTROL_PLANE}commands.py",
+    "cli/arguments.py": f"{_CONTROL_PLANE}commands.py",
+    "cli/certainty.py": f"{_CONTROL_PLANE}commands.py",
+    "cli/domain.py": f"{_CONTROL_PLANE}domain_commands.py",
+    "cli/key.py": f"{_CONTROL_PLANE}commands.py",
+    "cli/migrate.py": f"{_CONTROL_PLANE}commands.py",
+    "cli/output.py": f"{_CONTROL_PLANE}commands.py",
+    "cli/serve.py": "tests/scenarios/test_serve.py",
+    "cli/worker.py": "tests/scenarios/test_serve.py",
+    "entrypoints/smtp/connection.py": "tests/scenarios/submission/test_submission_connection.py",
+    "entrypoints/smtp/listener.py": "tests/scenarios/submission/test_submission_connection.py",
+    "entrypoints/smtp/session_pump.py": "tests/scenarios/submission/test_submission_connection.py",
+    "entrypoints/smtp/submission_handler.py": "tests/scenarios/submission/test_submission_connection.py",
+    "mailflow/content.py": "tests/contracts/test_content_spool.py",
+    "mailflow/delivery/attempt.py": "tests/contracts/delivery/test_worker.py",
+    "mailflow/delivery/ports.py": "tests/contracts/delivery/test_delivery_connection.py",
+    "mailflow/delivery/router.py": "tests/contracts/delivery/test_worker.py",
+    "mailflow/delivery/worker.py": "tests/contracts/delivery/test_worker.py",
+    "mailflow/queue/ports.py": "tests/contracts/test_queue_faults.py",
+    "mailflow/queue/recipient.py": "tests/contracts/test_queue.py",
+    "network/deadline.py": "tests/contracts/delivery/test_delivery_connection.py",
+    "network/delivery_tls.py": "tests/contracts/delivery/test_delivery_connection.py",
+    "network/dns_records.py": "tests/contracts/delivery/test_resolver.py",
+    "network/smtp_connection.py": "tests/contracts/delivery/test_delivery_connection.py",
+    "network/smtp_connector.py": "tests/contracts/delivery/test_delivery_connection.py",
+    "runtime/compose_commands.py": "tests/scenarios/test_relay.py",
+    "runtime/compose_mail.py": "tests/scenarios/test_relay.py",
+    "runtime/control_plane.py": f"{_CONTROL_PLANE}principals.py",
+    "runtime/process.py": "tests/scenarios/test_serve.py",
+    "runtime/service.py": "tests/scenarios/test_serve.py",
+    "runtime/supervisor.py": "tests/scenarios/test_supervisor.py",
+    "runtime/worker_process.py": "tests/scenarios/test_serve.py",
+    "storage/access_version.py": f"{_CONTROL_PLANE}access_version.py",
+    "storage/accounts.py": f"{_CONTROL_PLANE}accounts.py",
+    "storage/database.py": f"{_CONTROL_PLANE}database.py",
+    "storage/migrate.py": f"{_CONTROL_PLANE}database.py",
+    "storage/migrations/": f"{_CONTROL_PLANE}database.py",
+    "storage/queue_sqlite/": "tests/contracts/test_queue.py",
+    "storage/senders.py": f"{_CONTROL_PLANE}domains.py",
+    "storage/spool.py": "tests/contracts/test_content_spool.py",
+    "tenancy/access/principals.py": f"{_CONTROL_PLANE}principals.py",
+}
+
+
+def module_paths():
+    return {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        if path.name != "__init__.py" and "versions" not in path.parts
+    }
+
+
+def paths_with_a_test():
+    return {str(path.relative_to(UNIT).with_name(path.name.removeprefix("test_"))) for path in UNIT.rglob("test_*.py")}
+
+
+def holds_behaviour(tree):
+    """Whether a function does anything: has a body beyond its docstring and ``...``."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            body = [
+                line for line in node.body if not (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
+            ]
+            if body:
+                return True
+    return False
+
+
+def is_elsewhere(path):
+    return path in ELSEWHERE or any(path.startswith(folder) for folder in ELSEWHERE if folder.endswith("/"))
+
+
+def test_every_module_has_its_unit_test():
+    untested = module_paths() - paths_with_a_test() - VALUES
+
+    assert {path for path in untested if not is_elsewhere(path)} == set()
+
+
+def test_every_unit_test_has_its_module():
+    assert paths_with_a_test() - module_paths() == set()
+
+
+def test_no_exception_has_outlived_its_reason():
+    listed = VALUES | {path for path in ELSEWHERE if not path.endswith("/")}
+
+    assert listed - module_paths() == set()
+    assert ELSEWHERE.keys() & paths_with_a_test() == set()
+
+
+@pytest.mark.parametrize("path", sorted(VALUES))
+def test_values_and_ports_hold_no_behaviour(path):
+    assert not holds_behaviour(ast.parse((PACKAGE / path).read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("test", sorted(set(ELSEWHERE.values())))
+def test_what_is_tested_elsewhere_is(test):
+    assert (ROOT / test).is_file()
+
+
+def test_the_check_tells_behaviour_from_a_port():
+    assert holds_behaviour(ast.parse("class A:\n  def f(self):\n    return 1"))
+    assert not holds_behaviour(ast.parse('class A:\n  def f(self):\n    """Doc."""\n    ...'))

@@ -1,0 +1,186 @@
+"""A whole Gatepost: settings, account, key, verified domain, and ``gatepost serve`` with its real processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.support.authority import make_authority_and_certificate
+from tests.support.dns_zone import DNSZone
+from tests.support.ports import free_port, wait_for_port
+
+SOURCE = Path(__file__).parents[2] / "src"
+
+SETTINGS = """
+host_name = "relay.test"
+state_dir = "{folder}/state"
+
+[workers]
+mail = {workers}
+
+[[listeners]]
+address = "127.0.0.1"
+port = {starttls_port}
+tls = "starttls"
+
+[[listeners]]
+address = "127.0.0.1"
+port = {implicit_port}
+tls = "implicit"
+
+[tls]
+certificate = "{certificate}"
+private_key = "{private_key}"
+
+[delivery]
+nameservers = ["{nameserver}"]
+{delivery}
+
+[delivery.routes]
+{routes}
+
+[operations]
+port = {operations_port}
+
+{extra}
+"""
+
+
+class Relay:
+    """One installation in a folder of its own.
+
+    Args:
+        routes: Static routes, domain to ``host:port``.
+        extra: More of the settings file.
+        delivery: More of its table ``[delivery]``.
+    """
+
+    def __init__(
+        self, folder: Path, routes: Mapping[str, str], *, workers: int = 2, extra: str = "", delivery: str = ""
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.starttls_port, self.implicit_port, self.operations_port = free_port(), free_port(), free_port()
+        self.ca_file, certificate, private_key = make_authority_and_certificate(folder)
+        self.zone = DNSZone("example.test", {})
+        self.config = folder / "gatepost.toml"
+        self._log = folder / "gatepost.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        settings = SETTINGS.format(
+            folder=folder,
+            workers=workers,
+            starttls_port=self.starttls_port,
+            implicit_port=self.implicit_port,
+            operations_port=self.operations_port,
+            certificate=certificate,
+            private_key=private_key,
+            nameserver=self.zone.address,
+            routes="\n".join(f'"{domain}" = "{hop}"' for domain, hop in routes.items()),
+            delivery=delivery,
+            extra=extra,
+        )
+        self.config.write_text(settings)
+        self.command("init")
+        self.command("account", "create", "acme")
+        self.records = self.authenticate_domain("example.test", "acme")
+        self.key = self.make_key("acme", "tests")
+
+    def authenticate_domain(self, name: str, account: str) -> dict[str, str]:
+        """Claim, publish and verify a domain; return its TXT records by name."""
+        records = json.loads(self.command("domain", "add", name, "--account", account, "--json"))
+        values = {record["name"]: record["value"] for record in records}
+        self.zone.publish({(name, "TXT"): [_quoted(value)] for name, value in values.items()})
+        self.command("domain", "verify", name, "--account", account)
+        return values
+
+    def make_key(self, account: str, name: str, *options: str) -> str:
+        """Make an API key that may send."""
+        created = self.command("key", "create", "--account", account, "--name", name, "--scope", "mail.send", *options)
+        return created.strip()
+
+    def command(self, *arguments: str, check: bool = True) -> str:
+        """Run ``gatepost …`` and return what it printed; raises if it failed, unless ``check`` is off."""
+        done = self.run(*arguments)
+        if check and done.returncode:
+            raise AssertionError(f"gatepost {' '.join(arguments)}: {done.stdout}{done.stderr}{self.log()}")
+        return done.stdout
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run ``gatepost …`` whatever comes of it."""
+        return subprocess.run(
+            [*_GATEPOST, *arguments, *([] if "-c" in arguments else ["-c", str(self.config)])],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=_environment(),
+        )
+
+    def start(self) -> None:
+        """Start ``gatepost serve`` and wait until every listener takes connections."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*_GATEPOST, "serve", "-c", str(self.config)], stdout=log, stderr=log, env=_environment()
+            )
+        try:
+            for port in (self.starttls_port, self.implicit_port, self.operations_port):
+                wait_for_port(port)
+            self._wait_until_ready()
+        except TimeoutError as error:
+            self.stop()
+            raise AssertionError(f"{error}\n{self.log()}") from error
+
+    def stop(self, *, number: signal.Signals = signal.SIGTERM) -> int:
+        """End the service and return its exit status."""
+        if self._process is None:
+            return 0
+        self._process.send_signal(number)
+        status = self._process.wait(60)
+        self._process = None
+        return status
+
+    def close(self) -> None:
+        """End everything."""
+        self.stop()
+        self.zone.stop()
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Ask the operations address; return status and body."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.operations_port}{path}", timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def log(self) -> str:
+        """What the service wrote."""
+        return self._log.read_text() if self._log.exists() else ""
+
+    def log_lines(self) -> list[dict[str, Any]]:
+        """The same, parsed."""
+        return [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + 30
+        while self.get("/health/ready")[0] != 200:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not ready: {self.get('/health/ready')}")
+            time.sleep(0.05)
+
+
+_GATEPOST = [sys.executable, "-m", "gatepost"]
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _quoted(value: str) -> str:
+    return " ".join(f'"{value[start : start + 255]}"' for start in range(0, len(value), 255))

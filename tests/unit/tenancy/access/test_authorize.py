@@ -1,0 +1,48 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+import pytest
+
+from gatepost.primitives.decision import ALLOW, Deny
+from gatepost.primitives.ids import AccountId, KeyId
+from gatepost.tenancy.access.authorize import authorize
+from gatepost.tenancy.access.principal import AccessDenial, Principal
+from gatepost.tenancy.accounts.account import AccountState
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+PRINCIPAL = Principal(
+    account_id=AccountId("acc_1"), account_state=AccountState.ACTIVE, key_id=KeyId("k"), scopes=frozenset({"mail.send"})
+)
+EXPIRED = {"expires_at": NOW}
+ELSEWHERE = {"allowed_networks": (ip_network("10.0.0.0/8"),)}
+UNSCOPED = {"scopes": frozenset({"mail.batch.read"})}
+SUSPENDED = {"account_state": AccountState.SUSPENDED}
+CLOSED = {"account_state": AccountState.CLOSED}
+
+
+def decide(**change: Any) -> object:
+    return authorize(replace(PRINCIPAL, **change), scope="mail.send", peer=ip_address("192.0.2.1"), now=NOW)
+
+
+@pytest.mark.parametrize("change", [{}, {"allowed_networks": (ip_network("192.0.2.0/24"),)}])
+def test_what_the_key_grants_is_allowed(change: dict[str, Any]) -> None:
+    assert decide(**change) is ALLOW
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (EXPIRED, AccessDenial.KEY_NOT_VALID),
+        (ELSEWHERE, AccessDenial.NETWORK_NOT_ALLOWED),
+        (UNSCOPED, AccessDenial.SCOPE_MISSING),
+        (SUSPENDED, AccessDenial.ACCOUNT_NOT_ACTIVE),
+        (CLOSED, AccessDenial.ACCOUNT_NOT_ACTIVE),
+        (EXPIRED | ELSEWHERE | UNSCOPED | CLOSED, AccessDenial.KEY_NOT_VALID),
+        (ELSEWHERE | UNSCOPED | CLOSED, AccessDenial.NETWORK_NOT_ALLOWED),
+        (UNSCOPED | CLOSED, AccessDenial.SCOPE_MISSING),
+    ],
+)
+def test_the_first_reason_wins(change: dict[str, Any], reason: AccessDenial) -> None:
+    assert decide(**change) == Deny(reason)
