@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import socket
 import ssl
+import struct
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
@@ -52,7 +53,7 @@ class Access:
     def recheck(self, principal: Principal, peer: PeerAddress) -> Principal | Deny:
         if self.trouble is not None:
             raise self.trouble
-        return self.denial or principal
+        return principal if self.denial is None else self.denial
 
 
 class Door:
@@ -160,6 +161,8 @@ class Relay:
         return port
 
     async def stop(self) -> None:
+        if self.door.gate is not None:
+            self.door.gate.set()
         for listener in self.listeners:
             await listener.stop(drain_for=timedelta(seconds=0.2))
 
@@ -232,6 +235,11 @@ class Client:
     async def close(self) -> None:
         self.writer.close()
 
+    def reset(self) -> None:
+        """Break the connection without a word: RST, not FIN."""
+        self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
 
 Connect = Callable[..., Awaitable[Client]]
 
@@ -267,3 +275,4 @@ async def connect(tls_client_context: ssl.SSLContext) -> AsyncIterator[Connect]:
     for client in clients:
         await client.close()
     await asyncio.sleep(0)
+

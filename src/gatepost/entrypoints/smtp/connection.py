@@ -178,6 +178,7 @@ class ServerConnection(asyncio.Protocol):
             self._open_session()
         else:
             self._pump.tls_established()
+        self._arm_look()
         self._take_plaintext(plaintext)
 
     def _take_records(self, octets: bytes) -> None:
@@ -343,18 +344,21 @@ class ServerConnection(asyncio.Protocol):
     def _begin(self, phase: Phase, stage: Stage) -> None:
         self._stage = stage
         self._progress.enter(phase, self._loop.time())
-        self._arm(self._owner.settings.limits.look_again_after(phase), self._look)
+        self._arm_look()
 
     def _arm(self, seconds: float, action: Callable[[], None]) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_later(seconds, action)
 
+    def _arm_look(self) -> None:
+        self._arm(self._owner.settings.limits.look_again_after(self._progress.phase), self._look)
+
     def _look(self) -> None:
         limits = self._owner.settings.limits
         overrun = find_overrun(limits, self._progress, self._loop.time())
         if overrun is None:
-            self._arm(limits.look_again_after(self._progress.phase), self._look)
+            self._arm_look()
             return
         self._owner.metrics.connections_ended.add(overrun.value)
         log.debug("connection_timed_out", peer=str(self._peer), limit=overrun.value)

@@ -8,7 +8,6 @@ is escaped and cut before it is echoed. Nobody is told which part of a credentia
 from enum import Enum
 from typing import Final, cast
 
-from gatepost.mailflow.queue.ports import StoreTrouble, StoreUnavailable
 from gatepost.mailflow.submission.policy import SubmissionDenial
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.errors import Permanent, Transient
@@ -124,8 +123,6 @@ def reply_to_trouble(trouble: Transient | Permanent) -> Reply:
     """Put a store's trouble into words: whether, and when, it is worth to come again."""
     if isinstance(trouble, Permanent):
         return NOT_STORABLE
-    if isinstance(trouble, StoreUnavailable) and trouble.trouble is StoreTrouble.NO_ROOM:
-        return NO_ROOM
     return STORE_TROUBLE
 
 
