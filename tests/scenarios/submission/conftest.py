@@ -275,4 +275,3 @@ async def connect(tls_client_context: ssl.SSLContext) -> AsyncIterator[Connect]:
     for client in clients:
         await client.close()
     await asyncio.sleep(0)
-

@@ -435,7 +435,9 @@ async def test_an_authenticated_session_has_its_limits_too(relay, connect, limit
     ("limits", "reply"),
     [
         pytest.param({"content_idle_timeout": SHORT}, b"421 4.4.2 Timeout: nothing", id="silence"),
-        pytest.param({"content_grace": SHORT, "content_min_rate": 1000}, b"421 4.4.2 Timeout: the message", id="trickle"),
+        pytest.param(
+            {"content_grace": SHORT, "content_min_rate": 1000}, b"421 4.4.2 Timeout: the message", id="trickle"
+        ),
     ],
 )
 async def test_a_content_that_comes_too_slowly_is_cut_off(relay, connect, limits, reply) -> None:
