@@ -50,7 +50,6 @@ ELSEWHERE = {
     "entrypoints/smtp/connection.py": "tests/scenarios/submission/test_submission_connection.py",
     "entrypoints/smtp/listener.py": "tests/scenarios/submission/test_submission_connection.py",
     "entrypoints/smtp/session_pump.py": "tests/scenarios/submission/test_submission_connection.py",
-    "entrypoints/smtp/submission_handler.py": "tests/scenarios/submission/test_submission_connection.py",
     "mailflow/content.py": "tests/contracts/test_content_spool.py",
     "mailflow/delivery/attempt.py": "tests/contracts/delivery/test_worker.py",
     "mailflow/delivery/ports.py": "tests/contracts/delivery/test_delivery_connection.py",

@@ -86,6 +86,29 @@ async def test_a_message_that_cannot_be_stored_fails_alone(rig):
     assert rig.books().difference == 0
 
 
+async def test_a_message_that_cannot_be_encoded_fails_before_the_transaction(rig):
+    others = [rig.message(f"{number}@x.example") for number in range(10)]
+
+    results = await asyncio.gather(
+        *[rig.queue.accept(message) for message in [*others, rig.message("no\udcfftext@x.example")]],
+        return_exceptions=True,
+    )
+
+    assert isinstance(results.pop(), Permanent)
+    assert results == [None] * 10
+    assert rig.queue.counters.failed_groups == 0
+
+
+async def test_words_of_a_peer_that_are_no_text_do_not_keep_a_lease_from_being_settled(rig):
+    message = await rig.accept("a@x.example", "b@x.example")
+    (lease,) = await rig.lease()
+
+    await rig.settle(lease, BOUNCED, QUEUED, reply="550 \udcff \x00 no")
+
+    assert rig.events(message)[-1].detail == {"reply": "550 ? \x00 no"}
+    assert rig.states() == {"b@x.example": QUEUED}
+
+
 async def test_a_message_without_recipients_is_refused(rig):
     message = rig.message("a@x.example")
     empty = type(message.envelope)(reverse_path=None, forward_paths=())

@@ -276,6 +276,101 @@ async def test_a_write_error_is_transient_and_passes(rig):
     assert not rig.queue.is_suspect
 
 
+@contextmanager
+def every_write_failing():
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_a_settlement_that_could_not_be_written_can_be_made_again(rig):
+    await rig.accept("a@x.example")
+    (lease,) = await rig.lease()
+
+    with every_write_failing(), pytest.raises(StoreUnavailable):
+        await rig.settle(lease, DELIVERED)
+
+    assert rig.queue.handed_out == 1
+    await rig.settle(lease, DELIVERED)
+    assert (rig.books().delivered, rig.queue.handed_out) == (1, 0)
+
+
+async def test_what_could_not_be_leased_is_leased_when_the_disk_works_again(rig):
+    rig.stock = type(rig.stock)(leases=0)
+    await rig.restart()
+    await rig.accept("a@x.example")
+    waiting = asyncio.create_task(rig.lease())
+
+    with every_write_failing():
+        await asyncio.sleep(0)
+        await asyncio.gather(rig.queue.barrier(), rig.accept("b@x.example"), return_exceptions=True)
+        assert not waiting.done()
+
+    (lease,) = await waiting
+    assert lease.recipients[0].attempts == 0
+
+
+async def test_leases_that_could_not_be_given_back_are_handed_out(rig):
+    await rig.accept("a@x.example")
+
+    with every_write_failing(), pytest.raises(StoreUnavailable):
+        await rig.queue.remove(Predicate(account_id=ALICE), reason="operator")
+
+    assert len(await rig.lease()) == 1
+
+
+async def test_what_is_held_and_could_not_be_given_back_is_not_handed_out(rig):
+    await rig.accept("a@x.example")
+    with tampering(rig) as connection:
+        connection.execute(
+            "CREATE TRIGGER poison BEFORE UPDATE ON recipient WHEN NEW.state <> 1 "
+            "BEGIN SELECT RAISE(ABORT, 'poison'); END"
+        )
+
+    assert await rig.queue.hold(Predicate(account_id=ALICE), reason="hold") == 1
+
+    waiting = asyncio.create_task(rig.lease())
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    with tampering(rig) as connection:
+        connection.execute("DROP TRIGGER poison")
+    async with asyncio.timeout(5):
+        while rig.states() != {"a@x.example": RecipientState.HELD}:
+            await asyncio.sleep(0.05)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_a_lane_that_cannot_be_leased_stops_no_other(rig):
+    rig.stock = type(rig.stock)(leases=0)
+    await rig.restart()
+    with tampering(rig) as connection:
+        connection.execute(
+            "CREATE TRIGGER poison BEFORE UPDATE ON recipient WHEN NEW.domain = 'poison.example' "
+            "BEGIN SELECT RAISE(ABORT, 'poison'); END"
+        )
+    await asyncio.gather(rig.accept("a@poison.example"), rig.accept("b@x.example"), rig.accept("c@y.example"))
+
+    leases = await rig.lease_recipients(2)
+
+    assert sorted(lease.domain for lease in leases) == ["x.example", "y.example"]
+    assert "queue_job_failed" in [name for name, _ in rig.reports]
+
+
+async def test_a_broken_envelope_can_still_be_shown(rig):
+    message = await rig.accept("a@x.example")
+    with tampering(rig) as connection:
+        connection.execute("UPDATE message SET head = x'00'")
+
+    with rig.reader as reader:
+        report = reader.find_message(message.id)
+
+    assert (report.author, report.envelope, report.size_octets) == (None, None, message.content.size_octets)
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of 4 MiB; needs root."""
