@@ -109,5 +109,4 @@ MEANINGS: Final = {
     f"second. {CLOSES}",
     "SESSION_TOO_LONG": f"`submission.session_timeout` has passed. {CLOSES}",
     "SHUTTING_DOWN": f"The service stops or restarts; a transaction under way was let finish. {CLOSES}",
-    "PREAMBLE_MISSING": f"As for 554 about the PROXY protocol. {CLOSES}",
 }
