@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from prometheus_client import Metric
+
 from gatepost.telemetry.metrics import Counter, Gauge, Histogram, Metrics
 
 INTRODUCTION = """\
@@ -28,7 +30,7 @@ def render() -> str:
     return INTRODUCTION + "\n".join(_rows(declared, families)) + "\n"
 
 
-def _rows(declared: list[Counter | Histogram | Gauge], families: list[object]) -> Iterator[str]:
+def _rows(declared: list[Counter | Histogram | Gauge], families: list[Metric]) -> Iterator[str]:
     for metric, family in zip(declared, families, strict=True):
         suffix = "_total" if isinstance(metric, Counter) else ""
         labels = ", ".join(f"`{label}`" for label in metric.labels) or "none"
