@@ -61,3 +61,9 @@ def tls_server_context(certificate: Path) -> ssl.SSLContext:
 @pytest.fixture(scope="session")
 def tls_client_context(certificate: Path) -> ssl.SSLContext:
     return client_context(certificate)
+
+
+@pytest.fixture
+def other_server_context(tmp_path: Path) -> ssl.SSLContext:
+    """Of a certificate that the test's clients do not trust."""
+    return server_context(write_certificate(tmp_path / "other.pem", "other.test"))

@@ -15,9 +15,7 @@ LONG_FUNCTIONS: dict[str, str] = {}
 
 
 def python_files():
-    return [
-        path for folder in ("src", "tools", "benchmarks", "tests") for path in sorted((ROOT / folder).rglob("*.py"))
-    ]
+    return [path for folder in ("src", "tools", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
 def functions(tree):

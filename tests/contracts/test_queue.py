@@ -86,6 +86,29 @@ async def test_a_message_that_cannot_be_stored_fails_alone(rig):
     assert rig.books().difference == 0
 
 
+async def test_a_message_that_cannot_be_encoded_fails_before_the_transaction(rig):
+    others = [rig.message(f"{number}@x.example") for number in range(10)]
+
+    results = await asyncio.gather(
+        *[rig.queue.accept(message) for message in [*others, rig.message("no\udcfftext@x.example")]],
+        return_exceptions=True,
+    )
+
+    assert isinstance(results.pop(), Permanent)
+    assert results == [None] * 10
+    assert rig.queue.counters.failed_groups == 0
+
+
+async def test_words_of_a_peer_that_are_no_text_do_not_keep_a_lease_from_being_settled(rig):
+    message = await rig.accept("a@x.example", "b@x.example")
+    (lease,) = await rig.lease()
+
+    await rig.settle(lease, BOUNCED, QUEUED, reply="550 \udcff \x00 no")
+
+    assert rig.events(message)[-1].detail == {"reply": "550 ? \x00 no"}
+    assert rig.states() == {"b@x.example": QUEUED}
+
+
 async def test_a_message_without_recipients_is_refused(rig):
     message = rig.message("a@x.example")
     empty = type(message.envelope)(reverse_path=None, forward_paths=())
@@ -335,6 +358,22 @@ async def test_a_clock_that_is_set_back_leaves_nothing_waiting_for_days(rig):
     assert again.recipients[0].attempts == 1
 
 
+async def test_what_waits_behind_other_mail_of_its_lane_is_found_after_the_clock_was_set_back(rig):
+    await rig.accept("near@x.example")
+    (near,) = await rig.lease()
+    await rig.settle(near, QUEUED, again_after=timedelta(hours=1))
+    await rig.accept("far@x.example")
+    (far,) = await rig.lease()
+    rig.clock.advance(timedelta(hours=20))
+    await rig.settle(far, QUEUED)
+
+    rig.clock.advance(timedelta(hours=-19))
+    rig.queue.wake()
+
+    found = [*await rig.lease(), *await rig.lease()]
+    assert [lease.recipients[0].mailbox.local_part for lease in found] == ["near", "far"]
+
+
 async def test_a_clock_that_is_set_back_while_stopped_leaves_nothing_waiting_for_days(rig):
     rig.clock.advance(timedelta(days=4))
     await rig.accept("a@x.example")
@@ -407,6 +446,7 @@ async def test_settling_twice_changes_nothing(rig):
     assert rig.books().delivered == 1
     assert rig.books().difference == 0
     assert rig.story(message) == ["processed", "delivered"]
+    assert rig.queue.handed_out == 0
 
 
 async def test_a_lease_of_before_a_restart_is_stale(rig):

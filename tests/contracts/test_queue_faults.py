@@ -7,12 +7,15 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
 
+from gatepost.mailflow.events.event import EventType
 from gatepost.mailflow.queue.ports import StoreTrouble, StoreUnavailable
 from gatepost.mailflow.queue.recipient import Predicate, RecipientState
 from gatepost.primitives.errors import Misconfigured
@@ -151,23 +154,33 @@ async def test_a_spooled_content_goes_with_its_removed_message(rig):
     assert list((rig.directory / "spool-0").iterdir()) == []
 
 
-async def test_a_hold_reaches_a_spooled_content_that_is_being_read(rig):
-    await rig.accept("a@x.example", content=spooled(rig, b"x" * 20_000_000))
+@pytest.mark.parametrize("is_released", [False, True], ids=["held", "held and released"])
+async def test_a_hold_reaches_a_spooled_content_that_is_being_read(rig, is_released):
+    await rig.accept("a@x.example", content=spooled(rig))
     await rig.restart()
+    gate = Event()
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    opened = loop.run_in_executor(None, gate.wait)  # nothing else is read until it opens
     waiting = asyncio.create_task(rig.lease())
-    await asyncio.sleep(0.005)
-
-    held = await rig.queue.hold(Predicate(account_id=ALICE), reason="hold")
-
-    assert held == 1
-    if waiting.done():  # it was faster than the hold, which then marked it
-        assert rig.queue.is_on_hold((await waiting)[0])
-    else:
-        await asyncio.sleep(0.05)
+    while rig.states() != {"a@x.example": RecipientState.LEASED}:
         await rig.queue.barrier()
-        assert rig.states() == {"a@x.example": RecipientState.HELD}
-        waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
+
+    assert await rig.queue.hold(Predicate(account_id=ALICE), reason="hold") == 1
+    if is_released:
+        assert await rig.queue.release(Predicate(account_id=ALICE)) == 1
+    gate.set()
+
+    await opened
+    if is_released:
+        assert len(await waiting) == 1
+        return
+    async with asyncio.timeout(5):
+        while rig.states() != {"a@x.example": RecipientState.HELD}:
+            await rig.queue.barrier()
+    assert not waiting.done()
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
 
 
 async def test_what_was_spooled_and_never_accepted_is_removed_at_opening(rig):
@@ -204,6 +217,20 @@ async def test_discarding_after_acceptance_removes_nothing(rig):
 
 
 # ---------------------------------------------------------------- the disk
+
+
+async def test_a_settlement_about_a_lost_row_is_left_out_and_fails_no_other(rig):
+    await asyncio.gather(*[rig.accept(f"{name}@x.example") for name in ("lost", "one", "two")])
+    leases = await rig.lease_recipients(3)
+    with tampering(rig) as connection:
+        connection.execute("DELETE FROM recipient WHERE local_part = 'lost'")
+
+    await asyncio.gather(*[rig.settle(lease, DELIVERED) for lease in leases])
+
+    assert (rig.books().accepted, rig.books().delivered, rig.books().difference) == (3, 2, 1)
+    with rig.reader as reader:
+        events = reader.list_events(after_id=0, limit=100, types=[EventType.DELIVERED])
+    assert sorted(event.recipient.local_part for _, event in events) == ["one", "two"]
 
 
 async def test_after_a_failed_flush_nothing_is_accepted_until_restarted(rig):
@@ -249,6 +276,101 @@ async def test_a_write_error_is_transient_and_passes(rig):
     assert not rig.queue.is_suspect
 
 
+@contextmanager
+def every_write_failing():
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_a_settlement_that_could_not_be_written_can_be_made_again(rig):
+    await rig.accept("a@x.example")
+    (lease,) = await rig.lease()
+
+    with every_write_failing(), pytest.raises(StoreUnavailable):
+        await rig.settle(lease, DELIVERED)
+
+    assert rig.queue.handed_out == 1
+    await rig.settle(lease, DELIVERED)
+    assert (rig.books().delivered, rig.queue.handed_out) == (1, 0)
+
+
+async def test_what_could_not_be_leased_is_leased_when_the_disk_works_again(rig):
+    rig.stock = type(rig.stock)(leases=0)
+    await rig.restart()
+    await rig.accept("a@x.example")
+    waiting = asyncio.create_task(rig.lease())
+
+    with every_write_failing():
+        await asyncio.sleep(0)
+        await asyncio.gather(rig.queue.barrier(), rig.accept("b@x.example"), return_exceptions=True)
+        assert not waiting.done()
+
+    (lease,) = await waiting
+    assert lease.recipients[0].attempts == 0
+
+
+async def test_leases_that_could_not_be_given_back_are_handed_out(rig):
+    await rig.accept("a@x.example")
+
+    with every_write_failing(), pytest.raises(StoreUnavailable):
+        await rig.queue.remove(Predicate(account_id=ALICE), reason="operator")
+
+    assert len(await rig.lease()) == 1
+
+
+async def test_what_is_held_and_could_not_be_given_back_is_not_handed_out(rig):
+    await rig.accept("a@x.example")
+    with tampering(rig) as connection:
+        connection.execute(
+            "CREATE TRIGGER poison BEFORE UPDATE ON recipient WHEN NEW.state <> 1 "
+            "BEGIN SELECT RAISE(ABORT, 'poison'); END"
+        )
+
+    assert await rig.queue.hold(Predicate(account_id=ALICE), reason="hold") == 1
+
+    waiting = asyncio.create_task(rig.lease())
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    with tampering(rig) as connection:
+        connection.execute("DROP TRIGGER poison")
+    async with asyncio.timeout(5):
+        while rig.states() != {"a@x.example": RecipientState.HELD}:
+            await asyncio.sleep(0.05)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_a_lane_that_cannot_be_leased_stops_no_other(rig):
+    rig.stock = type(rig.stock)(leases=0)
+    await rig.restart()
+    with tampering(rig) as connection:
+        connection.execute(
+            "CREATE TRIGGER poison BEFORE UPDATE ON recipient WHEN NEW.domain = 'poison.example' "
+            "BEGIN SELECT RAISE(ABORT, 'poison'); END"
+        )
+    await asyncio.gather(rig.accept("a@poison.example"), rig.accept("b@x.example"), rig.accept("c@y.example"))
+
+    leases = await rig.lease_recipients(2)
+
+    assert sorted(lease.domain for lease in leases) == ["x.example", "y.example"]
+    assert "queue_job_failed" in [name for name, _ in rig.reports]
+
+
+async def test_a_broken_envelope_can_still_be_shown(rig):
+    message = await rig.accept("a@x.example")
+    with tampering(rig) as connection:
+        connection.execute("UPDATE message SET head = x'00'")
+
+    with rig.reader as reader:
+        report = reader.find_message(message.id)
+
+    assert (report.author, report.envelope, report.size_octets) == (None, None, message.content.size_octets)
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of 4 MiB; needs root."""
@@ -282,8 +404,10 @@ async def test_a_full_disk_is_said_to_be_full_and_taken_again_when_there_is_room
 FAILING_FLUSH = """
 import asyncio, subprocess, sys, os
 from pathlib import Path
+from threading import Event
 sys.path.insert(0, sys.argv[2])
 import conftest
+from gatepost.mailflow.events.event import EventType
 from gatepost.mailflow.queue.ports import StoreUnavailable
 
 async def main():
@@ -383,3 +507,23 @@ async def test_old_events_are_forgotten_and_nothing_else(rig):
 
     assert (rig.story(old), rig.story(new)) == ([], ["processed"])
     assert rig.books().accepted == 2
+
+
+async def test_commits_are_flushed_and_the_log_is_copied_elsewhere(rig):
+    connection = rig.queue._writer._connection
+
+    found = {
+        name: connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("journal_mode", "synchronous", "wal_autocheckpoint", "page_size")
+    }
+
+    assert found == {"journal_mode": "wal", "synchronous": 2, "wal_autocheckpoint": 0, "page_size": 8192}
+
+
+async def test_the_log_does_not_grow_without_bound_under_load(rig):
+    for _ in range(25):
+        await asyncio.gather(*[rig.accept("a@x.example", content=b"x" * 1_000_000) for _ in range(10)])
+        for lease in await rig.lease_recipients(10):
+            await rig.settle(lease, DELIVERED)
+
+    assert rig.database.with_name("shard-0.db-wal").stat().st_size < 120 << 20

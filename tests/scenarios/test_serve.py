@@ -1,14 +1,18 @@
 """The service as it is run: one command, its processes, its signals."""
 
 import http.client
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from datetime import timedelta
 
 import pytest
+
+from gatepost.runtime.control_client import ask_status
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("GATEPOST_")}
 
@@ -79,6 +83,13 @@ def get(port, path, seconds=30):
             connection.close()
 
 
+def wait_for(condition, seconds=30):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
 def finish(process):
     said, _ = process.communicate(timeout=40)
     return process.returncode, said
@@ -96,6 +107,47 @@ def test_service_answers_on_the_operations_port_and_stops_at_sigterm(gatepost, s
     status, said = finish(service)
     assert status == 0, said
     assert '"event":"service_stopping"' in said
+
+
+def wait_until_ready(port, seconds=30):
+    until = time.monotonic() + seconds
+    while True:
+        status, body = get(port, "/health/ready")
+        if status == 200:
+            return json.loads(body)
+        assert time.monotonic() < until, body
+        time.sleep(0.05)
+
+
+def worker_pid(state, index):
+    return ask_status(state / "run" / f"worker-{index}.sock", timeout=timedelta(seconds=5)).pid
+
+
+def test_service_is_ready_when_its_workers_are_and_again_after_one_was_killed(gatepost, state, settings):
+    service = gatepost("serve", **settings | {"GATEPOST_WORKERS__MAIL": "2"})
+    port = int(settings["GATEPOST_OPERATIONS__PORT"])
+    assert [worker["index"] for worker in wait_until_ready(port)["workers"]] == [0, 1]
+    killed = worker_pid(state, 1)
+
+    os.kill(killed, signal.SIGKILL)
+
+    wait_for(lambda: get(port, "/health/ready")[0] == 503)
+    wait_until_ready(port)
+    assert worker_pid(state, 1) != killed
+    service.send_signal(signal.SIGTERM)
+    assert finish(service)[0] == 0
+
+
+def test_shard_left_from_when_there_were_more_workers_gets_a_worker_too(gatepost, state, settings):
+    port = int(settings["GATEPOST_OPERATIONS__PORT"])
+    service = gatepost("serve", **settings | {"GATEPOST_WORKERS__MAIL": "2"})
+    wait_until_ready(port)
+    service.send_signal(signal.SIGTERM)
+    assert finish(service)[0] == 0
+
+    gatepost("serve", **settings | {"GATEPOST_WORKERS__MAIL": "1"})
+
+    assert [worker["index"] for worker in wait_until_ready(port)["workers"]] == [0, 1]
 
 
 def test_second_service_on_the_same_state_is_refused(gatepost, state, settings):

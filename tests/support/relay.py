@@ -146,6 +146,12 @@ class Relay:
         self._process = None
         return status
 
+    @property
+    def process_id(self) -> int:
+        """Of the supervisor."""
+        assert self._process is not None, "the relay is not running"
+        return self._process.pid
+
     def close(self) -> None:
         """End everything."""
         self.stop()

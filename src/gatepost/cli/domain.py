@@ -17,6 +17,7 @@ from gatepost.tenancy.senders.dkim_key import generate_dkim_keys
 from gatepost.tenancy.senders.dns_check import Finding, check_domain, is_proved
 from gatepost.tenancy.senders.dns_plan import PlannedRecord, plan_records
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainState, DomainTaken
+from gatepost.tenancy.senders.public_suffix import PublicSuffixes
 
 _account = click.option("--account", required=True, help="The account's name or id.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -35,6 +36,8 @@ def domain() -> None:
 def add(context: CommandContext, *, name: str, account: str, as_json: bool) -> None:
     """Claim a domain for an account: makes its DKIM keys and prints the DNS records to publish."""
     name = read_domain(name)
+    if PublicSuffixes().find_organizational_domain(name) is None:
+        raise click.ClickException(f"{name} is a public suffix, under which others register: nobody can claim it")
     with context.control_plane() as plane:
         holder = get_account(plane, account)
         now = plane.clock.now()

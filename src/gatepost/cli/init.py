@@ -53,10 +53,7 @@ def init(
         click.echo(f"Kept {path}; state is in {context.settings.state_dir}.")
         return
     if not no_questions and sys.stdin.isatty():
-        host_name = host_name or click.prompt("Host name of this service", default=socket.getfqdn())
-        state_dir = state_dir or click.prompt("State directory", default=_default_state_dir(), type=Path)
-        if certificate is None and not self_signed:
-            self_signed = click.confirm("Make a self-signed certificate for a start?", default=True)
+        host_name, state_dir, self_signed = _ask(host_name, state_dir, self_signed=self_signed or bool(certificate))
     state_dir = (state_dir or _default_state_dir()).absolute()
     if self_signed and certificate is None:
         certificate, private_key = state_dir / "tls" / "certificate.pem", state_dir / "tls" / "private-key.pem"
@@ -70,6 +67,13 @@ def init(
     text = render_settings_file(chosen)
     # What the environment adds is for running, not for this file.
     settings = read_settings(tomllib.loads(text), {}, folder=path.parent, source="init")
+    _make_all(path, text, settings, self_signed=self_signed)
+    click.echo(f"Wrote {path}; state is in {settings.state_dir}.")
+    click.echo(f"Next: gatepost check -c {path}; gatepost account create; gatepost serve -c {path}")
+
+
+def _make_all(path: Path, text: str, settings: Settings, *, self_signed: bool) -> None:
+    """Make everything; the settings file last, so that where it is, the rest is too."""
     try:
         prepare_state(settings)
         if self_signed:
@@ -80,8 +84,14 @@ def init(
             f"cannot make {error.filename}: {error.strerror}; run this as root, or choose other places with --config "
             "and --state-dir"
         ) from error
-    click.echo(f"Wrote {path}; state is in {settings.state_dir}.")
-    click.echo(f"Next: gatepost check -c {path}; gatepost account create; gatepost serve -c {path}")
+
+
+def _ask(host_name: str | None, state_dir: Path | None, *, self_signed: bool) -> tuple[str, Path, bool]:
+    return (
+        host_name or click.prompt("Host name of this service", default=socket.getfqdn()),
+        state_dir or click.prompt("State directory", default=_default_state_dir(), type=Path),
+        self_signed or click.confirm("Make a self-signed certificate for a start?", default=True),
+    )
 
 
 def _make_certificate(settings: Settings) -> None:

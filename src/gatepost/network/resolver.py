@@ -66,19 +66,19 @@ def parse_nameserver(text: str) -> Nameserver:
         ) from None
 
 
-def system_nameservers() -> tuple[Nameserver, ...]:
-    """Read those of /etc/resolv.conf.
+def system_nameservers(path: str = "/etc/resolv.conf") -> tuple[Nameserver, ...]:
+    """Read those the system is set up with.
 
     Raises:
         Misconfigured: There are none.
     """
     try:
-        found = dns.resolver.Resolver(configure=True).nameservers
+        found = dns.resolver.Resolver(path).nameservers
     except dns.resolver.NoResolverConfiguration:
         found = []
     nameservers = tuple([Nameserver(server) for server in found if isinstance(server, str)])
     if not nameservers:
-        raise Misconfigured("/etc/resolv.conf names no nameserver: set delivery.nameservers")
+        raise Misconfigured(f"{path} names no nameserver: set delivery.nameservers")
     return nameservers
 
 

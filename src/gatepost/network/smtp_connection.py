@@ -148,11 +148,13 @@ class SMTPConnection(asyncio.Protocol):
         self._limit_writes()
 
     def data_received(self, data: bytes) -> None:
-        """Hand octets to the session and do what it says."""
+        """Hand octets to the session and do what it says; only a whole reply moves the deadline."""
+        replies_before = self._session.replies_taken
         for event in self._session.receive(data):
             self._act(event)
         self._flush()
-        self._move_deadline()
+        if self._session.replies_taken > replies_before:
+            self._move_deadline()
 
     def eof_received(self) -> None:
         """The peer will say no more: close."""

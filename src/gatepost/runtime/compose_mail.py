@@ -31,7 +31,7 @@ from gatepost.mailflow.delivery.settlement import RetryPolicy
 from gatepost.mailflow.delivery.shaping import Shaping, ShapingLimits
 from gatepost.mailflow.delivery.static_route import parse_static_route
 from gatepost.mailflow.delivery.tls_requirement import TLSRequirement
-from gatepost.mailflow.delivery.worker import DeliveryWorker
+from gatepost.mailflow.delivery.worker import DeliveryWorker, WorkerLimits
 from gatepost.mailflow.events.event import EventType
 from gatepost.mailflow.queue.recipient import Lease, Settlement
 from gatepost.mailflow.queue.retry import DEFAULT_SCHEDULE, RetrySchedule, decide_next
@@ -260,6 +260,7 @@ def _compose_delivery(base: _Base) -> DeliveryWorker:
         monotonic=time.monotonic,
         on_fault=_log_fault,
         on_settled=partial(_note_settlement, base.metrics),
+        limits=WorkerLimits(max_leases=settings.delivery.max_connections),
     )
 
 
@@ -267,6 +268,7 @@ def _route_policy(settings: Settings) -> RoutePolicy:
     return RoutePolicy(
         static_routes={name: parse_static_route(text) for name, text in settings.delivery.routes.items()},
         own_names=frozenset({settings.host_name.lower()}),
+        own_addresses=frozenset(listener.address for listener in settings.listeners if listener.address != "*"),
         allow_private_destinations=settings.delivery.allow_private_destinations,
         tls=TLSRequirement.ENCRYPTED if settings.delivery.require_tls else TLSRequirement.OPPORTUNISTIC,
     )

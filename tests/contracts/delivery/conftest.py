@@ -50,6 +50,8 @@ class Sink:
     replies: Replies = field(default_factory=dict)
     tls: ssl.SSLContext | None = None
     bytewise: bool = False
+    #: Seconds between the octets of a reply, if octet by octet.
+    pause: float = 0.0
     #: Cut the connection once this many octets of content have come.
     cut_after: int | None = None
     #: Read the content this slowly: octets at a time, with a pause.
@@ -94,7 +96,7 @@ class Sink:
             writer.write(piece)
             await writer.drain()
             if self.bytewise:
-                await asyncio.sleep(0)
+                await asyncio.sleep(self.pause)
         return True
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -227,6 +227,17 @@ async def test_a_slow_answer_to_the_dot_is_waited_for(open_sink: OpenSink) -> No
     assert verdicts(result) == [Verdict.DELIVERED]
 
 
+async def test_a_peer_that_dribbles_its_reply_gains_no_time(open_sink: OpenSink) -> None:
+    sink = await open_sink(bytewise=True, pause=0.02)
+    began = asyncio.get_running_loop().time()
+
+    with pytest.raises(ConnectFailed) as caught:
+        await connect(sink)
+
+    assert caught.value.failure.kind is FailureKind.TIMED_OUT
+    assert asyncio.get_running_loop().time() - began < 1.5
+
+
 async def test_a_cancelled_transaction_cuts_the_connection(open_sink: OpenSink) -> None:
     sink = await open_sink({"DOT": HANG})
     connection = await connect(sink)

@@ -317,6 +317,31 @@ async def test_a_route_is_found_over_the_wire(open_nameserver: OpenNameserver, r
     assert [(hop.host, hop.address) for hop in result.hops] == [("a.test", "127.0.0.2"), ("b.test", "::1")]
 
 
+async def test_a_route_is_remembered_for_a_moment_and_a_failure_is_not(
+    open_nameserver: OpenNameserver, respond_from: RespondFrom
+) -> None:
+    server = await open_nameserver(respond_from({}, rcode=dns.rcode.SERVFAIL))
+    ticks = Ticks()
+    router = Router(
+        policy=RoutePolicy(allow_private_destinations=True),
+        resolver=resolver_for(server, timeout=0.5, clock=time.monotonic),
+        entropy=SystemEntropy(),
+        monotonic=ticks,
+    )
+    assert isinstance(await router.find("x.test"), Undecided)
+    server.respond = respond_from({"x.test A": ["127.0.0.2"]}, ttl=0)
+
+    first = await router.find("x.test")
+    asked = len(server.queries)
+
+    assert isinstance(first, Route)
+    assert await router.find("x.test") is first
+    assert len(server.queries) == asked
+    ticks.now = 30
+    assert isinstance(await router.find("x.test"), Route)
+    assert len(server.queries) > asked
+
+
 @pytest.mark.parametrize(
     ("zone", "rcode", "expected"),
     [

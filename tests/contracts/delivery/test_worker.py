@@ -63,14 +63,15 @@ PATIENT = ClientTimeouts(
 
 @dataclass
 class Keys:
-    """The one signing key; breaks on request."""
+    """The one signing key; breaks or is gone on request."""
 
     broken: bool = False
+    gone: bool = False
 
     def find_signing_keys(self, account_id: AccountId, author_domain: str) -> Sequence[SigningKey]:
         if self.broken:
             raise RuntimeError("planted")
-        return (SIGNING_KEY,)
+        return () if self.gone else (SIGNING_KEY,)
 
 
 @dataclass
@@ -471,20 +472,41 @@ async def test_an_unanswered_dot_is_written_down(rig: Rig, open_sink: OpenSink) 
 async def test_a_slow_destination_delays_no_other(rig: Rig, open_sink: OpenSink) -> None:
     slow = await open_sink({"DOT": HANG})
     fast = await open_sink()
-    for number in range(50):
+    for number in range(300):
         await rig.accept(f"u{number}@slow.example")
     await rig.accept("a@fast.example")
     began = time.monotonic()
 
-    quick_stop = WorkerLimits(drain_seconds=0.1)
+    worker_limits = WorkerLimits(max_leases=30, drain_seconds=0.1)
     routes = {"slow.example": route_to(slow), "fast.example": route_to(fast)}
-    async with deliver(rig, routes, worker_limits=quick_stop) as delivery:
+    async with deliver(rig, routes, worker_limits=worker_limits) as delivery:
         await delivery.until_settled(1)
         took = time.monotonic() - began
 
     assert len(fast.contents) == 1
     assert took < 2
     assert slow.connections == ShapingLimits().initial_connections
+
+
+async def test_a_dead_first_exchanger_is_passed_over_the_next_time(
+    rig: Rig, open_sink: OpenSink, open_nameserver: OpenNameserver, respond_from: RespondFrom
+) -> None:
+    dead = await open_sink({"GREETING": CLOSE}, host="127.0.0.2")
+    good = await open_sink(host="127.0.0.3", port=dead.port)
+    zone = {
+        "x.example MX": ["10 a.example.", "20 b.example."],
+        "a.example A": ["127.0.0.2"],
+        "b.example A": ["127.0.0.3"],
+    }
+
+    nameserver = await open_nameserver(respond_from(zone))
+    async with deliver(rig, nameserver=nameserver, port=dead.port) as delivery:
+        for number in range(5):
+            await rig.accept(f"u{number}@x.example")
+            await delivery.until_settled(number + 1)
+
+    assert rig.books().delivered == 5
+    assert (dead.connections, good.connections) == (1, 1)
 
 
 async def test_a_lease_put_on_hold_before_mail_is_not_delivered(rig: Rig, open_sink: OpenSink) -> None:
@@ -522,28 +544,72 @@ async def test_one_message_that_breaks_us_stops_no_other(rig: Rig, open_sink: Op
     assert rig.story(good) == ["processed", "delivered"]
 
 
-class UnsteadyQueue:
-    """The real queue; the first settlements are refused, as a full disk would."""
+async def test_without_a_key_a_message_waits_unsigned(rig: Rig, open_sink: OpenSink) -> None:
+    sink = await open_sink()
+    message = await rig.accept("a@x.example")
 
-    def __init__(self, queue: Any, refusals: int) -> None:
+    async with deliver(rig, {"*": route_to(sink)}) as delivery:
+        delivery.keys.gone = True
+        await delivery.until_settled(1)
+
+    assert rig.story(message) == ["processed", "deferred"]
+    assert "no DKIM key" in last_detail(rig, message)["reason"]
+    assert sink.contents == []
+
+
+async def test_no_more_is_leased_than_may_be_in_hand(rig: Rig, open_sink: OpenSink) -> None:
+    sink = await open_sink()
+    for number in range(20):
+        await rig.accept(f"u@d{number}.example")
+
+    async with deliver(rig, {"*": route_to(sink)}, worker_limits=WorkerLimits(max_leases=2)) as delivery:
+        await delivery.until_settled(20)
+
+    assert rig.books().delivered == 20
+    assert sink.connections <= 2
+
+
+class UnsteadyQueue:
+    """The real queue; the first settlements, or leases, are refused as by a full disk."""
+
+    def __init__(self, queue: Any, *, settlements: int = 0, leases: int = 0) -> None:
         self._queue = queue
-        self.refusals = refusals
+        self.settlements = settlements
+        self.leases = leases
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._queue, name)
 
     async def settle(self, settlement: Settlement) -> None:
-        if self.refusals:
-            self.refusals -= 1
+        if self.settlements:
+            self.settlements -= 1
             raise StoreUnavailable(StoreTrouble.NO_ROOM)
         await self._queue.settle(settlement)
+
+    async def lease(self, **more: Any) -> list[Lease]:
+        if self.leases:
+            self.leases -= 1
+            raise StoreUnavailable(StoreTrouble.IO_ERROR)
+        leases: list[Lease] = await self._queue.lease(**more)
+        return leases
+
+
+async def test_leasing_goes_on_after_a_failure(rig: Rig, open_sink: OpenSink) -> None:
+    sink = await open_sink()
+    await rig.accept("a@x.example")
+
+    async with deliver(rig, {"*": route_to(sink)}, queue=UnsteadyQueue(rig.queue, leases=3)) as delivery:
+        await delivery.until_settled(1)
+
+    assert delivery.faults == ["lease"] * 3
+    assert rig.books().delivered == 1
 
 
 async def test_a_settlement_is_repeated_until_it_is_kept(rig: Rig, open_sink: OpenSink) -> None:
     sink = await open_sink()
     await rig.accept("a@x.example")
 
-    async with deliver(rig, {"*": route_to(sink)}, queue=UnsteadyQueue(rig.queue, 3)) as delivery:
+    async with deliver(rig, {"*": route_to(sink)}, queue=UnsteadyQueue(rig.queue, settlements=3)) as delivery:
         await delivery.until_settled(1)
 
     assert delivery.faults == ["settle"] * 3
@@ -565,6 +631,7 @@ async def test_stopping_lets_attempts_end_and_gives_the_rest_back(rig: Rig, open
         gate.set()
         await delivery.running
 
+    await rig.restart()  # what lay in the queue's own stock is given back when it closes
     books = rig.books()
     assert (books.delivered, books.queued, books.difference) == (2, 8, 0)
     assert len(sink.contents) == 2

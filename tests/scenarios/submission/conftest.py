@@ -1,9 +1,10 @@
-"""A submission listener on a loopback port, with real sockets and TLS, and a client that says exactly what it is told."""
+"""A submission listener on a loopback port, with real sockets and TLS, and a client that says what it is told."""
 
 import asyncio
 import dataclasses
 import socket
 import ssl
+import struct
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
@@ -14,6 +15,7 @@ import uvloop
 from gatepost.entrypoints.smtp.connection_settings import ConnectionSettings
 from gatepost.entrypoints.smtp.content_buffer import MemoryBudget
 from gatepost.entrypoints.smtp.listener import SMTPListener
+from gatepost.entrypoints.smtp.ports import OpenHandler
 from gatepost.entrypoints.smtp.session_caps import PeerAddress, SessionCaps
 from gatepost.entrypoints.smtp.submission_handler import SubmissionServices
 from gatepost.mailflow.content import Content
@@ -52,7 +54,7 @@ class Access:
     def recheck(self, principal: Principal, peer: PeerAddress) -> Principal | Deny:
         if self.trouble is not None:
             raise self.trouble
-        return self.denial or principal
+        return principal if self.denial is None else self.denial
 
 
 class Door:
@@ -145,10 +147,13 @@ class Relay:
             budget=self.budget,
             spool_threshold_octets=self.spool_threshold,
         )
+        return await self.listen_with(settings, services.open_handler)
+
+    async def listen_with(self, settings: ConnectionSettings, open_handler: OpenHandler) -> int:
         listener = SMTPListener(
             name="submission",
             settings=settings,
-            open_handler=services.open_handler,
+            open_handler=open_handler,
             tls_context=lambda: self.tls,
             caps=self.caps,
             metrics=self.metrics,
@@ -160,6 +165,8 @@ class Relay:
         return port
 
     async def stop(self) -> None:
+        if self.door.gate is not None:
+            self.door.gate.set()
         for listener in self.listeners:
             await listener.stop(drain_for=timedelta(seconds=0.2))
 
@@ -187,10 +194,12 @@ class Client:
         """Return one reply, its lines joined by newlines."""
         lines = []
         while True:
-            line = (await asyncio.wait_for(self.reader.readline(), 5)).decode()
-            lines.append(line.rstrip("\r\n"))
-            if line[3:4] != "-":
+            lines.append(await self.hear_line())
+            if lines[-1][3:4] != "-":
                 return "\n".join(lines)
+
+    async def hear_line(self) -> str:
+        return (await asyncio.wait_for(self.reader.readline(), 5)).decode().removesuffix("\r\n")
 
     async def ask(self, octets: bytes) -> str:
         self.say(octets + b"\r\n")
@@ -231,6 +240,11 @@ class Client:
 
     async def close(self) -> None:
         self.writer.close()
+
+    def reset(self) -> None:
+        """Break the connection without a word: RST, not FIN."""
+        self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
 
 
 Connect = Callable[..., Awaitable[Client]]

@@ -29,10 +29,21 @@ def test_self_signed_certificate_can_be_served(initialised):
     assert read_certificate(tls.certificate).names == ("mail.example.com",)
 
 
-def test_settings_file_that_is_there_is_not_touched(run, initialised):
+def test_settings_file_that_is_there_is_kept_and_what_it_names_is_made(run, initialised, tmp_path):
+    before = initialised.read_bytes()
+    (tmp_path / "state" / "queue").rmdir()
+
+    status, said, _ = run("init", "--config", initialised, "--no-questions")
+
+    assert (status, initialised.read_bytes()) == (0, before)
+    assert said.startswith(f"Kept {initialised}")
+    assert (tmp_path / "state" / "queue").is_dir()
+
+
+def test_options_for_a_settings_file_that_is_there_are_refused(run, initialised):
     before = initialised.read_bytes()
 
-    status, _, error = run("init", "--config", initialised, "--no-questions")
+    status, _, error = run("init", "--config", initialised, "--host-name", "b.example", "--no-questions")
 
     assert status == 2
     assert "exists already" in error

@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 
-from gatepost.network.resolver import Nameserver, parse_nameserver
+from gatepost.network.resolver import Nameserver, parse_nameserver, system_nameservers
+from gatepost.primitives.errors import Misconfigured
 
 
 @pytest.mark.parametrize(
@@ -21,3 +24,20 @@ def test_a_nameserver_is_read(text: str, expected: Nameserver) -> None:
 def test_what_is_no_nameserver_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no"):
         parse_nameserver(text)
+
+
+def test_the_nameservers_of_the_system_are_read(tmp_path: Path) -> None:
+    configuration = tmp_path / "resolv.conf"
+    configuration.write_text("search x.test\nnameserver 192.0.2.53\nnameserver ::1\n")
+
+    assert system_nameservers(str(configuration)) == (Nameserver("192.0.2.53"), Nameserver("::1"))
+
+
+@pytest.mark.parametrize("text", ["", "search x.test\n", None], ids=["empty", "no nameserver", "no file"])
+def test_a_system_without_nameservers_says_what_to_set(tmp_path: Path, text: str | None) -> None:
+    configuration = tmp_path / "resolv.conf"
+    if text is not None:
+        configuration.write_text(text)
+
+    with pytest.raises(Misconfigured, match=r"delivery\.nameservers"):
+        system_nameservers(str(configuration))

@@ -30,7 +30,7 @@ CONTENT_TOO_SLOW: Final = Reply(421, "4.4.2", "Timeout: the message arrives too 
 SESSION_TOO_LONG: Final = Reply(421, "4.4.2", "The session has lasted too long; connect again to go on")
 SHUTTING_DOWN: Final = Reply(421, "4.3.2", "The service is restarting; connect again to go on")
 CANNOT_AUTHENTICATE: Final = Reply(451, "4.3.0", "Authentication failed: Could not authenticate")
-PREAMBLE_MISSING: Final = Reply(421, "4.7.0", "A PROXY protocol preamble is required from this address")
+
 
 _SENDER_IDENTITY: Final = (
     "The from address does not match a verified Sender Identity. Mail cannot be sent until this error is resolved."

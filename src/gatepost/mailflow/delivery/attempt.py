@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from gatepost.mailflow.delivery.capability import NO_8BITMIME, NO_SMTPUTF8, find_needs, find_unservable
-from gatepost.mailflow.delivery.outcome import Outcome, Verdict, classify_failure, classify_transaction, describe
+from gatepost.mailflow.delivery.host_memory import HostMemory
+from gatepost.mailflow.delivery.outcome import Outcome, Verdict, classify_failure, classify_transaction
 from gatepost.mailflow.delivery.outgoing import OutgoingCopies, OutgoingCopy
 from gatepost.mailflow.delivery.pool import ConnectionPool
 from gatepost.mailflow.delivery.ports import ConnectFailed, Connection, Connector
@@ -48,7 +49,7 @@ class AttemptReport:
 
 
 class Attempts:
-    """Makes attempts; holds nothing of its own between them."""
+    """Makes attempts; between them it remembers which hosts would not talk."""
 
     def __init__(
         self,
@@ -71,6 +72,7 @@ class Attempts:
         self._monotonic = monotonic
         self._is_on_hold = is_on_hold
         self._hosts_timeout_seconds = hosts_timeout_seconds
+        self._hosts = HostMemory()
 
     async def attempt(self, lease: Lease) -> AttemptReport:
         """Try to deliver a lease; never raises for what peers or the DNS do."""
@@ -87,7 +89,7 @@ class Attempts:
     async def _try_hosts(self, lease: Lease, route: Route, report: AttemptReport) -> None:
         until = self._monotonic() + self._hosts_timeout_seconds
         pending = lease.recipients
-        for hop in route.hops:
+        for hop in self._hosts.order(route.hops, self._monotonic()):
             pending = await self._try_host(lease, hop, pending, report)
             if not pending or self._is_on_hold(lease) or self._monotonic() > until:
                 return
@@ -100,7 +102,7 @@ class Attempts:
             try:
                 hop, connection = await self._open(hop)
             except ConnectFailed as failed:
-                _note_host_failure(report, pending, hop, classify_failure(failed.failure), describe(failed.failure))
+                self._host_failed(report, pending, hop, classify_failure(failed.failure))
                 return pending
             was_kept = connection.transactions > 0
             batch = pending[:MAX_RECIPIENTS_PER_TRANSACTION]
@@ -110,12 +112,23 @@ class Attempts:
                 self._pool.put(hop, connection)
             if failure is None:
                 report.host_failure = ""
+                self._hosts.note_success(hop)
                 pending = pending[len(batch) :]
             elif not was_kept:
-                _note_host_failure(report, pending, hop, failure, failure.reason)
+                self._host_failed(report, pending, hop, failure)
                 return pending
             # A kept connection that died unnoticed says nothing about the host: again, on another.
         return pending
+
+    def _host_failed(
+        self, report: AttemptReport, recipients: Sequence[LeasedRecipient], hop: NextHop, outcome: Outcome
+    ) -> None:
+        """What the last host tried said stays in the report if no further one is tried."""
+        peer = peer_name(hop)
+        for recipient in recipients:
+            report.recipients[recipient.position] = RecipientReport(outcome=outcome, peer=peer)
+        report.host_failure = f"{peer}: {outcome.reason}"
+        self._hosts.note_failure(hop, self._monotonic())
 
     async def _open(self, hop: NextHop) -> tuple[NextHop, Connection]:
         """Return a connection, and the hop as which it is to be kept."""
@@ -210,15 +223,6 @@ def _report_on(
     for recipient, outcome in zip(recipients, outcomes, strict=True):
         report.recipients[recipient.position] = RecipientReport(outcome=outcome, peer=peer, tls=tls)
     return None
-
-
-def _note_host_failure(
-    report: AttemptReport, recipients: Sequence[LeasedRecipient], hop: NextHop, outcome: Outcome, reason: str
-) -> None:
-    """What the last host tried said stays in the report if no further one is tried."""
-    for recipient in recipients:
-        report.recipients[recipient.position] = RecipientReport(outcome=outcome, peer=peer_name(hop))
-    report.host_failure = f"{peer_name(hop)}: {reason}"
 
 
 def peer_name(hop: NextHop) -> str:

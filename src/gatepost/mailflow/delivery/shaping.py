@@ -1,9 +1,10 @@
 """How much goes to one destination at a time, and when a dead one is tried again. Pure; seconds are passed in.
 
-A destination is a recipient domain, or the static route that takes it. It begins with few connections and gains one
-with each success. After some failures in a row without a success it is left alone for a while that doubles: what falls
-due meanwhile is deferred without a connection, so that one dead exchanger costs next to nothing and its mail still
-keeps its retry times and its expiry.
+A destination is a recipient domain, or the static route that takes it. It begins with few connections, gains one with
+each success and loses half with each failure; what may be leased for it follows, so that slow destinations never hold
+so many leases that none are left for the others. After some failures in a row without a success it is left alone for
+a while that doubles: what falls due meanwhile is deferred without a connection, so that one dead exchanger costs next
+to nothing and its mail still keeps its retry times and its expiry.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,8 @@ class ShapingLimits:
     Attributes:
         max_connections: Attempts under way at once.
         initial_connections: The same, before the first success.
-        max_recipients: Recipients leased at once, those that wait for a connection included.
+        recipients_per_connection: Recipients leased at once for each connection allowed, so that the next are at hand
+            when one becomes free.
         failures_before_backoff: Hosts unreachable this many times in a row.
         backoff_seconds: The first pause; each further one is twice as long.
         max_backoff_seconds: The longest pause.
@@ -25,7 +27,7 @@ class ShapingLimits:
 
     max_connections: int = 20
     initial_connections: int = 5
-    max_recipients: int = 200
+    recipients_per_connection: int = 4
     failures_before_backoff: int = 3
     backoff_seconds: float = 60.0
     max_backoff_seconds: float = 600.0
@@ -69,7 +71,8 @@ class Shaping:
     def room(self, domain: str) -> int:
         """Say how many more recipients of a domain would be taken now."""
         state = self._states.get(self.destination_of(domain))
-        return self._limits.max_recipients - (state.recipients if state else 0)
+        connections, leased = (state.connections, state.recipients) if state else (self._limits.initial_connections, 0)
+        return connections * self._limits.recipients_per_connection - leased
 
     def reserve(self, domain: str, recipients: int) -> None:
         """Count recipients that were leased."""
@@ -112,8 +115,8 @@ class Shaping:
         state = self._state(domain)
         state.failures += 1
         state.reason = reason
+        state.connections = max(state.connections // 2, 1)
         if state.failures >= self._limits.failures_before_backoff:
-            state.connections = min(state.connections, self._limits.initial_connections)
             state.resume_at = now + self._pause(state.failures)
 
     def _pause(self, failures: int) -> float:

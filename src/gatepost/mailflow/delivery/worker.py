@@ -31,7 +31,7 @@ class WorkerLimits:
         lease_again_seconds: The pause after a lease that failed.
     """
 
-    max_leases: int = 500
+    max_leases: int = 1000
     drain_seconds: float = 20.0
     settle_again_seconds: float = 1.0
     lease_again_seconds: float = 1.0

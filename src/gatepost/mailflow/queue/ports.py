@@ -52,7 +52,10 @@ class Queue(Protocol):
         Waits until there is something to hand out. ``room(domain)`` says how many more recipients of that
         destination delivery would take at this moment; call ``wake`` when that has grown. That an attempt begins is
         on stable storage before its lease is handed out, so that after a crash it is known which attempts may
-        have succeeded unseen. A held recipient is never handed out.
+        have succeeded unseen. A held recipient is never handed out. A cancelled call loses nothing.
+
+        Raises:
+            StoreUnavailable: The store is suspect or closed; there will be nothing more to hand out.
         """
         ...
 

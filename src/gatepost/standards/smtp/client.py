@@ -41,6 +41,7 @@ class ClientSession:
         stage: What it waits for: the reply to that, or at CONTENT the owner.
         extensions: What the peer offered at its last EHLO.
         tls_refusal: The reply to a STARTTLS that was refused.
+        replies_taken: How many replies have come in whole: a peer that dribbles octets makes no progress.
     """
 
     def __init__(self, *, greeting_name: str) -> None:
@@ -48,6 +49,7 @@ class ClientSession:
         self.stage = Stage.GREETING
         self.extensions = PeerExtensions()
         self.tls_refusal: Reply | None = None
+        self.replies_taken = 0
         self._greeting_name = greeting_name.encode("ascii")
         self._reader = ReplyReader()
         self._said_helo = False
@@ -158,6 +160,7 @@ class ClientSession:
         return self._take_events()
 
     def _take_reply(self, reply: Reply) -> None:
+        self.replies_taken += 1
         if not self._expected:
             self._take_unasked(reply)
             return

@@ -21,6 +21,7 @@ MAX_LINE_OCTETS: Final = 1000
 """With CRLF, without a stuffed dot (RFC 5321 §4.5.3.1.6)."""
 
 CRLF: Final = b"\r\n"
+_END_OF_DATA: Final = b"\r\n.\r\n"
 
 
 class ContentReader:
@@ -83,16 +84,19 @@ class ContentReader:
         before = b"" if self._is_mid_line else CRLF
         block = before + self._held + octets
         dot = block.find(b"\r\n.")
-        end = block.find(b"\r\n.\r\n", dot) if dot >= 0 else -1
+        end = block.find(_END_OF_DATA, dot) if dot >= 0 else -1
         if end >= 0:
             self.is_complete = True
-            self.rest = block[end + 5 :]
-            lines = block[: end + 2]
+            self.rest = block[end + len(_END_OF_DATA) :]
+            end += len(CRLF)  # it ends the last line, too
         else:
             end = block.rfind(b"\n") + 1
             self._hold(block[end:], continues=not end)
-            lines = block[:end]
-        return self._check(lines, len(before), has_dots=dot >= 0)
+        if 0 <= dot < end - len(CRLF):
+            block = block[:end].replace(b"\r\n.", CRLF)  # shorter now, so `end` cuts nothing off
+        content = block[len(before) : end]
+        self._check(content)
+        return content
 
     def _hold(self, line: bytes, *, continues: bool) -> None:
         """Keep an incomplete line; of one that is too long already a last CR only, which its LF may follow."""
@@ -108,19 +112,14 @@ class ContentReader:
         is_stuffed = not continues and line.startswith(b".")
         self._count(len(line) - len(self._held) - is_stuffed)
 
-    def _check(self, lines: bytes, begin: int, *, has_dots: bool) -> bytes:
-        """Check whole lines, unstuff them, and return them from ``begin``."""
-        if _has_stray_octet(lines):
+    def _check(self, content: bytes) -> None:
+        if _has_stray_octet(content):
             raise ProtocolViolation(STRAY_OCTET_IN_CONTENT, closes=True)
-        if has_dots:
-            lines = lines.replace(b"\r\n.", CRLF)
-        content = lines[begin:]
         if not (self._allows_8bit or content.isascii()):
             self._has_8bit = True
         if _has_long_line(content):
             self._has_long_line = True
         self._count(len(content))
-        return content
 
     def _count(self, octets: int) -> None:
         self._size_octets += octets

@@ -14,8 +14,8 @@ class SessionSettings:
         max_messages: Accepted in one session; then 421.
         max_errors: Commands and messages refused for good (5xx) since the last accepted message; then 421.
         offers_starttls: Whether there is a certificate to begin TLS with.
-        takes_undeclared_8bit: Whether content of 8 bits is taken where MAIL said nothing of BODY. ``Deviation:`` RFC 6152
-            §3 asks for BODY=8BITMIME, which common clients leave out. Content said to be 7BIT must be.
+        takes_undeclared_8bit: Whether content of 8 bits is taken where MAIL said nothing of BODY. ``Deviation:``
+            RFC 6152 §3 asks for BODY=8BITMIME, which common clients leave out. Content said to be 7BIT must be.
         takes_auth: Whether clients must authenticate before they send; False for a receiving MX, which has no AUTH.
     """
 

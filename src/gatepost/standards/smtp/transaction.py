@@ -9,7 +9,6 @@ from gatepost.standards.smtp.dot_stuffing import DotStuffer
 from gatepost.standards.smtp.peer_extensions import PeerExtensions
 from gatepost.standards.smtp.replies import Reply
 
-
 _PATH_ENDING = frozenset(' "\\<>')
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from gatepost.mailflow.queue.recipient import Lease, LeasedRecipient, QueuedMessage, RecipientState
 from gatepost.storage.queue_sqlite.bulk import insert_rows
-from gatepost.storage.queue_sqlite.codec import EVENT_COLUMNS, MESSAGE_COLUMNS, Row, encode_message
+from gatepost.storage.queue_sqlite.codec import EVENT_COLUMNS, MESSAGE_COLUMNS, Row
 from gatepost.storage.queue_sqlite.jobs import AcceptJob, LeaseRecord
 from gatepost.storage.queue_sqlite.schema import MAX_RECIPIENTS, STATE_CODES
 
@@ -37,13 +37,13 @@ _LEASED = STATE_CODES[RecipientState.LEASED]
 
 
 def accept_messages(connection: sqlite3.Connection, jobs: Sequence[AcceptJob], first_key: int) -> int:
-    """Insert the messages of all jobs under keys from ``first_key`` on; return the next free key."""
+    """Insert the (encoded) messages of all jobs under keys from ``first_key`` on; return the next free key."""
     small: list[Row] = []
     recipients: list[Row] = []
     accepted: Counter[str] = Counter()
     key = first_key
     for job in jobs:
-        row = encode_message(key, job.message)
+        row = (key, *job.encoded)
         if row[5] <= _MAX_BATCHED_OCTETS:
             small.append(row)
         else:

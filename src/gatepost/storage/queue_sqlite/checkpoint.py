@@ -14,8 +14,11 @@ from gatepost.storage.trouble import classify
 _REST_SECONDS: Final = 0.5
 """Between two checkpoints, so that pages written again and again are copied once."""
 
-_LONG_LOG_PAGES: Final = 8192
-"""64 MiB. The log starts anew only when all of it has been copied and nothing is being written."""
+_MUCH_OCTETS: Final = 16 << 20
+"""Written since the last checkpoint: there is no rest then."""
+
+_LONG_LOG_PAGES: Final = 4096
+"""32 MiB. The log starts anew only when all of it has been copied and nothing is being written."""
 
 
 class Checkpointer(Thread):
@@ -33,27 +36,36 @@ class Checkpointer(Thread):
         self._ask_writer = ask_writer
         self._on_suspect = on_suspect
         self._report = report
+        self._octets = 0
         self._has_work = Event()
-        self._ending = Event()
+        self._has_much = Event()
+        self._is_ending = False
 
-    def notify(self) -> None:
-        """Something has been committed."""
+    def notify(self, octets: int) -> None:
+        """About so much has been committed; called by the writer."""
+        self._octets += octets
         self._has_work.set()
+        if self._octets > _MUCH_OCTETS:
+            self._octets = 0
+            self._has_much.set()
 
     def stop(self) -> None:
         """End after the checkpoint under way."""
-        self._ending.set()
+        self._is_ending = True
         self._has_work.set()
+        self._has_much.set()
         self.join()
 
     def run(self) -> None:
         """Copy, rest, until stopped."""
         connection = connect_checkpointer(self._path)
         try:
-            while not self._ending.wait(_REST_SECONDS):
+            while not self._is_ending:
                 self._has_work.wait()
-                self._has_work.clear()
-                if not self._ending.is_set():
+                self._has_much.wait(_REST_SECONDS)
+                if not self._is_ending:
+                    self._has_work.clear()
+                    self._has_much.clear()
                     self._copy(connection)
         finally:
             connection.close()

@@ -60,8 +60,8 @@ def to_instant(milliseconds: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
-def encode_message(row_id: int, message: QueuedMessage) -> Row:
-    """Return the values of ``MESSAGE_COLUMNS``."""
+def encode_message(message: QueuedMessage) -> Row:
+    """Return the values of ``MESSAGE_COLUMNS`` that follow the key; raises ``ValueError`` if one cannot be stored."""
     content = message.content
     spool: str | None = None
     octets: bytes | None = None
@@ -73,7 +73,7 @@ def encode_message(row_id: int, message: QueuedMessage) -> Row:
     accepted_at = to_milliseconds(message.accepted_at)
     proof = (message.id, message.account_id, message.key_id, accepted_at, content.size_octets, content_checksum)
     head = _encode_head(message)
-    return (row_id, *proof, _checksum(proof, head), spool, head, octets)
+    return (*proof, _checksum(proof, head), spool, head, octets)
 
 
 def decode_message(row: Row, spool: SpoolDirectory) -> QueuedMessage:
@@ -143,8 +143,18 @@ def decode_event(row: Row) -> Event:
 
 
 def encode_detail(detail: dict[str, str]) -> str:
-    """Return an event's detail as stored."""
-    return _DETAIL_ENCODER.encode(detail).decode() if detail else "{}"
+    """Return an event's detail as stored. A peer's words may hold anything: what is no text is replaced."""
+    if not detail:
+        return "{}"
+    try:
+        return _DETAIL_ENCODER.encode(detail).decode()
+    except UnicodeEncodeError:
+        return _DETAIL_ENCODER.encode({name: clean(text) for name, text in detail.items()}).decode()
+
+
+def clean(text: str) -> str:
+    """Return a text that can be stored: lone surrogates become question marks."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _encode_head(message: QueuedMessage) -> bytes:

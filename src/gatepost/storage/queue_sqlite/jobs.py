@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from gatepost.mailflow.queue.recipient import Lease, Predicate, QueuedMessage, Settlement
 from gatepost.primitives.ids import AccountId
+from gatepost.storage.queue_sqlite.codec import Row
 from gatepost.storage.queue_sqlite.schema import MAX_RECIPIENTS
 
 
@@ -40,10 +41,15 @@ class Job:
 
 @dataclass(slots=True, eq=False)
 class AcceptJob(Job):
-    """Take a message; recipients at ``leased_domains`` are LEASED at once (``records``), the rest QUEUED."""
+    """Take a message; recipients at ``leased_domains`` are LEASED at once (``records``), the rest QUEUED.
+
+    Attributes:
+        encoded: Its row without the key; encoded before the transaction, so that one that cannot be fails alone.
+    """
 
     message: QueuedMessage
     leased_domains: tuple[str, ...]
+    encoded: Row = ()
     records: list[LeaseRecord] = field(default_factory=list)
 
 

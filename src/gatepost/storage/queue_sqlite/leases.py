@@ -107,10 +107,13 @@ class Leases:
 
     def seconds_to_wait(self) -> float:
         """Return when to look again even if nothing happens."""
+        pause = self._no_fill_before - self._loop.time()
+        if pause > 0:
+            return pause
         seconds = _PATIENCE_SECONDS if self._lanes.stocked_leases else _LOOK_AGAIN_SECONDS
         if self._lanes.next_due_at is not None:
             seconds = min(seconds, max(0.0, (self._lanes.next_due_at - self._now()) / 1000) + 0.001)
-        return max(seconds, self._no_fill_before - self._loop.time())
+        return seconds
 
     def find(self, lease: Lease) -> LeaseRecord | None:
         """Return the record of a lease that is handed out; None if it is stale."""
@@ -122,16 +125,18 @@ class Leases:
         """Forget that a lease is handed out: it is being settled."""
         del self._handed_out[_handle(lease)]
 
-    def withdraw(self, predicate: Predicate | None) -> None:
+    def withdraw(self, predicate: Predicate | None) -> GiveBackJob:
         """Give back what is in stock, all of it or what matches: in the table it is leased, but it is only waiting."""
-        self.give_back(
+        return self.give_back(
             self._lanes.withdraw_matching(lambda record: predicate is None or _is_meant(predicate, record.lease))
         )
 
-    def give_back(self, records: list[LeaseRecord]) -> None:
+    def give_back(self, records: list[LeaseRecord]) -> GiveBackJob:
         """Queue leases again that were never handed out."""
+        job = GiveBackJob(records, self._now())
         if records:
-            self._put(GiveBackJob(records, self._now()))
+            self._put(job)
+        return job
 
     async def finish_proofs(self) -> None:
         """Return when no content is being read for proof any more."""
@@ -203,6 +208,8 @@ class Leases:
         for record in job.records:
             if job.error is None:
                 self._lanes.note_due(record.lease.message.account_id, record.lease.domain, job.now)
+            elif record.is_marked:  # it must not be handed out
+                self._loop.call_later(_PAUSE_AFTER_ERROR_SECONDS, self.give_back, [record])
             else:
                 self._lanes.put(record)
         self.work.set()
@@ -211,9 +218,10 @@ class Leases:
         if job.error is not None or not job.marked:
             return
         marked = frozenset(job.marked)
-        self.give_back(self._lanes.withdraw_matching(lambda record: not marked.isdisjoint(record.recipient_keys())))
-        for record in self._outside_stock():
+        withdrawn = self._lanes.withdraw_matching(lambda record: not marked.isdisjoint(record.recipient_keys()))
+        for record in [*withdrawn, *self._outside_stock()]:
             record.is_marked = record.is_marked or not marked.isdisjoint(record.recipient_keys())
+        self.give_back(withdrawn)
 
     def _after_release(self, job: ReleaseJob) -> None:
         if job.error is not None:

@@ -9,7 +9,7 @@ import msgspec
 
 from gatepost.mailflow.queue.recipient import RecipientSettlement, RecipientState
 from gatepost.storage.queue_sqlite.bulk import insert_rows, key_list
-from gatepost.storage.queue_sqlite.codec import EVENT_COLUMNS, Row, encode_event, to_milliseconds
+from gatepost.storage.queue_sqlite.codec import EVENT_COLUMNS, Row, clean, encode_event, to_milliseconds
 from gatepost.storage.queue_sqlite.jobs import SettleJob
 from gatepost.storage.queue_sqlite.schema import MAX_RECIPIENTS
 from gatepost.storage.spool import SpooledContent
@@ -109,7 +109,7 @@ class _Work:
                 continue
             self.events.append(encode_event(settled.event))
             if settled.state is RecipientState.QUEUED:
-                self.again.append((key, _next_attempt_at(settled), _last_words(settled)))
+                self.again.append((key, _next_attempt_at(settled), clean(_last_words(settled))))
             else:
                 self.final.append(key)
                 self.counts[message.account_id, settled.state] += 1

@@ -170,10 +170,13 @@ class SQLiteQueue:
         return await self._sweep(ReleaseJob(predicate, self._now()))
 
     async def remove(self, predicate: Predicate, *, reason: str) -> int:
-        """Drop what is queued or held and matches; see the port."""
+        """Drop what is queued or held and matches; see the port. If it raises, some may have been dropped."""
         await self.barrier()
-        self._leases.withdraw(predicate)
-        return await self._sweep(RemoveJob(predicate, self._now(), reason))
+        withdrawn = self._leases.withdraw(predicate)
+        count = await self._sweep(RemoveJob(predicate, self._now(), reason))
+        if withdrawn.error is not None:
+            raise withdrawn.error
+        return count
 
     async def prune_events(self, before: datetime) -> int:
         """Forget the events that happened before an instant; return how many."""

@@ -13,6 +13,7 @@ from gatepost.mailflow.queue.ports import StoreTrouble, StoreUnavailable
 from gatepost.primitives.errors import Permanent
 from gatepost.storage.queue_sqlite.acceptance import accept_messages
 from gatepost.storage.queue_sqlite.checkpoint import Checkpointer, checkpoint
+from gatepost.storage.queue_sqlite.codec import encode_message
 from gatepost.storage.queue_sqlite.counters import QueueCounters
 from gatepost.storage.queue_sqlite.intervention import hold, prune_events, release, remove
 from gatepost.storage.queue_sqlite.jobs import (
@@ -37,6 +38,7 @@ from gatepost.storage.trouble import classify, classify_os
 
 _GROUP_JOBS: Final = 256
 _GROUP_OCTETS: Final = 16 << 20
+_JOB_OCTETS: Final = 4096  # what a job writes to the log beside content, nearly
 
 
 class Writer(Thread):
@@ -112,7 +114,7 @@ class Writer(Thread):
         """Execute the jobs in one transaction; each of those that cannot be done gets its ``error``."""
         started = perf_counter()
         work = [job for job in jobs if not isinstance(job, BarrierJob | StopJob)]
-        work = self._flush_spooled([job for job in work if not self._is_refused(job)])
+        work = self._flush_spooled([job for job in work if not self._is_refused(job) and self._is_encoded(job)])
         if not work:
             return
         try:
@@ -125,7 +127,7 @@ class Writer(Thread):
         self._counters.count_group(len(work), perf_counter() - started)
         for name in self._unreferenced:
             self._shard.spool.remove(name)
-        self._checkpointer.notify()
+        self._checkpointer.notify(sum(map(_octets, work)) + _JOB_OCTETS * len(work))
 
     def _transact(self, jobs: Sequence[Job]) -> None:
         self._unreferenced = []
@@ -206,6 +208,15 @@ class Writer(Thread):
             self._refuse(job, StoreTrouble.SUSPECT, sqlite3.OperationalError("a flush has failed before"))
             return True
         return False
+
+    def _is_encoded(self, job: Job) -> bool:
+        if isinstance(job, AcceptJob) and not job.encoded:
+            try:
+                job.encoded = encode_message(job.message)
+            except Exception as error:  # noqa: BLE001 - a message no codec foresaw must not cost its neighbours
+                self._refuse(job, None, error)
+                return False
+        return True
 
     def _flush_spooled(self, jobs: list[Job]) -> list[Job]:
         """Put spooled contents on stable storage before the commit that names them; return what is left to do."""

@@ -91,6 +91,14 @@ def test_what_died_meanwhile_is_skipped(pool: ConnectionPool) -> None:
     assert dead.is_closed
 
 
+def test_where_all_died_meanwhile_there_is_none(pool: ConnectionPool) -> None:
+    dead = Line()
+    pool.put(HOP, dead)
+    dead.is_usable = False
+
+    assert pool.take(HOP) is None
+
+
 def test_idle_connections_are_closed_after_a_while(pool: ConnectionPool, ticks: Ticks) -> None:
     old, young = Line(), Line()
     pool.put(HOP, old)

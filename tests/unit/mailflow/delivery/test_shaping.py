@@ -1,6 +1,6 @@
 from gatepost.mailflow.delivery.shaping import Shaping, ShapingLimits
 
-LIMITS = ShapingLimits(max_connections=4, initial_connections=2, max_recipients=10, failures_before_backoff=2)
+LIMITS = ShapingLimits(max_connections=4, initial_connections=2, recipients_per_connection=5, failures_before_backoff=2)
 
 
 def attempt(shaping: Shaping, domain: str, now: float) -> str:
@@ -41,6 +41,28 @@ def test_a_destination_begins_small_and_grows_with_success() -> None:
         shaping.begin("a.test", 0)
         started += 1
     assert started == 2, "four side by side, two of them already under way"
+
+
+def test_what_may_be_leased_follows_the_connections() -> None:
+    shaping = Shaping(LIMITS)
+    shaping.note_success("good.test")
+    fail(shaping, "bad.test", 0)
+
+    assert shaping.room("good.test") == 15
+    assert shaping.room("bad.test") == 5
+
+
+def test_failures_halve_the_connections_down_to_one() -> None:
+    shaping = Shaping(LIMITS)
+    for _ in range(9):
+        shaping.note_success("a.test")
+
+    rooms = []
+    for _ in range(4):
+        fail(shaping, "a.test", 0)
+        rooms.append(shaping.room("a.test"))
+
+    assert rooms == [10, 5, 5, 5]
 
 
 def test_a_destination_that_fails_is_left_alone_for_a_while_that_doubles() -> None:

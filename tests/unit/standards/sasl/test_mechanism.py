@@ -1,6 +1,7 @@
 import pytest
 
 from gatepost.primitives.secret import Secret
+from gatepost.standards.sasl import MECHANISMS
 from gatepost.standards.sasl.mechanism import Credential, MalformedResponse, read_username
 
 
@@ -20,3 +21,11 @@ def test_a_user_name_that_is_not_is_refused_without_showing_it(octets) -> None:
 
 def test_a_credential_does_not_show_its_password() -> None:
     assert "hunter2" not in repr(Credential("apikey", Secret(b"hunter2")))
+
+
+def test_plain_is_preferred_to_login() -> None:
+    assert list(MECHANISMS) == ["PLAIN", "LOGIN"]
+
+
+def test_every_exchange_begins_with_a_challenge_where_there_is_no_initial_response() -> None:
+    assert [make().respond(None).octets for make in MECHANISMS.values()] == [b"", b"Username:"]

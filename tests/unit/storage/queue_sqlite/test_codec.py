@@ -15,6 +15,7 @@ from gatepost.storage.queue_sqlite.codec import (
     decode_event,
     decode_head,
     decode_message,
+    encode_detail,
     encode_event,
     encode_message,
     to_instant,
@@ -45,7 +46,7 @@ MESSAGES = st.builds(
 
 @given(message=MESSAGES)
 def test_a_message_reads_back_as_it_was_written(message):
-    assert decode_message(encode_message(7, message), spool=None) == message
+    assert decode_message((7, *encode_message(message)), spool=None) == message
 
 
 @given(
@@ -66,7 +67,7 @@ def test_an_event_reads_back_as_it_was_written(event):
 
 @given(message=MESSAGES, data=st.data())
 def test_no_altered_octet_of_envelope_or_content_goes_unnoticed(message, data):
-    row = list(encode_message(7, message))
+    row = [7, *encode_message(message)]
     column = data.draw(st.sampled_from([index for index in (9, 10) if row[index]]))
     octets = bytearray(row[column])
     octets[data.draw(st.integers(0, len(octets) - 1))] ^= data.draw(st.integers(1, 255))
@@ -98,3 +99,7 @@ def test_garbage_is_unreadable_and_nothing_else(octets):
 def test_instants_are_unix_milliseconds(instant, milliseconds):
     assert to_milliseconds(instant) == milliseconds
     assert timedelta(0) <= instant - to_instant(milliseconds) < timedelta(milliseconds=1)
+
+
+def test_words_of_a_peer_that_are_no_text_are_stored_all_the_same():
+    assert encode_detail({"reply": "550 \udcff no"}) == '{"reply":"550 ? no"}'
