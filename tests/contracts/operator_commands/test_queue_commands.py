@@ -89,9 +89,7 @@ def test_recipients_are_listed_by_key(installation, acme):
     made = installation.run("key", "create", "--account", "acme", "--name", "shop", "--scope", "mail.send")
     key_id = made.stdout.split(".")[1]
     rig = installation.shard(0)
-    installation.fill(
-        0, rig.message("a@x.example", account=acme, key=key_id), rig.message("b@x.example", account=acme)
-    )
+    installation.fill(0, rig.message("a@x.example", account=acme, key=key_id), rig.message("b@x.example", account=acme))
 
     assert recipients(installation, "--key", key_id) == ["a@x.example"]
 
