@@ -10,11 +10,10 @@ from gatepost.cli.context import CommandContext
 from gatepost.cli.output import ReportingGroup, instant, print_fields, print_json, print_table, say
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.tenancy.accounts.account import Account
-from gatepost.tenancy.senders.dkim_key import generate_dkim_keys
-from gatepost.tenancy.senders.dns_check import Finding, FindingState, check_domain, is_proved
+from gatepost.tenancy.senders.claim import NotClaimable, claim_domain, prove_domain
+from gatepost.tenancy.senders.dns_check import Finding, FindingState, is_proved
 from gatepost.tenancy.senders.dns_plan import PlannedRecord, plan_records
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainState, DomainTaken
-from gatepost.tenancy.senders.public_suffix import PublicSuffixes
 
 _ACCOUNT = click.option("--account", required=True, help="The account's name or id.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -33,17 +32,14 @@ def domain() -> None:
 def add(context: CommandContext, name: str, account: str, as_json: bool) -> None:
     """Claim a domain: make its DKIM keys and print the DNS records to publish."""
     name = read_domain(name)
-    if PublicSuffixes().find_organizational_domain(name) is None:
-        raise click.ClickException(f"{name} is a public suffix, under which others register: nobody can claim it")
     with context.control_plane() as plane:
         holder = get_account(plane, account)
-        now = plane.clock.now()
-        keys = generate_dkim_keys(holder.id, name, keyring=plane.keyring, entropy=plane.entropy, created_at=now)
-        claim = AuthenticatedDomain(
-            name=name, account_id=holder.id, state=DomainState.PENDING, dkim_keys=keys, created_at=now
-        )
         try:
-            plane.domains.add(claim)
+            claim = claim_domain(
+                plane.domains, holder.id, name, keyring=plane.keyring, entropy=plane.entropy, now=plane.clock.now()
+            )
+        except NotClaimable as error:
+            raise click.ClickException(str(error)) from error
         except DomainTaken as error:
             raise click.ClickException(
                 f"account {holder.name} has {name} already; `gatepost domain show {name}` prints its records"
@@ -96,17 +92,16 @@ def verify(ctx: click.Context, name: str, account: str, as_json: bool) -> None:
     context: CommandContext = ctx.obj
     with context.control_plane() as plane:
         holder, claim = _get_claim(plane, name, account)
-        findings = asyncio.run(_check(context, plane, claim))
-        _print_findings(findings, as_json=as_json)
-        if not is_proved(findings):
-            say(f"{claim.name} is not verified{_standing(claim)}.")
-            ctx.exit(1)
         try:
-            plane.domains.mark_verified(holder.id, claim.name, plane.clock.now())
+            findings = asyncio.run(_prove(context, plane, claim))
         except DomainTaken as error:
             raise click.ClickException(
                 f"the records are right, but another account has verified {claim.name}: it must remove it first"
             ) from error
+        _print_findings(findings, as_json=as_json)
+        if not is_proved(findings):
+            say(f"{claim.name} is not verified{_standing(claim)}.")
+            ctx.exit(1)
     settle(context, done=f"{claim.name} is verified; account {holder.name} may send from it and its sub-domains")
 
 
@@ -141,15 +136,15 @@ def _plan(context: CommandContext, claim: AuthenticatedDomain) -> tuple[PlannedR
     return plan_records(claim, sending_networks=settings.senders.sending_networks, host_name=settings.host_name)
 
 
-async def _check(context: CommandContext, plane: ControlPlane, claim: AuthenticatedDomain) -> tuple[Finding, ...]:
+async def _prove(context: CommandContext, plane: ControlPlane, claim: AuthenticatedDomain) -> tuple[Finding, ...]:
     settings = context.settings
-    return await check_domain(
-        claim.name,
-        _plan(context, claim),
+    return await prove_domain(
+        plane.domains,
+        claim,
         context.resolver(),
         sending_networks=settings.senders.sending_networks,
         host_name=settings.host_name,
-        at=plane.clock.now(),
+        now=plane.clock.now(),
     )
 
 
