@@ -34,6 +34,11 @@ ELSEWHERE = {
     "runtime/service.py": ("tests/scenarios/test_serve.py", "starts processes"),
     "runtime/supervisor.py": ("tests/scenarios/test_supervisor.py", "means nothing without real children"),
     "runtime/worker_process.py": ("tests/scenarios/test_serve.py", "is what a process runs"),
+    "cli/demo/command.py": ("tests/scenarios/test_demo.py", "starts and ends everything"),
+    "cli/demo/stage.py": ("tests/scenarios/test_demo.py", "starts everything"),
+    "cli/demo/relay.py": ("tests/scenarios/test_demo.py", "starts processes"),
+    "cli/demo/ledger.py": ("tests/scenarios/test_demo.py", "reads what a running relay writes"),
+    "cli/demo/inbox/receiver.py": ("tests/scenarios/test_demo.py", "listens"),
     "cli/serve.py": ("tests/scenarios/test_serve.py", "starts processes"),
     "cli/worker.py": ("tests/scenarios/test_serve.py", "is a process"),
 }

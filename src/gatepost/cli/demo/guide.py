@@ -97,20 +97,20 @@ def _node(address: Address) -> list[str]:
         f'  tls: {{ ca: require("fs").readFileSync("{address.ca}") }},',
         f'  auth: {{ user: "apikey", pass: "{address.key}" }},',
         "});",
-        f'const message = {{ from: "{address.author}", to: "{address.recipient}", subject: "From Node", text: "Hello" }};',
-        "transport.sendMail(message).then((sent) => console.log(sent.response), console.error);",
+        f'const mail = {{ from: "{address.author}", to: "{address.recipient}", subject: "From Node", text: "Hello" }};',
+        "transport.sendMail(mail).then((sent) => console.log(sent.response), console.error);",
         "END",
     ]
 
 
 def _commands(address: Address) -> list[str]:
     rows = [
-        ("events --follow", "what happens to mail, as it happens"),
+        ("events --follow", "follow the mail"),
         ("queue list", "what waits"),
-        ("books", "accepted = delivered + everything else"),
-        ("key list --account acme", "who may send"),
-        (f"key revoke {address.key_id}", "not one message more under this key"),
-        ("check", "what is wrong with this set-up"),
+        ("books", "does it add up?"),
+        ("key list --account acme", "the keys"),
+        (f"key revoke {address.key_id}", "no more mail by it"),
+        ("check", "is all well?"),
     ]
     called = [(f"{address.program} {command} -c {_quote(address.config)}", why) for command, why in rows]
     width = max(len(command) for command, _ in called)

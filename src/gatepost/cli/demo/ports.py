@@ -1,8 +1,8 @@
 """Which ports the demo uses: the usual ones where they are free, others where they are not."""
 
 import socket
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, TypeAlias
 
 from gatepost.primitives.errors import Misconfigured
 
@@ -16,7 +16,9 @@ WANTED: Final = {
     "DNS": 5354,
 }
 
-Probe = Callable[[int], int | None]
+_TRIES: Final = 20
+
+Probe: TypeAlias = Callable[[int], int | None]
 """Returns the port if it is free, None if not; for port 0 any free one."""
 
 
@@ -66,11 +68,11 @@ def bind_loopback(port: int) -> socket.socket:
     return sock
 
 
-def _candidates(port: int, probe: Probe) -> list[int]:
-    first = probe(port) if port else None
-    if first is not None:
-        return [first]
-    return [free for _ in range(20) if (free := probe(0)) is not None]
+def _candidates(port: int, probe: Probe) -> Iterator[int]:
+    for wanted in (port, *[0] * _TRIES) if port else [0] * _TRIES:
+        free = probe(wanted)
+        if free is not None:
+            yield free
 
 
 def _listens_on_ipv6(port: int) -> bool:

@@ -31,8 +31,9 @@ _QUEUED_AS: Final = "queued as "
 _TEXT: Final = """\
 Hello Bob,
 
-this message left an application by SMTP with STARTTLS and an API key. Gatepost checked that its author may
-send from example.test, stored it durably, signed it with two DKIM keys and delivered it here.
+an application sent this message by SMTP with STARTTLS and an API key.
+Gatepost checked that its author may send from example.test, stored it
+durably, signed it with two DKIM keys and delivered it here.
 
 Ann
 """
