@@ -1,11 +1,13 @@
 """``gatepost demo`` as a newcomer runs it."""
 
+import http.client
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,23 @@ def test_signal_ends_a_running_demo_and_all_its_children(tmp_path: Path, number:
     said, complaints = process.communicate(timeout=15)
     assert (process.returncode, complaints) == (0, ""), said
     wait_until_gone(below, 1)
+
+
+def test_pasted_lines_send_a_message_that_the_pages_show(tmp_path: Path) -> None:
+    process = start(tmp_path)
+    said = read_until(process, "What happens to mail from now on")
+    lines = re.search(r"^python3 - <<'END'\n(.*?)^END$", said, re.MULTILINE | re.DOTALL)[1]
+    pages_port = int(re.search(r"http://127\.0\.0\.1:(\d+)/", said)[1])
+
+    subprocess.run([sys.executable, "-"], input=lines, cwd=tmp_path, check=True, text=True, timeout=30)
+
+    assert "delivered    bob@inbox.test " in read_until(process, "message 2 of the inbox")
+    with closing(http.client.HTTPConnection("127.0.0.1", pages_port, timeout=10)) as connection:
+        connection.request("GET", "/")
+        page = connection.getresponse().read().decode()
+    process.terminate()
+    process.communicate(timeout=15)
+    assert ("From Python" in page, page.count("DKIM ed25519 pass"), page.count("SPF pass")) == (True, 2, 2)
 
 
 def test_children_end_even_if_the_demo_is_killed(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """What the demo says when it goes on: where everything is, and lines to paste (pure)."""
 
+import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,7 +84,7 @@ def _python(address: Address) -> list[str]:
         'message["Subject"] = "From Python"',
         'message.set_content("Hello")',
         f'with smtplib.SMTP("localhost", {address.second_port}) as client:',
-        f'    client.starttls(context=ssl.create_default_context(cafile="{address.ca}"))',
+        f"    client.starttls(context=ssl.create_default_context(cafile={_literal(address.ca)}))",
         f'    client.login("apikey", "{address.key}")',
         "    client.send_message(message)",
         "END",
@@ -94,7 +96,7 @@ def _node(address: Address) -> list[str]:
         "node - <<'END'",
         'const transport = require("nodemailer").createTransport({',
         f'  host: "localhost", port: {address.implicit_port}, secure: true,',
-        f'  tls: {{ ca: require("fs").readFileSync("{address.ca}") }},',
+        f'  tls: {{ ca: require("fs").readFileSync({_literal(address.ca)}) }},',
         f'  auth: {{ user: "apikey", pass: "{address.key}" }},',
         "});",
         f'const mail = {{ from: "{address.author}", to: "{address.recipient}", subject: "From Node", text: "Hello" }};',
@@ -118,5 +120,9 @@ def _commands(address: Address) -> list[str]:
 
 
 def _quote(path: Path) -> str:
-    text = str(path)
-    return text if text.replace("/", "").replace("-", "").replace(".", "").replace("_", "").isalnum() else f"'{text}'"
+    return shlex.quote(str(path))
+
+
+def _literal(path: Path) -> str:
+    """Write a path as a string of Python and of JavaScript."""
+    return json.dumps(str(path))

@@ -102,7 +102,7 @@ async def set_stage(
     """
     with story.step("certificates") as detail:
         names = _make_certificates(paths, clock)
-        detail.append(f"ECDSA P-256 for {', '.join(names)}, from a development CA: {paths.ca}")
+        detail.append(f"for {', '.join(names)}; trust {paths.ca}")
     with story.step("local DNS") as detail:
         dns = LocalDNS()
         await dns.start(ports["DNS"])
@@ -123,7 +123,7 @@ async def set_stage(
     with story.step("relay", hint=f"see {paths.log}") as detail:
         resources.push_async_callback(relay.stop)
         await relay.start()
-        detail.append(f"gatepost serve: a supervisor, {WORKERS} mail workers, health and metrics; ready")
+        detail.append(f"gatepost serve: supervisor, {WORKERS} mail workers, health and metrics")
     return Stage(paths=paths, ports=ports, settings=settings, control=control, sender=sender, inbox=inbox, relay=relay)
 
 
@@ -181,8 +181,7 @@ async def _authorize(control: ControlPlane, settings: Settings, dns: LocalDNS, s
         )
         if not is_proved(findings):
             raise Permanent("; ".join([finding.problem for finding in findings if finding.problem]))
-        selectors = " and ".join([key.selector for key in claim.dkim_keys])
-        detail.append(f"{claim.name} is verified: the DNS holds DKIM keys {selectors}, SPF and DMARC")
+        detail.append(f"{claim.name} is verified: its DNS has two DKIM keys, SPF and DMARC")
     with story.step("API key") as detail:
         made, key = issue_key(
             control.keys,

@@ -99,10 +99,8 @@ class Trial:
 
     def _tell_session(self, report: SessionReport) -> None:
         port = self._stage.ports["submission"]
-        self._tell("connected", f"smtplib to localhost:{port}: {report.greeting}", at=report.greeting.at)
-        self._tell(
-            "TLS", f"{report.tls}; STARTTLS, certificate verified against {self._stage.paths.ca}", at=report.tls_at
-        )
+        self._tell("connected", f"Python smtplib to localhost:{port}: {report.greeting}", at=report.greeting.at)
+        self._tell("TLS", f"{report.tls}; STARTTLS, certificate verified", at=report.tls_at)
         self._tell("AUTH", f"{report.authentication} (key {self._stage.sender.key_id})", at=report.authentication.at)
 
     def _tell_author_check(self, report: SessionReport) -> None:
@@ -118,15 +116,14 @@ class Trial:
         if not found:
             raise StoryEnded("accepted")
         event = self._ledger.find_event(MessageId(queue_id), EventType.PROCESSED)
-        words = f"queue id {queue_id}, committed to disk before the 250 was said"
-        at = event.at if event else None
-        self._tell("durable", words if event else f"{queue_id} is in no queue", is_done=event is not None, at=at)
+        words = f"queue id {queue_id}, on disk before the 250 was said"
+        self._tell("durable", words if event else f"{queue_id} is in no queue", is_done=event is not None)
         return MessageId(queue_id)
 
     def _tell_signatures(self, arrived: StoredMessage) -> None:
         for algorithm in ALGORITHMS:
             found = [each for each in arrived.verdict.dkim if each.algorithm == algorithm]
-            words = [f"{each.result} at the receiver: {each.reason}, selector {each.selector}" for each in found]
+            words = [f"receiver: {each.result}, {each.reason}; selector {each.selector}" for each in found]
             is_done = len(found) == 1 and found[0].is_pass and found[0].domain == SENDING_DOMAIN
             name = f"DKIM {algorithm.partition('-')[0]}"
             self._tell(name, "; ".join(words) or "not signed", is_done=is_done, at=arrived.delivery.at)
@@ -135,7 +132,7 @@ class Trial:
         verdict, delivery = arrived.verdict, arrived.delivery
         words = verdict.spf_problem or f"{delivery.peer_address} may send for {SENDING_DOMAIN}"
         is_done = verdict.spf == SPFValue.PASS.value
-        self._tell("SPF", f"{verdict.spf} at the receiver: {words}", is_done=is_done, at=delivery.at)
+        self._tell("SPF", f"receiver: {verdict.spf}, {words}", is_done=is_done, at=delivery.at)
 
     def _tell_delivery(self, event: Event) -> None:
         detail = event.detail

@@ -13,7 +13,7 @@ class Resolver:
 
     async def resolve(self, question):
         if (question.name, question.type) == ("example.test", RecordType.TXT):
-            return Answer(status=AnswerStatus.FOUND, records=(TXT(text="v=spf1 ip4:127.0.0.1 -all"),))
+            return Answer(status=AnswerStatus.FOUND, records=(TXT(text=b"v=spf1 ip4:127.0.0.1 -all"),))
         return Answer(status=AnswerStatus.NO_NAME)
 
 
