@@ -21,7 +21,9 @@ Every command reads the settings file that `--config` (`-c`) names, else `$GATEP
 
 def render() -> str:
     """Return the whole reference."""
-    root = click.Context(gatepost, info_name="gatepost", terminal_width=WIDTH, max_content_width=WIDTH)
+    root = click.Context(
+        gatepost, info_name="gatepost", terminal_width=WIDTH, max_content_width=WIDTH, **gatepost.context_settings
+    )
     parts = [INTRODUCTION]
     for name, entry in COMMANDS.items():
         command = gatepost.get_command(root, name)
