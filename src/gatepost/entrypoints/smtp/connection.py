@@ -10,6 +10,7 @@ held and the socket is not read.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Final, TypeAlias, cast
 
@@ -361,7 +362,8 @@ class ServerConnection(asyncio.Protocol):
         if self._has_peer_ended or not lingers:
             self._transport.close()
         elif not self._transport.is_closing():
-            self._transport.write_eof()
+            with suppress(OSError):  # asyncio's own loop raises if the peer is gone already; uvloop does not
+                self._transport.write_eof()
             self._transport.resume_reading()
 
     def _overrun(self, overrun: Overrun) -> None:
