@@ -43,6 +43,7 @@ ELSEWHERE = {
     "cli/arguments.py": f"{_CONTROL_PLANE}commands.py",
     "cli/books.py": f"{_OPERATOR}books_command.py",
     "cli/certainty.py": f"{_CONTROL_PLANE}commands.py",
+    "cli/demo/": "tests/scenarios/test_demo.py",
     "cli/domain.py": f"{_CONTROL_PLANE}domain_commands.py",
     "cli/event_text.py": f"{_OPERATOR}events_command.py",
     "cli/events.py": f"{_OPERATOR}events_command.py",

@@ -575,6 +575,37 @@ async def test_a_peer_that_does_not_read_its_replies_is_not_read_and_in_the_end_
     await _until(lambda: relay.listeners[0].open_connections == 0)
 
 
+# ---------------------------------------------------------------- mistakes of ours
+
+
+async def test_a_mistake_in_a_handler_ends_its_session_with_a_word_and_no_other(relay, connect) -> None:
+    port = await relay.listen()
+    unhappy, other = await connect(port), await connect(port)
+    await unhappy.hear()
+    await other.hear()
+    await unhappy.log_in()
+    relay.access.trouble = ZeroDivisionError("a mistake of ours")
+
+    assert (await unhappy.ask(b"MAIL FROM:<a@example.com>")).startswith("421 4.3.0 ")
+    assert await unhappy.hear_end() == b""
+    assert relay.counted("connections_ended", reason="failure") == 1
+    assert (await other.ask(b"NOOP")).startswith("250 ")
+
+
+async def test_a_certificate_that_cannot_be_had_ends_only_the_connection(relay, connect) -> None:
+    port = await relay.listen()
+    client = await connect(port)
+    await client.hear()
+    await client.ask(b"EHLO client.test")
+    relay.tls = None
+
+    client.say(b"STARTTLS\r\n")
+
+    await client.hear_end()
+    assert relay.counted("connections_ended", reason="failure") == 1
+    assert (await (await connect(port)).hear()).startswith("220 ")
+
+
 # ---------------------------------------------------------------- caps, drain
 
 
