@@ -38,7 +38,7 @@ DKIM_INI = """
 enabled = true
 selector = s1
 domain = example.test
-headers = From, Sender, Reply-To, Subject, Date, Message-ID, To, Cc, MIME-Version, Content-Type, Content-Transfer-Encoding
+headers = From, Reply-To, Subject, Date, Message-ID, To, Cc, MIME-Version, Content-Type
 
 [canon]
 body = relaxed

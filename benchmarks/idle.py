@@ -16,7 +16,7 @@ def run_idle(system: System, sink: Sink, folder: Path, *, sessions: int) -> int:
     shape = replace(WARM_UP, connections=10)
     run_shape(system, shape, sink, folder)
     before = read_memory(system.roots())
-    command = [folder / "load", "-i", str(sessions), "-t", shape.tls, *system.arguments(shape)]
+    command = [str(folder / "load"), "-i", str(sessions), "-t", shape.tls, *system.arguments(shape)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as load:
         assert load.stdin is not None
         assert load.stdout is not None

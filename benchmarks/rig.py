@@ -84,8 +84,8 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
 def make_signing_key(folder: Path) -> Path:
     """Make the RSA-2048 key for DKIM that a peer signs with."""
     key = folder / "dkim.key"
-    command = ["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", key]
-    subprocess.run(command, check=True, capture_output=True)
+    command = "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out"
+    subprocess.run([*command.split(), key], check=True, capture_output=True)
     return key
 
 
@@ -123,9 +123,7 @@ def running_sink(folder: Path) -> Iterator[Sink]:
         sink.stop()
 
 
-def run_shape(
-    system: System, shape: Shape, sink: Sink, folder: Path, *, rate: float = 0, drain: float = 120
-) -> Result:
+def run_shape(system: System, shape: Shape, sink: Sink, folder: Path, *, rate: float = 0, drain: float = 120) -> Result:
     """Put one shape of load on a running system and wait until all it accepted has reached the sink.
 
     Args:
@@ -156,7 +154,7 @@ def run_shape(
 
 def _run_load(system: System, shape: Shape, folder: Path, rate: float) -> dict[str, Any]:
     command = [
-        folder / "load",
+        str(folder / "load"),
         *("-n", str(shape.messages), "-s", str(shape.octets), "-c", str(shape.connections)),
         *("-k", str(shape.per_connection), "-r", str(shape.recipients), "-d", "1", "-t", shape.tls),
         *("-R", str(rate)),

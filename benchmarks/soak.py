@@ -45,32 +45,40 @@ def run_soak(system: System, shape: Shape, sink: Sink, folder: Path, *, minutes:
     result = results[0]
     print(f"lost {result.lost}   refused {result.refused}   signed {result.signatures}   {result.first_error}")
     print(f"under way p50 {result.under_way_p50:.3f} s, p99 {result.under_way_p99:.3f} s")
-    for pid, of_process in looks.items():
-        print(describe(pid, of_process))
+    for process, of_process in looks.items():
+        print(describe(process, of_process))
     return 1 if result.lost or result.refused else 0
 
 
-def _watch(system: System, load: threading.Thread) -> dict[int, list[Look]]:
-    looks: dict[int, list[Look]] = defaultdict(list)
+def _watch(system: System, load: threading.Thread) -> dict[str, list[Look]]:
+    looks: dict[str, list[Look]] = defaultdict(list)
     began = time.monotonic()
     while load.is_alive():
         for process in find_tree(system.roots()):
             try:
+                name = f"{process.pid} {_find_role(process.cmdline())}"
                 resident, files = process.memory_info().rss, process.num_fds()
             except psutil.NoSuchProcess:
                 continue
-            looks[process.pid].append(Look(seconds=time.monotonic() - began, resident=resident, files=files))
+            looks[name].append(Look(seconds=time.monotonic() - began, resident=resident, files=files))
         load.join(PAUSE_SECONDS)
     return looks
 
 
-def describe(pid: int, looks: Sequence[Look]) -> str:
+def _find_role(command: Sequence[str]) -> str:
+    """What follows the program's name, without options: ``worker mail``."""
+    words = list(command)
+    after = words[words.index("gatepost") + 1 :] if "gatepost" in words else words
+    return " ".join(word for word in after if not word.startswith(("-", "/")))
+
+
+def describe(process: str, looks: Sequence[Look]) -> str:
     """One line: memory and files at the start, at the end, at most, and the slope after the first quarter (warm-up)."""
     settled = looks[len(looks) // 4 :]
     slope = find_slope([(look.seconds / 3600, look.resident / MIB) for look in settled])
     first, last = looks[0], looks[-1]
     return (
-        f"process {pid:7}: RSS {first.resident / MIB:.0f} -> {last.resident / MIB:.0f} MiB, at most "
+        f"{process:20} RSS {first.resident / MIB:.0f} -> {last.resident / MIB:.0f} MiB, at most "
         f"{max(look.resident for look in looks) / MIB:.0f}, {slope:+.1f} MiB/h over {len(settled)} looks; "
         f"files {first.files} -> {last.files}, at most {max(look.files for look in looks)}"
     )
