@@ -108,7 +108,9 @@ class Following:
             text=True,
         )
         self._lines = queue.Queue()
-        self._reading = threading.Thread(target=lambda: [self._lines.put(line) for line in self.process.stdout])
+        self._reading = threading.Thread(
+            target=lambda: [self._lines.put(line) for line in self.process.stdout], daemon=True
+        )
         self._reading.start()
 
     def next_event(self):
@@ -125,10 +127,26 @@ class Following:
         return status, error, self._lines.qsize()
 
 
-def test_followers_see_each_event_once_also_of_a_worker_that_is_new(installation, acme):
+@pytest.fixture
+def follow(installation):
+    """Starts followers; ends those that a failed test has left."""
+    started = []
+
+    def follow(*arguments):
+        started.append(Following(installation, *arguments))
+        return started[-1]
+
+    yield follow
+    for following in started:
+        if following.process.poll() is None:
+            following.process.kill()
+            following.end()
+
+
+def test_followers_see_each_event_once_also_of_a_worker_that_is_new(installation, acme, follow):
     first = installation.shard(0)
     installation.fill(0, first.message("old@x.example", account=acme), first.message("past@x.example", account=acme))
-    following = Following(installation, "--json", "--limit", "1", "--type", "processed")
+    following = follow("--json", "--limit", "1", "--type", "processed")
     seen = [following.next_event()]
 
     installation.fill(0, first.message("next@x.example", account=acme))
@@ -144,9 +162,9 @@ def test_followers_see_each_event_once_also_of_a_worker_that_is_new(installation
     assert following.end() == (0, "Earlier ones are left out: see --limit and --since.\n", 0)
 
 
-async def test_what_a_running_worker_writes_is_seen(installation, acme, run_worker):
+async def test_what_a_running_worker_writes_is_seen(installation, acme, run_worker, follow):
     rig = await run_worker(0)
-    following = Following(installation, "--json")
+    following = follow("--json")
     await rig.accept("a@x.example", account=acme)
     rig.clock.advance(timedelta(seconds=1))
 

@@ -431,18 +431,29 @@ async def test_a_content_that_outgrows_memory_and_disk_is_refused_at_its_end(rel
     assert (await client.send()).startswith("250 ")
 
 
-@pytest.mark.parametrize("end", [b"RSET\r\n", b"QUIT\r\n", b"EHLO again.test\r\n"], ids=["rset", "quit", "ehlo"])
-async def test_memory_is_given_back_however_a_transaction_ends(relay, connect, end) -> None:
-    client = await connect(await relay.listen())
+@pytest.mark.parametrize(
+    ("content", "reply", "is_over"),
+    [
+        (b"a\r\nbare\nline feed\r\n.\r\n", "550 5.6.0 ", True),
+        (b"a\r\n" + b"x" * 2000 + b"\r\n.\r\n", "550 5.6.0 ", False),
+        ((b"x" * 76 + b"\r\n") * 2000 + b".\r\n", "552 5.3.4 ", False),
+    ],
+    ids=["bare line feed", "long line", "too large"],
+)
+async def test_memory_is_given_back_when_a_content_is_refused(relay, connect, content, reply, is_over) -> None:
+    client = await connect(await relay.listen(session=SessionSettings(host_name="relay.test", max_size_octets=100_000)))
     await client.hear()
     await client.log_in()
     await client.begin()
-    client.say(b"a\r\nbare\nline feed\r\n.\r\n")
-    assert (await client.hear()).startswith("550 5.6.0 ")
 
-    await client.ask(end.rstrip())
+    client.say(content)
 
+    assert (await client.hear()).startswith(reply)
     assert relay.budget.held_octets == 0
+    if is_over:
+        assert await client.hear_end() == b""
+    else:
+        assert (await client.send()).startswith("250 ")
 
 
 async def test_memory_is_given_back_when_the_connection_breaks_in_mid_content(relay, connect) -> None:
