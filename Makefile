@@ -41,6 +41,9 @@ format: $(TEST)/.done  ## format and mend what ruff can
 bench: $(TEST)/.done  ## the benchmark beside Postfix and Haraka (needs root, Debian's packages and npm)
 	$(TEST)/bin/python -m benchmarks $(ARGS)
 
+docs: $(TEST)/.done  ## write the pages of docs/reference that are made from the code
+	$(TEST)/bin/python -m tools.pages
+
 lock:  ## write requirements/*.txt anew
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	    pyproject.toml requirements/run.in -o requirements/run.txt

@@ -53,6 +53,9 @@ port = {operations_port}
 """
 
 
+OWN_RECORDS = {("relay.test", "A"): ["127.0.0.1"]}
+
+
 class Relay:
     """One installation in a folder of its own.
 
@@ -69,7 +72,7 @@ class Relay:
         self.folder = folder
         self.starttls_port, self.implicit_port, self.operations_port = free_port(), free_port(), free_port()
         self.ca_file, certificate, private_key = make_authority_and_certificate(folder)
-        self.zone = DNSZone("example.test", {})
+        self.zone = DNSZone("test", OWN_RECORDS)
         self.config = folder / "gatepost.toml"
         self._log = folder / "gatepost.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -96,7 +99,7 @@ class Relay:
         """Claim, publish and verify a domain; return its TXT records by name."""
         records = json.loads(self.command("domain", "add", name, "--account", account, "--json"))
         values = {record["name"]: record["value"] for record in records}
-        self.zone.publish({(name, "TXT"): [_quoted(value)] for name, value in values.items()})
+        self.zone.publish({**OWN_RECORDS, **{(name, "TXT"): [_quoted(value)] for name, value in values.items()}})
         self.command("domain", "verify", name, "--account", account)
         return values
 
@@ -137,11 +140,6 @@ class Relay:
             self.stop()
             raise AssertionError(f"{error}\n{self.log()}") from error
 
-    @property
-    def pid(self) -> int:
-        """The supervisor's process id; 0 while the service does not run."""
-        return self._process.pid if self._process is not None else 0
-
     def stop(self, *, number: signal.Signals = signal.SIGTERM) -> int:
         """End the service and return its exit status."""
         if self._process is None:
@@ -150,6 +148,12 @@ class Relay:
         status = self._process.wait(60)
         self._process = None
         return status
+
+    @property
+    def process_id(self) -> int:
+        """Of the supervisor."""
+        assert self._process is not None, "the relay is not running"
+        return self._process.pid
 
     def close(self) -> None:
         """End everything."""

@@ -7,7 +7,7 @@ answers for which port.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -45,6 +45,7 @@ from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.errors import RelayError
 from gatepost.primitives.ids import AccountId
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
+from gatepost.runtime.measurement import Sources, measure
 from gatepost.runtime.periodic import Periodic
 from gatepost.runtime.reload import Reloader, certificate_chains
 from gatepost.runtime.roles import MailParts, QueueState
@@ -67,6 +68,7 @@ from gatepost.tenancy.senders.dkim_key import SigningKeys
 from gatepost.tenancy.senders.public_suffix import PublicSuffixes
 
 LAST_USED_EVERY: Final = timedelta(seconds=60)
+MEASURE_EVERY: Final = timedelta(seconds=15)
 EVENTS_KEPT_FOR: Final = timedelta(days=30)
 
 log = get_logger()
@@ -80,8 +82,10 @@ class _Base:
     control: ControlPlane
     queue: SQLiteQueue
     domains: VerifiedDomains
+    database: Path
     metrics: Metrics
-    queue_state: Callable[[], Awaitable[QueueState]]
+    budget: MemoryBudget
+    connector: SMTPConnector
 
 
 async def compose_mail_parts(
@@ -108,21 +112,24 @@ async def compose_mail_parts(
         control=control,
         queue=queue,
         domains=VerifiedDomains(control.domains, PublicSuffixes()),
+        database=ShardPaths.of(settings.queue_dir, index).database,
         metrics=Metrics(),
-        queue_state=partial(_queue_state, queue, ShardPaths.of(settings.queue_dir, index).database),
+        budget=MemoryBudget(settings.submission.memory_octets),
+        connector=_compose_connector(settings),
     )
     tls = ServerTLS(certificate_chains(settings.tls), listeners, clock) if listeners else None
     takers = {"tls": lambda new: tls.reload(certificate_chains(new.tls))} if tls else {}
     reloader = Reloader(config_path, environment, settings, takers)
+    serving = _compose_listeners(base, listeners, tls) if tls else {}
     return MailParts(
         queue=queue,
-        listeners=_compose_listeners(base, listeners, tls) if tls else {},
+        listeners=serving,
         delivery=_compose_delivery(base),
         refresh=partial(_refresh, control),
         reload=reloader.reload,
-        queue_state=base.queue_state,
+        queue_state=partial(_queue_state, base),
         metrics=base.metrics,
-        periodic=_compose_periodic(base),
+        periodic=_compose_periodic(base, _compose_sources(base, serving, tls)),
         close=control.close,
     )
 
@@ -214,7 +221,7 @@ def _compose_submission(base: _Base) -> SubmissionServices:
         decide_recipient=lambda mailbox: decide_recipient(mailbox, own_names),
         metrics=base.metrics,
         spool=base.queue.spool,
-        budget=MemoryBudget(settings.submission.memory_octets),
+        budget=base.budget,
         spool_threshold_octets=settings.submission.spool_threshold_octets,
     )
 
@@ -236,7 +243,7 @@ def _compose_delivery(base: _Base) -> DeliveryWorker:
     shaping = Shaping(_shaping_limits(settings), destination_of=router.destination_of)
     attempts = Attempts(
         router=router,
-        connector=_compose_connector(settings),
+        connector=base.connector,
         pool=pool,
         copies=OutgoingCopies(tools=COPY_TOOLS, keys=_Keys(base), host_name=settings.host_name),
         clock=base.control.clock,
@@ -371,8 +378,10 @@ async def _refresh(control: ControlPlane) -> None:
     control.principals.refresh()
 
 
-async def _queue_state(queue: SQLiteQueue, database: Path) -> QueueState:
-    return QueueState(recipients=await asyncio.to_thread(_count_states, database), is_suspect=queue.is_suspect)
+async def _queue_state(base: _Base) -> QueueState:
+    return QueueState(
+        recipients=await asyncio.to_thread(_count_states, base.database), is_suspect=base.queue.is_suspect
+    )
 
 
 def _count_states(database: Path) -> dict[str, int]:
@@ -383,21 +392,31 @@ def _count_states(database: Path) -> dict[str, int]:
         return dict(totals)
 
 
-def _compose_periodic(base: _Base) -> tuple[Periodic, ...]:
+def _count_unbalanced_accounts(database: Path) -> int:
+    with closing(QueueReader(database)) as reader:
+        return sum([one.difference != 0 for one in reader.read_books()])
+
+
+def _compose_sources(base: _Base, listeners: Mapping[str, SMTPListener], tls: ServerTLS | None) -> Sources:
+    return Sources(
+        queue_state=partial(_queue_state, base),
+        count_unbalanced_accounts=lambda: asyncio.to_thread(_count_unbalanced_accounts, base.database),
+        count_sessions=lambda: sum([listener.open_connections for listener in listeners.values()]),
+        count_content_octets=lambda: base.budget.held_octets,
+        count_outgoing_connections=lambda: base.connector.open_connections,
+        certificate_expires_at=lambda: tls.expires_at if tls else None,
+    )
+
+
+def _compose_periodic(base: _Base, sources: Sources) -> tuple[Periodic, ...]:
     async def flush_last_used() -> None:
         base.control.principals.flush_last_used()
 
     async def prune_events() -> None:
         await base.queue.prune_events(base.control.clock.now() - EVENTS_KEPT_FOR)
 
-    async def measure_queue() -> None:
-        state = await base.queue_state()
-        for name in ("queued", "leased", "held"):
-            base.metrics.queue_recipients.set(state.recipients.get(name, 0), name)
-        base.metrics.store_suspect.set(int(state.is_suspect))
-
     return (
         Periodic(name="flush_last_used", every=LAST_USED_EVERY, work=flush_last_used),
         Periodic(name="prune_events", every=timedelta(hours=1), work=prune_events),
-        Periodic(name="measure_queue", every=timedelta(seconds=15), work=measure_queue),
+        Periodic(name="measure", every=MEASURE_EVERY, work=partial(measure, sources, base.metrics), at_start=True),
     )
