@@ -55,7 +55,7 @@ class Gatepost:
     def roots(self) -> list[int]:
         """The supervisor."""
         assert self._relay is not None
-        return [self._relay.pid]
+        return [self._relay.process_id]
 
     def stop(self) -> None:
         """End it."""

@@ -140,11 +140,6 @@ class Relay:
             self.stop()
             raise AssertionError(f"{error}\n{self.log()}") from error
 
-    @property
-    def pid(self) -> int:
-        """The supervisor's process id; 0 while the service does not run."""
-        return self._process.pid if self._process is not None else 0
-
     def stop(self, *, number: signal.Signals = signal.SIGTERM) -> int:
         """End the service and return its exit status."""
         if self._process is None:
