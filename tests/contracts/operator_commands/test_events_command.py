@@ -70,7 +70,10 @@ def test_events_of_one_message_are_chosen(installation, happened):
 def test_events_are_readable_and_cut_off_aloud(installation, happened):
     result = installation.run("events", "--account", "acme", "--limit", "1")
 
-    assert result.stdout == f"2026-11-24T12:02:00Z  processed    {happened[2].id}  acme  r2@x.example\n"
+    assert result.stdout == (
+        f"2026-11-24T12:02:00Z  processed    {happened[2].id}  acme  r2@x.example  "
+        "author: news@example.com; size_octets: 22; client: 192.0.2.1\n"
+    )
     assert "Earlier ones are left out" in result.stderr
     assert installation.run("events", "--account", "acme", "--limit", "3").stderr == ""
 

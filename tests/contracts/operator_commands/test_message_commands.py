@@ -81,7 +81,8 @@ def test_the_story_outlives_the_queue(installation, attempted):
     ]
     assert story["recipients"][2]["last_reply"] == "removed by operator"
     assert (story["account"], story["accepted_at"]) == ("acme", "2026-11-24T12:00:00Z")
-    assert (story["author"], story["client"], story["size_octets"]) == (None, None, None)
+    assert (story["author"], story["client"]) == (str(attempted.author), attempted.origin.peer_address)
+    assert story["size_octets"] == attempted.content.size_octets
     assert story["events"][-1]["type"] == "dropped"
     assert "It has left the queue" in result.stderr
     assert "dropped" in result.stdout
