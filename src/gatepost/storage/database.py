@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import local
 from typing import Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -37,13 +38,21 @@ class Database:
             raise Misconfigured(f"no control-plane database at {self.path}: run `gatepost init`, or mend database_url")
         self._engine: Final = make_engine(self.path)
         self._writing_engine: Final = self._engine.execution_options(gatepost_begin="BEGIN IMMEDIATE")
+        self._present: Final = _Present()
         self._require_schema()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Open a unit of work that sees one consistent snapshot and changes nothing."""
-        with translated(self.path), self._engine.begin() as connection:
-            yield connection
+        """Open a unit of work that sees one consistent snapshot and changes nothing.
+
+        Inside ``writing``, it sees what that has changed so far.
+        """
+        with translated(self.path):
+            if (present := self._present.connection) is not None:
+                yield present
+                return
+            with self._engine.begin() as connection:
+                yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -52,11 +61,23 @@ class Database:
         It is the only writer while it lasts, so what it reads stays true until it commits. When the block has been
         left, the changes are on stable storage.
 
+        Inside another one of the same thread it is a part of that: undone alone if it raises, and durable only when
+        the outermost block has been left. So the changes of several stores become one.
+
         Raises:
             Transient: The database is busy, full or failing; nothing was changed.
         """
-        with translated(self.path), self._writing_engine.begin() as connection:
-            yield connection
+        with translated(self.path):
+            if (present := self._present.connection) is not None:
+                with present.begin_nested():
+                    yield present
+                return
+            with self._writing_engine.begin() as connection:
+                self._present.connection = connection
+                try:
+                    yield connection
+                finally:
+                    self._present.connection = None
 
     def close(self) -> None:
         """Let go of every connection."""
@@ -74,6 +95,12 @@ class Database:
             raise Misconfigured(
                 f"{self.path} has schema {revision}, {SCHEMA_REVISION} is needed: run `gatepost migrate`"
             )
+
+
+class _Present(local):
+    """The connection of the unit of work that this thread is in."""
+
+    connection: Connection | None = None
 
 
 def sqlite_path(url: str) -> Path:

@@ -24,6 +24,7 @@ from gatepost.tenancy.access.api_key import ApiKey
 from gatepost.tenancy.access.grant import Grant
 from gatepost.tenancy.accounts import lifecycle
 from gatepost.tenancy.accounts.account import Account
+from gatepost.tenancy.audit.entry import SERVICE, Actor
 
 
 class SettableClock:
@@ -60,8 +61,8 @@ class Place:
     clock: SettableClock
     entropy: CountingEntropy
 
-    def open(self) -> ControlPlane:
-        return open_control_plane(self.url, self.keyring_file, self.clock, self.entropy)
+    def open(self, actor: Actor = SERVICE) -> ControlPlane:
+        return open_control_plane(self.url, self.keyring_file, self.clock, self.entropy, actor=actor)
 
 
 @dataclass
@@ -142,9 +143,10 @@ class Commands:
     settings: CommandSettings = field(default_factory=CommandSettings)
     mail_workers: RecordingWorkers = field(default_factory=RecordingWorkers)
     dns: ZoneResolver = field(default_factory=ZoneResolver)
+    actor: Actor = SERVICE
 
     def control_plane(self) -> ControlPlane:
-        return self.place.open()
+        return self.place.open(self.actor)
 
     def workers(self) -> RecordingWorkers:
         return self.mail_workers

@@ -199,4 +199,4 @@ def test_more_names_than_are_remembered_are_still_answered(
     answers = [control_plane.domains.find_verified(name) for name in ["example.com", *"abcdef", "example.com"]]
 
     assert [answer is not None for answer in answers] == [True, *[False] * 6, True]
-    assert len(control_plane.domains._verified.get()) <= 4
+    assert len(control_plane.plain.domains._verified.get()) <= 4
