@@ -8,10 +8,10 @@ from typing import Self
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.entropy import Entropy
 from gatepost.storage.access import SqlApiKeyStore
-from gatepost.storage.access_version import SqliteAccessVersion
 from gatepost.storage.accounts import SqlAccountStore
 from gatepost.storage.audit import SqlAuditLog
 from gatepost.storage.database import Database
+from gatepost.storage.engine import VersionConnection
 from gatepost.storage.senders import SqlDomainStore
 from gatepost.system.keyring import Keyring, load_keyring
 from gatepost.tenancy.access.audited import AuditedApiKeyStore
@@ -53,7 +53,7 @@ class ControlPlane:
     audit: AuditLog
     principals: Principals
     database: Database
-    version: SqliteAccessVersion
+    version: VersionConnection
     plain: PlainStores
 
     def acting_as(self, actor: Actor) -> Self:
@@ -97,7 +97,7 @@ def open_control_plane(
     """
     keyring = load_keyring(keyring_file, entropy)
     database = Database(database_url)
-    version = SqliteAccessVersion(database.path)
+    version = database.open_version()
     keys, accounts, domains = SqlApiKeyStore(database), SqlAccountStore(database), SqlDomainStore(database, version)
     plane = ControlPlane(
         clock=clock,

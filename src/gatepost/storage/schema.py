@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_REVISION: Final = "0002"
+SCHEMA_REVISION: Final = "0003"
 """The newest migration this program was written for; revisions sort as text."""
 
 
@@ -135,4 +135,13 @@ audit_heads = Table(
     Column("sequence", BigInteger, nullable=False),
     Column("link", LargeBinary, nullable=False),
     Column("code", LargeBinary, nullable=False),
+)
+
+# One row. Raised first in every writing transaction on PostgreSQL (storage.postgresql); SQLite counts by itself.
+access_version = Table(
+    "access_version",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, nullable=False),
+    CheckConstraint("id = 1", name="id"),
 )

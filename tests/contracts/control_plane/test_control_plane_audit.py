@@ -388,7 +388,7 @@ def test_a_hundred_random_changes_by_sql_are_all_found_where_they_are(
     ],
 )
 def test_what_is_not_even_of_the_right_kind_is_found_too(
-    control_plane: ControlPlane, account: Account, issue: Callable[..., Any], statement: str
+    sqlite_only: None, control_plane: ControlPlane, account: Account, issue: Callable[..., Any], statement: str
 ) -> None:
     issue()
     lifecycle.move(control_plane.accounts, account, AccountState.SUSPENDED)

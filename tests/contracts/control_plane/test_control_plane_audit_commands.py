@@ -82,7 +82,7 @@ def test_tail_follows(acme: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_tail_of_a_damaged_log_says_what_to_do(acme: Any, control_plane: ControlPlane) -> None:
-    execute(control_plane, "UPDATE audit_entries SET record = CAST('x' AS BLOB) WHERE sequence = 2")
+    execute(control_plane, "UPDATE audit_entries SET record = link WHERE sequence = 2")
 
     result = acme.run(audit_group, "tail")
 
