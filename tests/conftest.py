@@ -1,10 +1,13 @@
 """Fixtures that more than one kind of test needs."""
 
+import importlib.util
 import ipaddress
 import os
 import ssl
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import hypothesis
 import pytest
@@ -12,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from tests.support.postgresql import PostgresqlServer, find_postgresql
 
 # A busy machine is not a failing test; a failure prints how to repeat it. Continuous integration judges a change, not
 # the luck of the draw: there the examples are the same each time. Everywhere else they are new.
@@ -76,3 +80,25 @@ def tls_client_context(certificate: Path) -> ssl.SSLContext:
 def other_server_context(tmp_path: Path) -> ssl.SSLContext:
     """Of a certificate that the test's clients do not trust."""
     return server_context(write_certificate(tmp_path / "other.pem", "other.test"))
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresqlServer]:
+    """A PostgreSQL of the tests' own.
+
+    Without its programs or its driver a test is skipped with a line that names what is missing, or fails where nothing
+    may be skipped (``GATEPOST_NO_SKIPS``, set by continuous integration).
+    """
+    programs = find_postgresql()
+    missing = "postgresql" if programs is None else "" if importlib.util.find_spec("psycopg") else "psycopg"
+    if missing and os.environ.get("GATEPOST_NO_SKIPS"):
+        pytest.fail(f"missing: {missing}")
+    if programs is None or missing:
+        pytest.skip(f"missing: {missing}")
+    with TemporaryDirectory(prefix="gatepost-pg-", dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        server = PostgresqlServer(programs, Path(folder))
+        try:
+            yield server
+        finally:
+            server.stop()

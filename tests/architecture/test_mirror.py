@@ -29,6 +29,7 @@ VALUES = {
     "tenancy/access/principal.py",
     "tenancy/accounts/account.py",
     "tenancy/accounts/ports.py",
+    "tenancy/audit/ports.py",
     "tenancy/senders/domain.py",
     "tenancy/senders/ports.py",
 }
@@ -41,6 +42,7 @@ ELSEWHERE = {
     "__main__.py": "tests/scenarios/test_serve.py",
     "cli/account.py": f"{_CONTROL_PLANE}commands.py",
     "cli/arguments.py": f"{_CONTROL_PLANE}commands.py",
+    "cli/audit.py": f"{_CONTROL_PLANE}audit_commands.py",
     "cli/books.py": f"{_OPERATOR}books_command.py",
     "cli/certainty.py": f"{_CONTROL_PLANE}commands.py",
     "cli/demo/": "tests/scenarios/test_demo.py",
@@ -78,13 +80,21 @@ ELSEWHERE = {
     "runtime/worker_process.py": "tests/scenarios/test_serve.py",
     "storage/access_version.py": f"{_CONTROL_PLANE}access_version.py",
     "storage/accounts.py": f"{_CONTROL_PLANE}accounts.py",
+    "storage/audit.py": f"{_CONTROL_PLANE}audit.py",
     "storage/database.py": f"{_CONTROL_PLANE}database.py",
+    "storage/engine.py": f"{_CONTROL_PLANE}database.py",
     "storage/migrate.py": f"{_CONTROL_PLANE}database.py",
     "storage/migrations/": f"{_CONTROL_PLANE}database.py",
+    "storage/postgresql.py": f"{_CONTROL_PLANE}database.py",
     "storage/queue_sqlite/": "tests/contracts/test_queue.py",
     "storage/senders.py": f"{_CONTROL_PLANE}domains.py",
+    "storage/sqlite.py": f"{_CONTROL_PLANE}database.py",
     "storage/spool.py": "tests/contracts/test_content_spool.py",
+    "tenancy/access/audited.py": f"{_CONTROL_PLANE}audit.py",
     "tenancy/access/principals.py": f"{_CONTROL_PLANE}principals.py",
+    "tenancy/accounts/audited.py": f"{_CONTROL_PLANE}audit.py",
+    "tenancy/audit/recorder.py": f"{_CONTROL_PLANE}audit.py",
+    "tenancy/senders/audited.py": f"{_CONTROL_PLANE}audit.py",
 }
 
 

@@ -21,6 +21,7 @@ SOURCE = Path(__file__).parents[2] / "src"
 SETTINGS = """
 host_name = "relay.test"
 state_dir = "{folder}/state"
+{head}
 
 [workers]
 mail = {workers}
@@ -63,10 +64,18 @@ class Relay:
         routes: Static routes, domain to ``host:port``.
         extra: More of the settings file.
         delivery: More of its table ``[delivery]``.
+        head: More of what stands before its tables.
     """
 
     def __init__(
-        self, folder: Path, routes: Mapping[str, str], *, workers: int = 2, extra: str = "", delivery: str = ""
+        self,
+        folder: Path,
+        routes: Mapping[str, str],
+        *,
+        workers: int = 2,
+        extra: str = "",
+        delivery: str = "",
+        head: str = "",
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -88,6 +97,7 @@ class Relay:
             routes="\n".join(f'"{domain}" = "{hop}"' for domain, hop in routes.items()),
             delivery=delivery,
             extra=extra,
+            head=head,
         )
         self.config.write_text(settings)
         self.command("init")

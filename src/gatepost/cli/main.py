@@ -48,6 +48,7 @@ COMMANDS: Final = {
     "message": Entry("gatepost.cli.message", "Tell a message's whole story."),
     "events": Entry("gatepost.cli.events", "Show what happens to mail, as it happens."),
     "books": Entry("gatepost.cli.books", "Balance what was accepted against what became of it."),
+    "audit": Entry("gatepost.cli.audit", "Show who changed what, and prove that the record is whole."),
     "migrate": Entry("gatepost.cli.migrate", "Bring the control database to this version's schema."),
     "demo": Entry("gatepost.cli.demo", "Run a relay on this machine and send one message through it."),
     "worker": Entry("gatepost.cli.worker", "Run one worker process; the supervisor does.", is_hidden=True),

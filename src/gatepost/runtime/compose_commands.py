@@ -1,6 +1,7 @@
 """What the command line works with: the control plane, the mail workers, a resolver, a reader for each shard."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -17,12 +18,17 @@ from gatepost.storage.queue_sqlite.shard import ShardBusy, list_shards
 from gatepost.storage.queue_sqlite.store import SQLiteQueue
 from gatepost.system.clock import SystemClock
 from gatepost.system.entropy import SystemEntropy
+from gatepost.system.operator import identify_operator
 
 
 def compose_control_plane(settings: Settings) -> ControlPlane:
-    """Open the control plane; whoever asked closes it."""
+    """Open the control plane for the user who gives the command; whoever asked closes it."""
     return open_control_plane(
-        settings.control_database_url.reveal(), settings.keyring_path, SystemClock(), SystemEntropy()
+        settings.control_database_url.reveal(),
+        settings.keyring_path,
+        SystemClock(),
+        SystemEntropy(),
+        actor=identify_operator(os.environ),
     )
 
 

@@ -1,6 +1,6 @@
 """The control plane, opened: its stores and what they rest on, for a mail worker or for one command."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -8,21 +8,41 @@ from typing import Self
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.entropy import Entropy
 from gatepost.storage.access import SqlApiKeyStore
-from gatepost.storage.access_version import SqliteAccessVersion
 from gatepost.storage.accounts import SqlAccountStore
+from gatepost.storage.audit import SqlAuditLog
 from gatepost.storage.database import Database
+from gatepost.storage.engine import VersionConnection
 from gatepost.storage.senders import SqlDomainStore
 from gatepost.system.keyring import Keyring, load_keyring
+from gatepost.tenancy.access.audited import AuditedApiKeyStore
 from gatepost.tenancy.access.ports import ApiKeyStore
 from gatepost.tenancy.access.principals import Principals
 from gatepost.tenancy.access.throttle import AuthenticationThrottle
+from gatepost.tenancy.accounts.audited import AuditedAccountStore
 from gatepost.tenancy.accounts.ports import AccountStore
+from gatepost.tenancy.audit.entry import SERVICE, Actor
+from gatepost.tenancy.audit.ports import AuditLog
+from gatepost.tenancy.audit.recorder import Recorder
+from gatepost.tenancy.senders.audited import AuditedDomainStore
 from gatepost.tenancy.senders.ports import DomainStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlainStores:
+    """The stores as they are under the ones that record: nothing but ``acting_as`` is to use them."""
+
+    accounts: SqlAccountStore
+    keys: SqlApiKeyStore
+    domains: SqlDomainStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ControlPlane:
-    """Everything that knows who may send. One for a process; open it after forking, and close it."""
+    """Everything that knows who may send. One for a process; open it after forking, and close it.
+
+    Whatever is changed through its stores is recorded in the audit log, in the same transaction, as the act of the
+    actor it was opened for.
+    """
 
     clock: Clock
     entropy: Entropy
@@ -30,9 +50,21 @@ class ControlPlane:
     accounts: AccountStore
     keys: ApiKeyStore
     domains: DomainStore
+    audit: AuditLog
     principals: Principals
     database: Database
-    version: SqliteAccessVersion
+    version: VersionConnection
+    plain: PlainStores
+
+    def acting_as(self, actor: Actor) -> Self:
+        """Return this control plane for another actor; it shares everything, and needs no closing of its own."""
+        recorder = Recorder(self.audit, actor, self.clock)
+        return replace(
+            self,
+            accounts=AuditedAccountStore(self.plain.accounts, recorder),
+            keys=AuditedApiKeyStore(self.plain.keys, recorder),
+            domains=AuditedDomainStore(self.plain.domains, recorder),
+        )
 
     def close(self) -> None:
         """Let go of the database."""
@@ -48,23 +80,33 @@ class ControlPlane:
         self.close()
 
 
-def open_control_plane(database_url: str, keyring_file: Path, clock: Clock, entropy: Entropy) -> ControlPlane:
+def open_control_plane(
+    database_url: str, keyring_file: Path, clock: Clock, entropy: Entropy, *, actor: Actor = SERVICE
+) -> ControlPlane:
     """Open the control plane.
+
+    Args:
+        database_url: Where its database is.
+        keyring_file: Where its keyring is.
+        clock: Tells the time.
+        entropy: Draws keys.
+        actor: Who will change things; who serves several takes ``acting_as`` for each.
 
     Raises:
         Misconfigured: The database or the keyring is missing, unreadable or not ours; the text says what to do.
     """
     keyring = load_keyring(keyring_file, entropy)
     database = Database(database_url)
-    version = SqliteAccessVersion(database.path)
-    keys, accounts = SqlApiKeyStore(database), SqlAccountStore(database)
-    return ControlPlane(
+    version = database.open_version()
+    keys, accounts, domains = SqlApiKeyStore(database), SqlAccountStore(database), SqlDomainStore(database, version)
+    plane = ControlPlane(
         clock=clock,
         entropy=entropy,
         keyring=keyring,
         accounts=accounts,
         keys=keys,
-        domains=SqlDomainStore(database, version),
+        domains=domains,
+        audit=SqlAuditLog(database, keyring.mac_audit),
         principals=Principals(
             keys=keys,
             accounts=accounts,
@@ -75,4 +117,6 @@ def open_control_plane(database_url: str, keyring_file: Path, clock: Clock, entr
         ),
         database=database,
         version=version,
+        plain=PlainStores(accounts=accounts, keys=keys, domains=domains),
     )
+    return plane.acting_as(actor)

@@ -296,8 +296,9 @@ class Settings(_Section, frozen=True, kw_only=True):
     database_url: Annotated[
         Secret[str] | None,
         Meta(
-            description="The control database, as an SQLAlchemy URL; unset, `control.db` in the state directory. As it "
-            "may hold a password, it can be read from a file: `database_url_file`."
+            description="The control database, as an SQLAlchemy URL: `sqlite:////path/control.db` or "
+            "`postgresql+psycopg://user@host/database`; unset, `control.db` in the state directory. As it may hold a "
+            "password, it can be read from a file: `database_url_file`."
         ),
     ] = None
     keyring_file: Annotated[

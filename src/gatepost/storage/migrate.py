@@ -6,7 +6,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
 
-from gatepost.storage.database import create_file, make_engine, sqlite_path, translated
+from gatepost.storage.engine import open_engine, translated
 
 _SCRIPTS = Path(__file__).with_name("migrations")
 
@@ -18,20 +18,17 @@ def migrate(url: str) -> None:
     take turns, and the second finds nothing to do. May be called again at any time.
 
     Raises:
-        Misconfigured: The URL is not one we can open, or the file cannot be made.
-        Transient: Another process kept the database busy for too long.
+        Misconfigured: The URL is not one we can open, or the file cannot be made; on PostgreSQL, tables that cannot be.
+        Transient: Another process kept the database busy for too long, or it cannot be reached.
     """
-    path = sqlite_path(url)
-    create_file(path)
-    engine = make_engine(path)
+    engine = open_engine(url)
+    engine.create()
     try:
-        with (
-            translated(path),
-            engine.execution_options(gatepost_begin="BEGIN IMMEDIATE").begin() as connection,
-        ):
+        with translated(engine.place), engine.writes.begin() as connection:
+            engine.lock_for_migration(connection)
             command.upgrade(alembic_config(connection), "head")
     finally:
-        engine.dispose()
+        engine.writes.dispose()
 
 
 def alembic_config(connection: Connection) -> Config:

@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_REVISION: Final = "0001"
+SCHEMA_REVISION: Final = "0003"
 """The newest migration this program was written for; revisions sort as text."""
 
 
@@ -115,4 +115,33 @@ dkim_keys = Table(
     Column("public_key", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     ForeignKeyConstraint(["account_id", "domain_name"], ["domains.account_id", "domains.name"], ondelete="CASCADE"),
+)
+
+# The log names what it is about and outlives it: no foreign key may make an entry go, or stand in the way of one.
+audit_entries = Table(
+    "audit_entries",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    # JSON in ASCII, exactly the octets that were linked (tenancy.audit.entry).
+    Column("record", LargeBinary, nullable=False),
+    Column("link", LargeBinary, nullable=False),
+)
+
+audit_heads = Table(
+    "audit_heads",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("link", LargeBinary, nullable=False),
+    Column("code", LargeBinary, nullable=False),
+)
+
+# One row. Raised first in every writing transaction on PostgreSQL (storage.postgresql); SQLite counts by itself.
+access_version = Table(
+    "access_version",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, nullable=False),
+    CheckConstraint("id = 1", name="id"),
 )

@@ -3,8 +3,8 @@
 A text file of its own, kept apart from the database and from its copies: whoever has only one of the two has neither
 DKIM keys nor a way to test guesses. One key a line, oldest first, ``<id> <32 bytes as base64url>``; the id is the
 beginning of a hash of the key, so that a damaged line is noticed before it damages anything. The newest key seals,
-each unseals what it sealed. The pepper comes from the *oldest*: adding a line changes no hash; taking the first line
-away makes every API key invalid.
+each unseals what it sealed. The pepper and the key of the audit log come from the *oldest*: adding a line changes no
+hash; taking the first line away makes every API key invalid and every audit log unverifiable.
 """
 
 import hmac
@@ -43,6 +43,7 @@ class Keyring:
         self._sealers: Final = {_key_id(key): AESGCM(_derive(key, b"gatepost seal 1")) for key in keys}
         self._newest: Final = _key_id(keys[-1])
         self._pepper: Final = _derive(keys[0], b"gatepost pepper 1")
+        self._audit_key: Final = _derive(keys[0], b"gatepost audit 1")
 
     def seal(self, plain: bytes, *, context: str) -> bytes:
         """Encrypt with AES-256-GCM: 4 bytes of key id, 12 of nonce, the ciphertext, 16 of tag.
@@ -80,6 +81,10 @@ class Keyring:
     def hash_secret(self, secret: bytes) -> bytes:
         """Return HMAC-SHA-256 of a secret under the pepper: 32 bytes. Only for secrets too long to be guessed."""
         return hmac.digest(self._pepper, secret, "sha256")
+
+    def mac_audit(self, message: bytes) -> bytes:
+        """Return HMAC-SHA-256 of a message under the key of the audit log: 32 bytes."""
+        return hmac.digest(self._audit_key, message, "sha256")
 
 
 def create_keyring(path: Path, entropy: Entropy) -> None:

@@ -1,5 +1,10 @@
-"""The real control plane on a temporary SQLite file, with a clock and an entropy that tests can steer."""
+"""The real control plane on either engine, with a clock and an entropy that tests can steer.
 
+Every test that asks for it runs on a temporary SQLite file and on a database of the PostgreSQL that the tests start.
+Tests of one engine ask for ``sqlite_only`` or ``postgresql_only``.
+"""
+
+import importlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,6 +15,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner, Result
+from tests.support.postgresql import PostgresqlServer
 
 from gatepost.mailflow.queue.recipient import Predicate
 from gatepost.primitives.ids import AccountId
@@ -24,6 +30,7 @@ from gatepost.tenancy.access.api_key import ApiKey
 from gatepost.tenancy.access.grant import Grant
 from gatepost.tenancy.accounts import lifecycle
 from gatepost.tenancy.accounts.account import Account
+from gatepost.tenancy.audit.entry import SERVICE, Actor
 
 
 class SettableClock:
@@ -60,8 +67,8 @@ class Place:
     clock: SettableClock
     entropy: CountingEntropy
 
-    def open(self) -> ControlPlane:
-        return open_control_plane(self.url, self.keyring_file, self.clock, self.entropy)
+    def open(self, actor: Actor = SERVICE) -> ControlPlane:
+        return open_control_plane(self.url, self.keyring_file, self.clock, self.entropy, actor=actor)
 
 
 @dataclass
@@ -142,9 +149,10 @@ class Commands:
     settings: CommandSettings = field(default_factory=CommandSettings)
     mail_workers: RecordingWorkers = field(default_factory=RecordingWorkers)
     dns: ZoneResolver = field(default_factory=ZoneResolver)
+    actor: Actor = SERVICE
 
     def control_plane(self) -> ControlPlane:
-        return self.place.open()
+        return self.place.open(self.actor)
 
     def workers(self) -> RecordingWorkers:
         return self.mail_workers
@@ -166,10 +174,97 @@ def clock() -> SettableClock:
     return SettableClock()
 
 
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql: PostgresqlServer) -> str:
+    """A database of the newest schema, to make others from."""
+    name = postgresql.create_database()
+    migrate(postgresql.url(name))
+    return name
+
+
 @pytest.fixture
-def place(tmp_path: Path, clock: SettableClock) -> Place:
-    place = Place(f"sqlite:///{tmp_path}/control.db", tmp_path / "keyring", clock, CountingEntropy())
-    migrate(place.url)
+def empty_postgresql(postgresql: PostgresqlServer) -> Iterator[str]:
+    """The name of an empty database."""
+    name = postgresql.create_database()
+    yield name
+    postgresql.drop_database(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine_name(request: pytest.FixtureRequest) -> str:
+    """Which engine the test runs on."""
+    return str(request.param)
+
+
+@pytest.fixture
+def sqlite_only(engine_name: str) -> None:
+    """The test is about SQLite."""
+
+
+@pytest.fixture
+def postgresql_only(engine_name: str) -> None:
+    """The test is about PostgreSQL."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave a test of one engine off the other, without a skip."""
+    for engine, fixture in (("postgresql", "sqlite_only"), ("sqlite", "postgresql_only")):
+        items[:] = [
+            item
+            for item in items
+            if not (
+                fixture in getattr(item, "fixturenames", ())
+                and getattr(item, "callspec", None)
+                and item.callspec.params.get("engine_name") == engine
+            )
+        ]
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, engine_name: str, tmp_path: Path) -> Iterator[str]:
+    """A control-plane database of the newest schema, used by nobody yet."""
+    if engine_name == "sqlite":
+        url = f"sqlite:///{tmp_path}/control.db"
+        migrate(url)
+        yield url
+        return
+    server: PostgresqlServer = request.getfixturevalue("postgresql")
+    name = server.create_database(request.getfixturevalue("postgresql_template"))
+    yield server.url(name)
+    server.drop_database(name)
+
+
+@pytest.fixture
+def shorten_waiting(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, engine_name: str) -> None:
+    """Give up soon where the database is busy; ask for it before anything that opens the control plane."""
+    if engine_name == "sqlite":
+        monkeypatch.setattr("gatepost.storage.sqlite.BUSY_TIMEOUT_SECONDS", 0.02)
+    else:
+        request.getfixturevalue("postgresql")
+        postgresql = importlib.import_module("gatepost.storage.postgresql")
+        options = postgresql._SESSION["options"].replace(
+            f"lock_timeout={postgresql.LOCK_TIMEOUT_SECONDS}s", "lock_timeout=20ms"
+        )
+        monkeypatch.setitem(postgresql._SESSION, "options", options)
+
+
+@pytest.fixture
+def is_stored(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Callable[[bytes], bool]:
+    """Say whether octets are anywhere in the database, in a row or left behind by one."""
+
+    def is_stored(octets: bytes) -> bool:
+        if database_url.startswith("sqlite"):
+            return any(octets in file.read_bytes() for file in tmp_path.glob("control.db*"))
+        server: PostgresqlServer = request.getfixturevalue("postgresql")
+        dump = server.dump_data(database_url.partition("@/")[2].partition("?")[0])
+        return octets in dump.encode() or octets.hex() in dump
+
+    return is_stored
+
+
+@pytest.fixture
+def place(database_url: str, tmp_path: Path, clock: SettableClock) -> Place:
+    place = Place(database_url, tmp_path / "keyring", clock, CountingEntropy())
     create_keyring(place.keyring_file, place.entropy)
     return place
 

@@ -283,9 +283,8 @@ def test_uses_are_written_when_flushed_and_not_before(
 
 
 def test_uses_that_could_not_be_written_stay_noted(
-    place: Any, control_plane: ControlPlane, issue: Issue, monkeypatch: pytest.MonkeyPatch
+    shorten_waiting: None, place: Any, control_plane: ControlPlane, issue: Issue
 ) -> None:
-    monkeypatch.setattr("gatepost.storage.database.BUSY_TIMEOUT_SECONDS", 0.02)
     issued = issue()
     opened = place.open()
     opened.principals.authenticate("apikey", issued.password, PEER)

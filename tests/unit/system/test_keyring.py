@@ -95,6 +95,13 @@ def test_a_newer_key_changes_no_hash() -> None:
     assert len(keyring().hash_secret(b"secret")) == 32
 
 
+def test_the_audit_key_comes_from_the_oldest_key_and_is_no_other() -> None:
+    assert keyring(OLD, NEW).mac_audit(b"entry") == keyring(OLD).mac_audit(b"entry")
+    assert keyring(NEW).mac_audit(b"entry") != keyring(OLD).mac_audit(b"entry")
+    assert keyring().mac_audit(b"entry") != keyring().hash_secret(b"entry")
+    assert len(keyring().mac_audit(b"entry")) == 32
+
+
 def test_a_keyring_is_made_for_its_owner_alone_and_read_back(path: Path) -> None:
     create_keyring(path, Counter())
 
