@@ -16,6 +16,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
+from gatepost.entrypoints.api.acts import ActsInProgress
 from gatepost.entrypoints.smtp.connection_settings import ConnectionSettings
 from gatepost.entrypoints.smtp.content_buffer import MemoryBudget
 from gatepost.entrypoints.smtp.listener import SMTPListener
@@ -34,7 +35,7 @@ from gatepost.mailflow.delivery.tls_requirement import TLSRequirement
 from gatepost.mailflow.delivery.worker import DeliveryWorker, WorkerLimits
 from gatepost.mailflow.events.event import EventType
 from gatepost.mailflow.queue.recipient import Lease, Settlement
-from gatepost.mailflow.queue.retry import DEFAULT_SCHEDULE, RetrySchedule, decide_next
+from gatepost.mailflow.queue.retry import RetrySchedule, decide_next
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.mailflow.submission.policy import decide_recipient, decide_reverse_path
 from gatepost.network.delivery_tls import DeliveryTLS
@@ -44,10 +45,12 @@ from gatepost.network.tls_contexts import ServerTLS
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.errors import RelayError
 from gatepost.primitives.ids import AccountId
+from gatepost.runtime.compose_api import APIParts, compose_api_listener
+from gatepost.runtime.compose_queue import open_queue, retry_schedule
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
 from gatepost.runtime.periodic import Periodic
 from gatepost.runtime.reload import Reloader, certificate_chains
-from gatepost.runtime.roles import MailParts, QueueState
+from gatepost.runtime.roles import MailListener, MailParts, QueueState
 from gatepost.runtime.settings import Listener, ListenerTLS, Settings
 from gatepost.standards.dkim.body_hash import BodyHasher, relaxed_body_hash
 from gatepost.standards.dkim.sign import SigningKey, sign
@@ -57,7 +60,7 @@ from gatepost.standards.smtp.server import SessionSettings
 from gatepost.standards.smtp.transaction import ClientTimeouts
 from gatepost.storage.queue_sqlite.reader import QueueReader
 from gatepost.storage.queue_sqlite.shard import ShardPaths
-from gatepost.storage.queue_sqlite.store import QueueSettings, SQLiteQueue
+from gatepost.storage.queue_sqlite.store import SQLiteQueue
 from gatepost.system.clock import SystemClock
 from gatepost.system.entropy import SystemEntropy
 from gatepost.telemetry.logger import get_logger
@@ -80,6 +83,8 @@ class _Base:
     control: ControlPlane
     queue: SQLiteQueue
     domains: VerifiedDomains
+    door: Acceptance
+    acts: ActsInProgress
     metrics: Metrics
     queue_state: Callable[[], Awaitable[QueueState]]
 
@@ -103,11 +108,14 @@ async def compose_mail_parts(
     clock, entropy = SystemClock(), SystemEntropy()
     control = open_control_plane(settings.control_database_url.reveal(), settings.keyring_path, clock, entropy)
     queue = await open_queue(settings, index)
+    domains = VerifiedDomains(control.domains, PublicSuffixes())
     base = _Base(
         settings=settings,
         control=control,
         queue=queue,
-        domains=VerifiedDomains(control.domains, PublicSuffixes()),
+        domains=domains,
+        door=_compose_door(settings, control, queue, domains),
+        acts=ActsInProgress(),
         metrics=Metrics(),
         queue_state=partial(_queue_state, queue, ShardPaths.of(settings.queue_dir, index).database),
     )
@@ -118,24 +126,12 @@ async def compose_mail_parts(
         queue=queue,
         listeners=_compose_listeners(base, listeners, tls) if tls else {},
         delivery=_compose_delivery(base),
-        refresh=partial(_refresh, control),
+        refresh=partial(_refresh, base),
         reload=reloader.reload,
         queue_state=base.queue_state,
         metrics=base.metrics,
         periodic=_compose_periodic(base),
         close=control.close,
-    )
-
-
-async def open_queue(settings: Settings, index: int) -> SQLiteQueue:
-    """Open the shard of a mail worker, under its lock."""
-    return await SQLiteQueue.open(
-        settings.queue_dir,
-        index,
-        clock=SystemClock(),
-        entropy=SystemEntropy(),
-        settings=QueueSettings(longest_delay=_schedule(settings).longest_delay),
-        report=lambda event, fields: log.warning(event, **fields),
     )
 
 
@@ -152,7 +148,17 @@ def compose_resolver(settings: Settings) -> CachingResolver:
 # ---------------------------------------------------------------- submission
 
 
-def _compose_listeners(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str, SMTPListener]:
+def _compose_listeners(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str, MailListener]:
+    settings = base.settings
+    smtp = [listener.name for listener in settings.listeners]
+    listeners: dict[str, MailListener] = {**_compose_smtp(base, [name for name in names if name in smtp], tls)}
+    if settings.api.name in names:
+        parts = APIParts(control=base.control, door=base.door, acts=base.acts, metrics=base.metrics)
+        listeners[settings.api.name] = compose_api_listener(settings, parts, tls.context_for(settings.api.name))
+    return listeners
+
+
+def _compose_smtp(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str, SMTPListener]:
     settings = base.settings
     submission = settings.submission
     caps = SessionCaps(
@@ -197,19 +203,25 @@ def _connection_settings(settings: Settings, listener: Listener) -> ConnectionSe
     )
 
 
+def _compose_door(
+    settings: Settings, control: ControlPlane, queue: SQLiteQueue, domains: VerifiedDomains
+) -> Acceptance:
+    return Acceptance(
+        queue=queue,
+        rights=control.principals,
+        domains=domains,
+        clock=control.clock,
+        entropy=control.entropy,
+        own_host_names=frozenset({settings.host_name.lower()}),
+    )
+
+
 def _compose_submission(base: _Base) -> SubmissionServices:
     settings, control = base.settings, base.control
     own_names = frozenset({settings.host_name.lower()})
     return SubmissionServices(
         access=control.principals,
-        door=Acceptance(
-            queue=base.queue,
-            rights=control.principals,
-            domains=base.domains,
-            clock=control.clock,
-            entropy=control.entropy,
-            own_host_names=own_names,
-        ),
+        door=base.door,
         decide_reverse_path=lambda principal, path: decide_reverse_path(principal, path, base.domains),
         decide_recipient=lambda mailbox: decide_recipient(mailbox, own_names),
         metrics=base.metrics,
@@ -248,7 +260,7 @@ def _compose_delivery(base: _Base) -> DeliveryWorker:
         attempts=attempts,
         shaping=shaping,
         pool=pool,
-        retry=_compose_retry(_schedule(settings), base.control.entropy),
+        retry=_compose_retry(retry_schedule(settings), base.control.entropy),
         clock=base.control.clock,
         monotonic=time.monotonic,
         on_fault=_log_fault,
@@ -327,10 +339,6 @@ class _Keys:
         return self._keys.keys_for(domain)
 
 
-def _schedule(settings: Settings) -> RetrySchedule:
-    return RetrySchedule(delays=DEFAULT_SCHEDULE.delays, lifetime=settings.queue.expire_after)
-
-
 def _compose_retry(schedule: RetrySchedule, entropy: Entropy) -> RetryPolicy:
     def next_attempt(attempts: int, accepted_at: datetime, now: datetime) -> datetime | None:
         jitter = int.from_bytes(entropy.draw(4), "big") / (1 << 32)
@@ -367,8 +375,9 @@ def _note_settlement(metrics: Metrics, settlement: Settlement) -> None:
 # ---------------------------------------------------------------- upkeep
 
 
-async def _refresh(control: ControlPlane) -> None:
-    control.principals.refresh()
+async def _refresh(base: _Base) -> None:
+    base.control.principals.refresh()
+    await base.acts.settle()
 
 
 async def _queue_state(queue: SQLiteQueue, database: Path) -> QueueState:
