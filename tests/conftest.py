@@ -5,11 +5,16 @@ import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import hypothesis
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+# A busy machine is not a failing test; a failure prints how to repeat it.
+hypothesis.settings.register_profile("gatepost", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("gatepost")
 
 
 def write_certificate(path: Path, common_name: str = "relay.test") -> Path:

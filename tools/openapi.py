@@ -1,7 +1,5 @@
-"""Write docs/reference/openapi.json from the operations of the API; ``--check`` only says whether it is stale."""
+"""docs/reference/openapi.json, made from the operations of the API."""
 
-import sys
-from pathlib import Path
 from typing import cast
 
 from gatepost.entrypoints.api.acts import ActsInProgress
@@ -10,8 +8,6 @@ from gatepost.entrypoints.api.v3 import scopes
 from gatepost.entrypoints.api.v3.api_keys import ApiKeys
 from gatepost.entrypoints.api.v3.mail_send import MailSending
 from gatepost.telemetry.metrics import Metrics
-
-REFERENCE = Path(__file__).parents[1] / "docs" / "reference" / "openapi.json"
 
 
 def render() -> str:
@@ -23,19 +19,3 @@ def render() -> str:
         hash_secret=bytes,
     )  # type: ignore[arg-type]  # fmt: skip
     return render_document((*sending.operations(), *keys.operations(), *scopes.OPERATIONS)).decode("utf-8")
-
-
-def main(arguments: list[str]) -> int:
-    """Write the document, or with ``--check`` compare it; 1 if it was stale."""
-    text = render()
-    if arguments == ["--check"]:
-        stale = not REFERENCE.exists() or REFERENCE.read_text(encoding="utf-8") != text
-        print("stale: run tools/openapi.py" if stale else "fresh")
-        return int(stale)
-    REFERENCE.write_text(text, encoding="utf-8")
-    print(f"wrote {REFERENCE.name}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

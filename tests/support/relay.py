@@ -58,6 +58,9 @@ port = {operations_port}
 """
 
 
+OWN_RECORDS = {("relay.test", "A"): ["127.0.0.1"]}
+
+
 class Relay:
     """One installation in a folder of its own.
 
@@ -83,7 +86,7 @@ class Relay:
         self.starttls_port, self.implicit_port, self.operations_port = free_port(), free_port(), free_port()
         self.api_port = free_port()
         self.ca_file, self.certificate, self.private_key = make_authority_and_certificate(folder)
-        self.zone = DNSZone("example.test", {})
+        self.zone = DNSZone("test", OWN_RECORDS)
         self.config = folder / "gatepost.toml"
         self._log = folder / "gatepost.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -112,7 +115,7 @@ class Relay:
         """Claim, publish and verify a domain; return its TXT records by name."""
         records = json.loads(self.command("domain", "add", name, "--account", account, "--json"))
         values = {record["name"]: record["value"] for record in records}
-        self.zone.publish({(name, "TXT"): [_quoted(value)] for name, value in values.items()})
+        self.zone.publish({**OWN_RECORDS, **{(name, "TXT"): [_quoted(value)] for name, value in values.items()}})
         self.command("domain", "verify", name, "--account", account)
         return values
 
@@ -171,6 +174,12 @@ class Relay:
         """Have certificates and settings read again; that this has happened is to be looked for."""
         assert self._process is not None
         self._process.send_signal(signal.SIGHUP)
+
+    @property
+    def process_id(self) -> int:
+        """Of the supervisor."""
+        assert self._process is not None, "the relay is not running"
+        return self._process.pid
 
     def close(self) -> None:
         """End everything."""

@@ -20,6 +20,9 @@ from gatepost.tenancy.accounts.lifecycle import find_named
 
 _DURATION: Final = re.compile(r"([0-9]{1,5})([hdw])")
 _UNITS: Final = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+_SHORT_DURATION: Final = re.compile(r"([0-9]{1,5})([smhdw])")
+_SHORT_UNITS: Final = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), **_UNITS}
+_MAX_REASON: Final = 200
 
 
 def read_scopes(names: Iterable[str]) -> frozenset[str]:
@@ -55,7 +58,7 @@ def read_domain(text: str) -> str:
 
 
 def read_expiry(text: str | None, now: datetime) -> datetime | None:
-    """Read a duration (``12h``, ``30d``, ``2w``), a date (its first instant, UTC) or an instant with its zone."""
+    """Read a duration (``12h``, ``30d``, ``2w``), a date (its first instant, UTC) or an instant with a zone."""
     if text is None:
         return None
     hint = "write 12h, 30d, 2w, 2027-01-01 or 2027-01-01T12:00:00Z"
@@ -71,6 +74,37 @@ def read_expiry(text: str | None, now: datetime) -> datetime | None:
     if at <= now:
         raise click.BadParameter(f"{text!r} is not in the future; {hint}", param_hint="--expires")
     return at.astimezone(UTC)
+
+
+def read_since(text: str, now: datetime) -> datetime:
+    """Read how long ago (``90s``, ``15m``, ``1h``, ``2d``), a date (its first instant, UTC) or an instant with zone."""
+    hint = "write 15m, 1h, 2d, 2027-01-01 or 2027-01-01T12:00:00Z"
+    duration = _SHORT_DURATION.fullmatch(text)
+    try:
+        at = now - int(duration[1]) * _SHORT_UNITS[duration[2]] if duration else datetime.fromisoformat(text)
+    except (ValueError, OverflowError) as error:
+        raise click.BadParameter(f"{text!r} is no time; {hint}", param_hint="--since") from error
+    if at.tzinfo is None:
+        if len(text) != len("2027-01-01"):
+            raise click.BadParameter(f"{text!r} has no time zone; {hint}", param_hint="--since")
+        at = at.replace(tzinfo=UTC)
+    return at.astimezone(UTC)
+
+
+def read_destination(text: str) -> str:
+    """Read the domain of recipients, as the queue holds it: lower-case A-labels, or an address literal."""
+    try:
+        return parse_mailbox(f"postmaster@{text.removesuffix('.')}".encode(), allow_utf8=True).domain
+    except AddressError as error:
+        hint = "write a recipient's domain, like example.com"
+        raise click.BadParameter(f"{text!r} is no domain; {hint}", param_hint="--domain") from error
+
+
+def read_reason(text: str) -> str:
+    """Read a reason: it goes into the events of every recipient concerned."""
+    if not text.strip() or len(text) > _MAX_REASON or not text.isprintable():
+        raise click.BadParameter(f"1 to {_MAX_REASON} printable characters are needed", param_hint="--reason")
+    return text.strip()
 
 
 def is_duration(text: str) -> bool:

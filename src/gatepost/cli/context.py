@@ -4,6 +4,7 @@ Commands let our own errors rise: their texts say what to do, and ``cli.main`` e
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol
@@ -11,6 +12,7 @@ from typing import Protocol
 from gatepost.mailflow.queue.recipient import Predicate
 from gatepost.primitives.secret import Secret
 from gatepost.runtime.control_plane import ControlPlane
+from gatepost.storage.queue_sqlite.reader import QueueReader
 from gatepost.tenancy.senders.ports import Resolver
 
 
@@ -49,6 +51,18 @@ class Workers(Protocol):
         The order makes it exact: what was accepted last under the old right is in the queue by then. A shard whose
         worker does not run is held directly. May be called again; what is held stays held.
         """
+        ...
+
+    def hold(self, predicate: Predicate, *, reason: str, timeout: timedelta) -> Sequence[WorkerReport]:
+        """Hold what matches in every shard; see the Queue port."""
+        ...
+
+    def release(self, predicate: Predicate, *, timeout: timedelta) -> Sequence[WorkerReport]:
+        """Queue again what is held and matches in every shard; see the Queue port."""
+        ...
+
+    def remove(self, predicate: Predicate, *, reason: str, timeout: timedelta) -> Sequence[WorkerReport]:
+        """Drop what is queued or held and matches in every shard; see the Queue port."""
         ...
 
 
@@ -94,6 +108,10 @@ class CommandContext(Protocol):
 
     def workers(self) -> Workers:
         """Return the way to the mail workers."""
+        ...
+
+    def readers(self) -> AbstractContextManager[Sequence[QueueReader]]:
+        """Open every shard there is at this moment, read-only and by number, for the length of a block."""
         ...
 
     def resolver(self) -> Resolver:

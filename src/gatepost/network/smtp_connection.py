@@ -61,7 +61,12 @@ class SMTPConnection(asyncio.Protocol):
     @property
     def is_usable(self) -> bool:
         """Whether another transaction may be sent."""
-        return self._session.is_ready and self._transport is not None and not self._transport.is_closing()
+        return self._session.is_ready and self.is_open
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the peer still has a connection of ours."""
+        return self._transport is not None and not self._transport.is_closing()
 
     async def wait_ready(self) -> None:
         """Wait until EHLO has been answered; raises ``ConnectFailed``."""

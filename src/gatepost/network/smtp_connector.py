@@ -1,6 +1,7 @@
 """Opens connections to receiving hosts: address, greeting, EHLO, TLS."""
 
 import asyncio
+from weakref import WeakSet
 
 from gatepost.mailflow.delivery.route import NextHop
 from gatepost.mailflow.delivery.tls_requirement import TLSRequirement
@@ -25,7 +26,13 @@ class SMTPConnector:
         self._greeting_name = greeting_name
         self._tls = tls
         self._timeouts = timeouts or ClientTimeouts()
+        self._connections: WeakSet[SMTPConnection] = WeakSet()
         self._local_address = (source_address, 0) if source_address else None
+
+    @property
+    def open_connections(self) -> int:
+        """How many there are, in use or idle."""
+        return sum([connection.is_open for connection in self._connections])
 
     async def connect(self, hop: NextHop) -> SMTPConnection:
         """Connect, wait for the greeting, say EHLO, make TLS as ``hop.tls`` demands.
@@ -57,6 +64,7 @@ class SMTPConnector:
             raise connect_failed(FailureKind.TIMED_OUT, Stage.CONNECT) from None
         except OSError as error:
             raise connect_failed(FailureKind.UNREACHABLE, Stage.CONNECT, error.strerror or "") from error
+        self._connections.add(connection)
         return connection
 
     async def _secure(self, connection: SMTPConnection, hop: NextHop) -> None:

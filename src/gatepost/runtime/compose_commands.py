@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 
 from gatepost.mailflow.queue.recipient import Predicate
@@ -12,6 +12,7 @@ from gatepost.runtime.control_client import ShardBusy as WorkerRuns
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
 from gatepost.runtime.settings import Settings
 from gatepost.storage.queue_sqlite.reader import QueueReader
+from gatepost.storage.queue_sqlite.schema import ShardNotMade
 from gatepost.storage.queue_sqlite.shard import ShardBusy, list_shards
 from gatepost.storage.queue_sqlite.store import SQLiteQueue
 from gatepost.system.clock import SystemClock
@@ -37,7 +38,10 @@ def open_readers(settings: Settings) -> Iterator[list[QueueReader]]:
     """Open every shard read-only, by number; works beside running workers and without them."""
     readers: list[QueueReader] = []
     try:
-        readers.extend(map(QueueReader, list_shards(settings.queue_dir)))
+        for path in list_shards(settings.queue_dir):
+            # A worker that starts at this moment has made the file, and not yet what is in it.
+            with suppress(ShardNotMade):
+                readers.append(QueueReader(path))
         yield readers
     finally:
         for reader in readers:

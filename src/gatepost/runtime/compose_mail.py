@@ -7,7 +7,7 @@ answers for which port.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -48,6 +48,7 @@ from gatepost.primitives.ids import AccountId
 from gatepost.runtime.compose_api import APIParts, compose_api_listener
 from gatepost.runtime.compose_queue import open_queue, retry_schedule
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
+from gatepost.runtime.measurement import Sources, measure
 from gatepost.runtime.periodic import Periodic
 from gatepost.runtime.reload import Reloader, certificate_chains
 from gatepost.runtime.roles import MailListener, MailParts, QueueState
@@ -70,6 +71,7 @@ from gatepost.tenancy.senders.dkim_key import SigningKeys
 from gatepost.tenancy.senders.public_suffix import PublicSuffixes
 
 LAST_USED_EVERY: Final = timedelta(seconds=60)
+MEASURE_EVERY: Final = timedelta(seconds=15)
 EVENTS_KEPT_FOR: Final = timedelta(days=30)
 
 log = get_logger()
@@ -85,8 +87,10 @@ class _Base:
     domains: VerifiedDomains
     door: Acceptance
     acts: ActsInProgress
+    database: Path
     metrics: Metrics
-    queue_state: Callable[[], Awaitable[QueueState]]
+    budget: MemoryBudget
+    connector: SMTPConnector
 
 
 async def compose_mail_parts(
@@ -116,21 +120,25 @@ async def compose_mail_parts(
         domains=domains,
         door=_compose_door(settings, control, queue, domains),
         acts=ActsInProgress(),
+        database=ShardPaths.of(settings.queue_dir, index).database,
         metrics=Metrics(),
-        queue_state=partial(_queue_state, queue, ShardPaths.of(settings.queue_dir, index).database),
+        budget=MemoryBudget(settings.submission.memory_octets),
+        connector=_compose_connector(settings),
     )
     tls = ServerTLS(certificate_chains(settings.tls), listeners, clock) if listeners else None
     takers = {"tls": lambda new: tls.reload(certificate_chains(new.tls))} if tls else {}
     reloader = Reloader(config_path, environment, settings, takers)
+    smtp = _compose_smtp(base, listeners, tls) if tls else {}
+    api = _compose_api(base, listeners, tls) if tls else {}
     return MailParts(
         queue=queue,
-        listeners=_compose_listeners(base, listeners, tls) if tls else {},
+        listeners={**smtp, **api},
         delivery=_compose_delivery(base),
         refresh=partial(_refresh, base),
         reload=reloader.reload,
-        queue_state=base.queue_state,
+        queue_state=partial(_queue_state, base),
         metrics=base.metrics,
-        periodic=_compose_periodic(base),
+        periodic=_compose_periodic(base, _compose_sources(base, smtp, tls)),
         close=control.close,
     )
 
@@ -148,14 +156,12 @@ def compose_resolver(settings: Settings) -> CachingResolver:
 # ---------------------------------------------------------------- submission
 
 
-def _compose_listeners(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str, MailListener]:
-    settings = base.settings
-    smtp = [listener.name for listener in settings.listeners]
-    listeners: dict[str, MailListener] = {**_compose_smtp(base, [name for name in names if name in smtp], tls)}
-    if settings.api.name in names:
-        parts = APIParts(control=base.control, door=base.door, acts=base.acts, metrics=base.metrics)
-        listeners[settings.api.name] = compose_api_listener(settings, parts, tls.context_for(settings.api.name))
-    return listeners
+def _compose_api(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str, MailListener]:
+    name = base.settings.api.name
+    if name not in names:
+        return {}
+    parts = APIParts(control=base.control, door=base.door, acts=base.acts, metrics=base.metrics)
+    return {name: compose_api_listener(base.settings, parts, tls.context_for(name))}
 
 
 def _compose_smtp(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str, SMTPListener]:
@@ -165,17 +171,17 @@ def _compose_smtp(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str
         max_sessions=submission.max_sessions, max_sessions_per_address=submission.max_sessions_per_address
     )
     services = _compose_submission(base)
-    known = {listener.name: listener for listener in settings.listeners}
     return {
-        name: SMTPListener(
-            name=name,
-            settings=_connection_settings(settings, known[name]),
+        listener.name: SMTPListener(
+            name=listener.name,
+            settings=_connection_settings(settings, listener),
             open_handler=services.open_handler,
-            tls_context=tls.context_for(name),
+            tls_context=tls.context_for(listener.name),
             caps=caps,
             metrics=base.metrics,
         )
-        for name in names
+        for listener in settings.listeners
+        if listener.name in names
     }
 
 
@@ -226,7 +232,7 @@ def _compose_submission(base: _Base) -> SubmissionServices:
         decide_recipient=lambda mailbox: decide_recipient(mailbox, own_names),
         metrics=base.metrics,
         spool=base.queue.spool,
-        budget=MemoryBudget(settings.submission.memory_octets),
+        budget=base.budget,
         spool_threshold_octets=settings.submission.spool_threshold_octets,
     )
 
@@ -248,7 +254,7 @@ def _compose_delivery(base: _Base) -> DeliveryWorker:
     shaping = Shaping(_shaping_limits(settings), destination_of=router.destination_of)
     attempts = Attempts(
         router=router,
-        connector=_compose_connector(settings),
+        connector=base.connector,
         pool=pool,
         copies=OutgoingCopies(tools=COPY_TOOLS, keys=_Keys(base), host_name=settings.host_name),
         clock=base.control.clock,
@@ -368,7 +374,8 @@ def _note_settlement(metrics: Metrics, settlement: Settlement) -> None:
         account_id=message.account_id,
         domain=settlement.lease.domain,
         outcomes=[f"{recipient.position}={recipient.event.type.value}" for recipient in settlement.recipients],
-        reply=settlement.recipients[0].event.detail.get("reply", ""),
+        # The code alone: the words that follow often quote the recipient's address; `gatepost events` has them.
+        status=settlement.recipients[0].event.detail.get("reply", "")[:3],
     )
 
 
@@ -380,8 +387,10 @@ async def _refresh(base: _Base) -> None:
     await base.acts.settle()
 
 
-async def _queue_state(queue: SQLiteQueue, database: Path) -> QueueState:
-    return QueueState(recipients=await asyncio.to_thread(_count_states, database), is_suspect=queue.is_suspect)
+async def _queue_state(base: _Base) -> QueueState:
+    return QueueState(
+        recipients=await asyncio.to_thread(_count_states, base.database), is_suspect=base.queue.is_suspect
+    )
 
 
 def _count_states(database: Path) -> dict[str, int]:
@@ -392,21 +401,31 @@ def _count_states(database: Path) -> dict[str, int]:
         return dict(totals)
 
 
-def _compose_periodic(base: _Base) -> tuple[Periodic, ...]:
+def _count_unbalanced_accounts(database: Path) -> int:
+    with closing(QueueReader(database)) as reader:
+        return sum([one.difference != 0 for one in reader.read_books()])
+
+
+def _compose_sources(base: _Base, listeners: Mapping[str, SMTPListener], tls: ServerTLS | None) -> Sources:
+    return Sources(
+        queue_state=partial(_queue_state, base),
+        count_unbalanced_accounts=lambda: asyncio.to_thread(_count_unbalanced_accounts, base.database),
+        count_sessions=lambda: sum([listener.open_connections for listener in listeners.values()]),
+        count_content_octets=lambda: base.budget.held_octets,
+        count_outgoing_connections=lambda: base.connector.open_connections,
+        certificate_expires_at=lambda: tls.expires_at if tls else None,
+    )
+
+
+def _compose_periodic(base: _Base, sources: Sources) -> tuple[Periodic, ...]:
     async def flush_last_used() -> None:
         base.control.principals.flush_last_used()
 
     async def prune_events() -> None:
         await base.queue.prune_events(base.control.clock.now() - EVENTS_KEPT_FOR)
 
-    async def measure_queue() -> None:
-        state = await base.queue_state()
-        for name in ("queued", "leased", "held"):
-            base.metrics.queue_recipients.set(state.recipients.get(name, 0), name)
-        base.metrics.store_suspect.set(int(state.is_suspect))
-
     return (
         Periodic(name="flush_last_used", every=LAST_USED_EVERY, work=flush_last_used),
         Periodic(name="prune_events", every=timedelta(hours=1), work=prune_events),
-        Periodic(name="measure_queue", every=timedelta(seconds=15), work=measure_queue),
+        Periodic(name="measure", every=MEASURE_EVERY, work=partial(measure, sources, base.metrics), at_start=True),
     )

@@ -13,15 +13,22 @@ log = get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Periodic:
-    """A piece of work and the pause between two of its runs; the last run is at the process's end."""
+    """A piece of work and the pause between two of its runs; the last run is at the process's end.
+
+    Attributes:
+        at_start: Whether the first run is at the process's start, or a pause later.
+    """
 
     name: str
     every: timedelta
     work: Callable[[], Awaitable[None]]
+    at_start: bool = False
 
 
 async def repeat(periodic: Periodic) -> None:
     """Do it again and again. What goes wrong is logged; the next run may go well."""
+    if periodic.at_start:
+        await do_once(periodic)
     while True:
         await asyncio.sleep(periodic.every.total_seconds())
         await do_once(periodic)

@@ -15,6 +15,7 @@ import uvloop
 from gatepost.entrypoints.smtp.connection_settings import ConnectionSettings
 from gatepost.entrypoints.smtp.content_buffer import MemoryBudget
 from gatepost.entrypoints.smtp.listener import SMTPListener
+from gatepost.entrypoints.smtp.ports import OpenHandler
 from gatepost.entrypoints.smtp.session_caps import PeerAddress, SessionCaps
 from gatepost.entrypoints.smtp.submission_handler import SubmissionServices
 from gatepost.mailflow.content import Content
@@ -146,10 +147,13 @@ class Relay:
             budget=self.budget,
             spool_threshold_octets=self.spool_threshold,
         )
+        return await self.listen_with(settings, services.open_handler)
+
+    async def listen_with(self, settings: ConnectionSettings, open_handler: OpenHandler) -> int:
         listener = SMTPListener(
             name="submission",
             settings=settings,
-            open_handler=services.open_handler,
+            open_handler=open_handler,
             tls_context=lambda: self.tls,
             caps=self.caps,
             metrics=self.metrics,
@@ -190,10 +194,12 @@ class Client:
         """Return one reply, its lines joined by newlines."""
         lines = []
         while True:
-            line = (await asyncio.wait_for(self.reader.readline(), 5)).decode()
-            lines.append(line.rstrip("\r\n"))
-            if line[3:4] != "-":
+            lines.append(await self.hear_line())
+            if lines[-1][3:4] != "-":
                 return "\n".join(lines)
+
+    async def hear_line(self) -> str:
+        return (await asyncio.wait_for(self.reader.readline(), 5)).decode().removesuffix("\r\n")
 
     async def ask(self, octets: bytes) -> str:
         self.say(octets + b"\r\n")
@@ -256,6 +262,7 @@ async def relay(tls_server_context: ssl.SSLContext) -> AsyncIterator[Relay]:
     await relay.stop()
     assert relay.budget.held_octets == 0
     assert relay.caps.open_sessions == 0
+    assert relay.caps._by_address == {}
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ import asyncio
 import ssl
 from datetime import timedelta
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 
 from gatepost.entrypoints.smtp.time_limits import TimeLimits
-from gatepost.mailflow.content import MAX_HEAD_OCTETS
 from gatepost.mailflow.submission.policy import SubmissionDenial
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.errors import Permanent, Transient
@@ -299,6 +299,105 @@ async def test_no_is_said_early(relay, connect) -> None:
     assert (await client.ask(b"RCPT TO:<b@example.net>")).startswith("550 5.1.2 ")
 
 
+# ---------------------------------------------------------------- PROXY protocol
+
+V1 = b"PROXY TCP4 192.0.2.7 192.0.2.1 40000 587\r\n"
+V2 = b"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c\xc0\x00\x02\x07\xc0\x00\x02\x01\x9c\x40\x02\x4b"
+V2_LOCAL = b"\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00"
+V1_MAPPED = b"PROXY TCP6 ::ffff:192.0.2.7 ::1 40000 587\r\n"
+
+
+@pytest.mark.parametrize("implicit_tls", [False, True], ids=["starttls", "implicit"])
+@pytest.mark.parametrize(
+    ("preamble", "address"),
+    [(V1, "192.0.2.7"), (V2, "192.0.2.7"), (V1_MAPPED, "192.0.2.7"), (V2_LOCAL, "127.0.0.1")],
+    ids=["v1", "v2", "v1 mapped", "v2 local"],
+)
+async def test_the_client_of_a_listed_proxy_is_the_one_it_names(
+    relay, connect, preamble, address, implicit_tls
+) -> None:
+    port = await relay.listen(proxies=LOOPBACK, implicit_tls=implicit_tls)
+    client = await connect(port, preamble=preamble, implicit_tls=implicit_tls)
+    await client.hear()
+    if implicit_tls:
+        await client.ask(b"EHLO client.test")
+        await client.authenticate()
+    else:
+        await client.log_in()
+
+    await client.send()
+
+    assert relay.door.submissions[0].origin.peer_address == address
+
+
+async def test_a_preamble_may_come_in_pieces(relay, connect) -> None:
+    client = await connect(await relay.listen(proxies=LOOPBACK))
+
+    for octet in V1:
+        client.say(bytes([octet]))
+        await asyncio.sleep(0)
+
+    assert (await client.hear()).startswith("220 ")
+
+
+async def test_a_client_hello_in_the_same_segment_as_the_preamble_is_not_lost(
+    relay, connect, tls_client_context
+) -> None:
+    port = await relay.listen(proxies=LOOPBACK, implicit_tls=True)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = tls_client_context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+    with pytest.raises(ssl.SSLWantReadError):
+        tls.do_handshake()
+    client = await connect(port)
+
+    client.say(V2 + outgoing.read())
+    while True:
+        incoming.write(await asyncio.wait_for(client.reader.read(16_384), 5))
+        try:
+            tls.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            continue
+
+    assert tls.version() == "TLSv1.3"
+
+
+@pytest.mark.parametrize("said", [b"EHLO client.test\r\n", b"PROXY TCP4 nonsense\r\n"], ids=["none", "malformed"])
+async def test_a_listed_proxy_without_a_good_preamble_is_sent_away(relay, connect, said) -> None:
+    client = await connect(await relay.listen(proxies=LOOPBACK))
+
+    client.say(said)
+
+    assert (await client.hear_end()).startswith(b"554 5.5.0 PROXY protocol expected")
+    assert relay.counted("connections_refused", reason="preamble") == 1
+
+
+async def test_a_listed_proxy_that_says_nothing_is_cut_off(relay, connect) -> None:
+    client = await connect(await relay.listen(proxies=LOOPBACK, limits=patience(preamble_timeout=SHORT)))
+
+    assert await client.hear_end() == b""
+
+
+async def test_a_preamble_from_anybody_else_is_no_preamble(relay, connect) -> None:
+    client = await connect(await relay.listen(proxies=(ip_network("192.0.2.0/24"),)))
+    assert (await client.hear()).startswith("220 ")
+
+    assert (await client.ask(V1.rstrip())).startswith("5")
+
+
+async def test_the_cap_of_an_address_counts_clients_and_not_their_proxy(relay, connect) -> None:
+    relay.caps._max_sessions_per_address = 1
+    port = await relay.listen(proxies=LOOPBACK)
+    first = await connect(port, preamble=V1)
+    await first.hear()
+
+    same = await connect(port, preamble=V1)
+    other = await connect(port, preamble=V1.replace(b"192.0.2.7", b"192.0.2.8"))
+
+    assert (await same.hear()).startswith("421 4.7.0 ")
+    assert (await other.hear()).startswith("220 ")
+
+
 # ---------------------------------------------------------------- memory
 
 
@@ -332,18 +431,29 @@ async def test_a_content_that_outgrows_memory_and_disk_is_refused_at_its_end(rel
     assert (await client.send()).startswith("250 ")
 
 
-@pytest.mark.parametrize("end", [b"RSET\r\n", b"QUIT\r\n", b"EHLO again.test\r\n"], ids=["rset", "quit", "ehlo"])
-async def test_memory_is_given_back_however_a_transaction_ends(relay, connect, end) -> None:
-    client = await connect(await relay.listen())
+@pytest.mark.parametrize(
+    ("content", "reply", "is_over"),
+    [
+        (b"a\r\nbare\nline feed\r\n.\r\n", "550 5.6.0 ", True),
+        (b"a\r\n" + b"x" * 2000 + b"\r\n.\r\n", "550 5.6.0 ", False),
+        ((b"x" * 76 + b"\r\n") * 2000 + b".\r\n", "552 5.3.4 ", False),
+    ],
+    ids=["bare line feed", "long line", "too large"],
+)
+async def test_memory_is_given_back_when_a_content_is_refused(relay, connect, content, reply, is_over) -> None:
+    client = await connect(await relay.listen(session=SessionSettings(host_name="relay.test", max_size_octets=100_000)))
     await client.hear()
     await client.log_in()
     await client.begin()
-    client.say(b"a\r\nbare\nline feed\r\n.\r\n")
-    assert (await client.hear()).startswith("550 5.6.0 ")
 
-    await client.ask(end.rstrip())
+    client.say(content)
 
+    assert (await client.hear()).startswith(reply)
     assert relay.budget.held_octets == 0
+    if is_over:
+        assert await client.hear_end() == b""
+    else:
+        assert (await client.send()).startswith("250 ")
 
 
 async def test_memory_is_given_back_when_the_connection_breaks_in_mid_content(relay, connect) -> None:
@@ -476,6 +586,37 @@ async def test_a_peer_that_does_not_read_its_replies_is_not_read_and_in_the_end_
     await _until(lambda: relay.listeners[0].open_connections == 0)
 
 
+# ---------------------------------------------------------------- mistakes of ours
+
+
+async def test_a_mistake_in_a_handler_ends_its_session_with_a_word_and_no_other(relay, connect) -> None:
+    port = await relay.listen()
+    unhappy, other = await connect(port), await connect(port)
+    await unhappy.hear()
+    await other.hear()
+    await unhappy.log_in()
+    relay.access.trouble = ZeroDivisionError("a mistake of ours")
+
+    assert (await unhappy.ask(b"MAIL FROM:<a@example.com>")).startswith("421 4.3.0 ")
+    assert await unhappy.hear_end() == b""
+    assert relay.counted("connections_ended", reason="failure") == 1
+    assert (await other.ask(b"NOOP")).startswith("250 ")
+
+
+async def test_a_certificate_that_cannot_be_had_ends_only_the_connection(relay, connect) -> None:
+    port = await relay.listen()
+    client = await connect(port)
+    await client.hear()
+    await client.ask(b"EHLO client.test")
+    relay.tls = None
+
+    client.say(b"STARTTLS\r\n")
+
+    await client.hear_end()
+    assert relay.counted("connections_ended", reason="failure") == 1
+    assert (await (await connect(port)).hear()).startswith("220 ")
+
+
 # ---------------------------------------------------------------- caps, drain
 
 
@@ -571,5 +712,4 @@ async def _until(holds) -> None:
 
 
 def _resident_octets() -> int:
-    with open("/proc/self/statm") as statm:
-        return int(statm.read().split()[1]) * 4096
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096

@@ -10,18 +10,23 @@ held and the socket is not read.
 
 import asyncio
 from collections.abc import Callable
-from ipaddress import IPv6Address, ip_address
+from contextlib import suppress
+from ipaddress import ip_address
 from typing import Final, TypeAlias, cast
 
 from gatepost.entrypoints.smtp import reply_texts
 from gatepost.entrypoints.smtp.ports import Answer, ConnectionOwner, Deciding
 from gatepost.entrypoints.smtp.session_caps import PeerAddress
 from gatepost.entrypoints.smtp.session_pump import PumpState, SessionPump
-from gatepost.entrypoints.smtp.time_limits import Overrun, Phase, Progress, find_overrun
+from gatepost.entrypoints.smtp.time_limits import Overrun, Phase
 from gatepost.entrypoints.smtp.tls_layer import TLSFailure, TLSLayer
+from gatepost.entrypoints.smtp.watch import Watch
+from gatepost.standards.proxy_protocol import parse_preamble
+from gatepost.standards.smtp.errors import ProtocolViolation
 from gatepost.standards.smtp.replies import Reply
 from gatepost.standards.smtp.server import ServerSession
 from gatepost.telemetry.logger import get_logger
+from gatepost.tenancy.access.ip_allowlist import unmapped
 
 log = get_logger()
 
@@ -44,12 +49,12 @@ class ServerConnection(asyncio.Protocol):
     def __init__(self, owner: ConnectionOwner, loop: asyncio.AbstractEventLoop) -> None:
         self._owner = owner
         self._loop = loop
-        now = loop.time()
-        self._progress = Progress(phase=Phase.STRANGER, opened_at=now, phase_since=now, read_at=now)
+        self._watch = Watch(owner.settings.limits, loop, self._overrun)
         self._transport = cast("asyncio.Transport", None)  # the event loop sets it before it calls anything else
-        self._timer: asyncio.TimerHandle | None = None
         self._stage: Stage = self._take_preamble
         self._held = b""
+        self._preamble = b""
+        self._proxy: PeerAddress | None = None
         self._peer: PeerAddress | None = None
         self._session: ServerSession | None = None
         self._pump: SessionPump | None = None
@@ -84,16 +89,19 @@ class ServerConnection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         has_room = self._owner.connection_opened(self)
         peername = transport.get_extra_info("peername")
-        if not peername:
-            self._transport.abort()  # gone before it was here
-        elif not has_room:
-            self._turn_away("over_total", reply_texts.TOO_MANY_SESSIONS)
-        else:
-            self._arrive(_parse_address(peername[0]))
+        try:
+            if not peername:
+                self._transport.abort()  # gone before it was here
+            elif not has_room:
+                self._turn_away("over_total", reply_texts.TOO_MANY_SESSIONS)
+            else:
+                self._arrive(unmapped(ip_address(peername[0].partition("%")[0])))
+        except Exception as error:  # noqa: BLE001 - the edge: whatever is wrong here ends this connection only
+            self._fail(error)
 
     def data_received(self, data: bytes) -> None:
         """Pass octets on, or hold them while somebody else has to move first."""
-        self._progress.read_at = self._loop.time()
+        self._watch.progress.read_at = self._loop.time()
         if self._is_hung_up:
             # Read on after the last word, so that the kernel has no reason to reset the connection before it arrives.
             return
@@ -121,8 +129,7 @@ class ServerConnection(asyncio.Protocol):
         """Let go of everything; a decision under way goes on without us."""
         self._is_hung_up = True
         self._held = b""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._watch.cancel()
         if self._pump is not None:
             self._pump.close()
         self._owner.connection_closed(self, self._peer)
@@ -142,23 +149,40 @@ class ServerConnection(asyncio.Protocol):
         if self._pump is None or self._pump.state is PumpState.HANDSHAKE_DUE:
             self._transport.abort()
             return
-        self._pump.end(reply)
-        self._move()
+        try:
+            self._pump.end(reply)
+            self._move()
+        except Exception:
+            log.exception("connection_end_failed", peer=str(self._peer))
+            self._transport.abort()
 
     # ------------------------------------------------------------ stages
 
     def _take(self, octets: bytes) -> None:
-        if len(octets) > _SLICE_OCTETS and self._progress.phase is not Phase.CONTENT:
+        if len(octets) > _SLICE_OCTETS and self._watch.progress.phase is not Phase.CONTENT:
             self._hold(octets[_SLICE_OCTETS:])
             self._loop.call_soon(self._go_on)
             octets = octets[:_SLICE_OCTETS]
         try:
             self._stage(octets)
-        except Exception as error:  # noqa: BLE001 - the edge: whatever is wrong here ends this connection only
+        except Exception as error:  # noqa: BLE001 - as in connection_made
             self._fail(error)
 
     def _take_preamble(self, octets: bytes) -> None:
-        raise NotImplementedError
+        self._preamble += octets
+        try:
+            preamble = parse_preamble(self._preamble)
+        except ProtocolViolation as violation:
+            # Required of a listed proxy: a client that could leave it out would have the proxy's address.
+            self._turn_away("preamble", violation.reply)
+            return
+        if preamble is None:
+            return
+        rest, self._preamble = self._preamble[preamble.size_octets :], b""
+        source = preamble.source
+        self._meet(cast("PeerAddress", self._proxy) if source is None else unmapped(source.address))
+        if rest and not self._is_hung_up:
+            self._take(rest)
 
     def _take_handshake(self, octets: bytes) -> None:
         tls = cast("TLSLayer", self._tls)
@@ -178,7 +202,7 @@ class ServerConnection(asyncio.Protocol):
             self._open_session()
         else:
             self._pump.tls_established()
-        self._arm_look()
+        self._watch.look_later()
         self._take_plaintext(plaintext)
 
     def _take_records(self, octets: bytes) -> None:
@@ -205,7 +229,8 @@ class ServerConnection(asyncio.Protocol):
 
     def _arrive(self, address: PeerAddress) -> None:
         if any(address in network for network in self._owner.settings.proxies):
-            self._begin(Phase.PREAMBLE, self._take_preamble)
+            self._proxy = address
+            self._watch.begin(Phase.PREAMBLE)
         else:
             self._meet(address)
 
@@ -216,7 +241,8 @@ class ServerConnection(asyncio.Protocol):
         elif self._owner.settings.implicit_tls:
             self._begin_handshake()
         else:
-            self._begin(Phase.STRANGER, self._take_plaintext)
+            self._stage = self._take_plaintext
+            self._watch.begin(Phase.STRANGER)
             self._open_session()
             self._move()
 
@@ -224,11 +250,12 @@ class ServerConnection(asyncio.Protocol):
         self._owner.metrics.connections_refused.add(reason)
         if not self._owner.settings.implicit_tls:
             self._write(reply.octets)
-        self._hang_up()
+        self._hang_up(lingers=False)
 
     def _begin_handshake(self) -> None:
         self._tls = TLSLayer(self._owner.tls_context())
-        self._begin(Phase.HANDSHAKE, self._take_handshake)
+        self._stage = self._take_handshake
+        self._watch.begin(Phase.HANDSHAKE)
 
     def _open_session(self) -> None:
         settings = self._owner.settings.session
@@ -236,7 +263,7 @@ class ServerConnection(asyncio.Protocol):
         self._pump = SessionPump(
             session=self._session,
             handler=self._owner.open_handler(self),
-            progress=self._progress,
+            progress=self._watch.progress,
             takes_auth=settings.takes_auth,
             now=self._loop.time,
             start=self._start,
@@ -277,7 +304,7 @@ class ServerConnection(asyncio.Protocol):
         try:
             cast("SessionPump", self._pump).decide(answer)
             self._move()
-        except Exception as error:  # noqa: BLE001 - as in _take
+        except Exception as error:  # noqa: BLE001 - as in connection_made
             self._fail(error)
         self._go_on()
 
@@ -285,11 +312,7 @@ class ServerConnection(asyncio.Protocol):
         """After an exception of ours: a last word if that still works; the process lives on."""
         log.error("connection_failed", peer=str(self._peer), exc_info=error)
         self._owner.metrics.connections_ended.add("failure")
-        try:
-            self.end(reply_texts.SESSION_BROKEN)
-        except Exception:
-            log.exception("connection_failed_again", peer=str(self._peer))
-            self._transport.abort()
+        self.end(reply_texts.SESSION_BROKEN)
 
     # ------------------------------------------------------------ flow
 
@@ -323,54 +346,30 @@ class ServerConnection(asyncio.Protocol):
         if octets and not self._transport.is_closing():
             self._transport.write(octets)
 
-    def _hang_up(self) -> None:
-        """Say that we are done, and read on for a moment: closing on unread octets could lose our last reply."""
+    def _hang_up(self, *, lingers: bool = True) -> None:
+        """Say that we are done, and read on for a moment: closing on unread octets could lose our last reply.
+
+        Not ``lingers``: in a flood of connections we turn away, that each is gone at once is worth more.
+        """
         if self._is_hung_up:
             return
         self._is_hung_up = True
         self._held = b""
-        self._arm(self._owner.settings.limits.closing_timeout.total_seconds(), self._transport.abort)
+        self._watch.end(self._transport.abort)
         if self._tls is not None:
             self._tls.close()
             self._write(self._tls.take_output())
-        if self._has_peer_ended:
+        if self._has_peer_ended or not lingers:
             self._transport.close()
         elif not self._transport.is_closing():
-            self._transport.write_eof()
+            with suppress(OSError):  # asyncio's own loop raises if the peer is gone already; uvloop does not
+                self._transport.write_eof()
             self._transport.resume_reading()
 
-    # ------------------------------------------------------------ patience
-
-    def _begin(self, phase: Phase, stage: Stage) -> None:
-        self._stage = stage
-        self._progress.enter(phase, self._loop.time())
-        self._arm_look()
-
-    def _arm(self, seconds: float, action: Callable[[], None]) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_later(seconds, action)
-
-    def _arm_look(self) -> None:
-        self._arm(self._owner.settings.limits.look_again_after(self._progress.phase), self._look)
-
-    def _look(self) -> None:
-        limits = self._owner.settings.limits
-        overrun = find_overrun(limits, self._progress, self._loop.time())
-        if overrun is None:
-            self._arm_look()
-            return
+    def _overrun(self, overrun: Overrun) -> None:
         self._owner.metrics.connections_ended.add(overrun.value)
         log.debug("connection_timed_out", peer=str(self._peer), limit=overrun.value)
         if overrun in _OVERRUN_REPLIES:
             self.end(_OVERRUN_REPLIES[overrun])
         else:
             self._transport.abort()
-
-
-def _parse_address(text: str) -> PeerAddress:
-    """Read the kernel's idea of a peer; an IPv4 client of a dual-stack socket is an IPv4 client."""
-    address = ip_address(text.partition("%")[0])
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    return address

@@ -8,6 +8,7 @@ is escaped and cut before it is echoed. Nobody is told which part of a credentia
 from enum import Enum
 from typing import Final, cast
 
+from gatepost.mailflow.queue.ports import StoreTrouble, StoreUnavailable
 from gatepost.mailflow.submission.policy import SubmissionDenial
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.errors import Permanent, Transient
@@ -29,7 +30,7 @@ CONTENT_TOO_SLOW: Final = Reply(421, "4.4.2", "Timeout: the message arrives too 
 SESSION_TOO_LONG: Final = Reply(421, "4.4.2", "The session has lasted too long; connect again to go on")
 SHUTTING_DOWN: Final = Reply(421, "4.3.2", "The service is restarting; connect again to go on")
 CANNOT_AUTHENTICATE: Final = Reply(451, "4.3.0", "Authentication failed: Could not authenticate")
-PREAMBLE_MISSING: Final = Reply(421, "4.7.0", "A PROXY protocol preamble is required from this address")
+
 
 _SENDER_IDENTITY: Final = (
     "The from address does not match a verified Sender Identity. Mail cannot be sent until this error is resolved."
@@ -115,7 +116,7 @@ def reply_to_denial(denial: Deny) -> Reply:
     reply = _REFUSALS[denial.reason]
     if isinstance(denial.reason, AccessDenial):
         return reply
-    detail = f": {_escape(denial.detail)}" if denial.detail else ""
+    detail = f" ({_escape(denial.detail)})" if denial.detail else ""
     return Reply(reply.code, reply.enhanced, reply.text.replace("{detail}", detail))
 
 
@@ -123,6 +124,8 @@ def reply_to_trouble(trouble: Transient | Permanent) -> Reply:
     """Put a store's trouble into words: whether, and when, it is worth to come again."""
     if isinstance(trouble, Permanent):
         return NOT_STORABLE
+    if isinstance(trouble, StoreUnavailable) and trouble.trouble is StoreTrouble.NO_ROOM:
+        return NO_ROOM
     return STORE_TROUBLE
 
 

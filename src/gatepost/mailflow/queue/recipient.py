@@ -98,7 +98,11 @@ class Predicate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientRow:
-    """One live recipient, as an operator sees it."""
+    """One live recipient, as an operator sees it.
+
+    Attributes:
+        last_reply: The peer's words at the last attempt; or why there were none; "" before the first.
+    """
 
     message_id: MessageId
     position: int

@@ -8,14 +8,22 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from gatepost.mailflow.envelope import Envelope, Origin
+from gatepost.mailflow.envelope import Envelope
 from gatepost.mailflow.events.event import Event, EventType
 from gatepost.mailflow.queue.recipient import Books, Predicate, RecipientRow, RecipientState
 from gatepost.primitives.ids import AccountId, KeyId, MessageId
 from gatepost.standards.address import Mailbox
-from gatepost.storage.queue_sqlite.codec import EVENT_COLUMNS, Row, Unreadable, decode_event, decode_head, to_instant
+from gatepost.storage.queue_sqlite.codec import (
+    EVENT_COLUMNS,
+    Row,
+    Unreadable,
+    decode_event,
+    decode_head,
+    to_instant,
+    to_milliseconds,
+)
 from gatepost.storage.queue_sqlite.intervention import compile_predicate
-from gatepost.storage.queue_sqlite.schema import STATE_CODES, STATES, connect_reader
+from gatepost.storage.queue_sqlite.schema import STATE_CODES, STATES, connect_reader, unreadable
 
 _ROW: Final = """
     SELECT m.message_id, r.id % 65536, r.account_id, r.key_id, r.local_part, r.domain, r.state, r.attempts,
@@ -39,7 +47,7 @@ class MessageReport:
     """All that is known of one message.
 
     Attributes:
-        accepted_at: And the four after it: None once its last recipient is final; its events remain.
+        accepted_at: And the two after it: None once its last recipient is final; its events remain.
         set_aside_reason: Why it was taken out of the queue as unreadable; "" if it was not.
         recipients: The live ones.
         events: Oldest first.
@@ -50,9 +58,7 @@ class MessageReport:
     key_id: KeyId | None
     accepted_at: datetime | None
     size_octets: int | None
-    author: Mailbox | None
     envelope: Envelope | None
-    origin: Origin | None
     set_aside_reason: str
     recipients: tuple[RecipientRow, ...]
     events: tuple[Event, ...]
@@ -68,10 +74,18 @@ class StateCount:
 
 
 class QueueReader:
-    """One shard, read-only; each answer is what one instant looked like. Not for several threads at once."""
+    """One shard, read-only; each answer is what one instant looked like. Not for several threads at once.
+
+    Every method raises ``Misconfigured`` if the shard turns out to be damaged, and ``Transient`` if it cannot be read
+    at the moment.
+
+    Attributes:
+        path: Of the shard's file; the same shard has the same path each time it is opened.
+    """
 
     def __init__(self, path: Path) -> None:
-        """Open ``shard-<n>.db``; raises ``Misconfigured`` if it is not there or cannot be read."""
+        """Open ``shard-<n>.db``; see ``connect_reader`` for what is raised."""
+        self.path = path
         self._connection = connect_reader(path)
 
     def close(self) -> None:
@@ -124,19 +138,27 @@ class QueueReader:
         Ids grow with every event of this shard, so that a follower asks for what came after the last one it saw.
         A predicate's ``state`` plays no part; no ``types`` means all.
         """
-        wanted = [kind.value for kind in types]
-        conditions, values = compile_predicate(predicate or Predicate(), states_matter=False, may_be_empty=True)
-        if predicate is not None and predicate.message_id is not None:
-            conditions.append("message_id = ?")
-            values.append(predicate.message_id)
-        if wanted:
-            conditions.append(f"type IN ({','.join('?' * len(wanted))})")
-            values += wanted
-        where = " AND ".join(["id > ?", *conditions])
+        where, values = _where_event(predicate, types)
+        return self._select_events(f"id > ? AND {where} ORDER BY id", (after_id, *values), limit)
+
+    def list_newest_events(
+        self,
+        *,
+        limit: int,
+        since: datetime | None = None,
+        predicate: Predicate | None = None,
+        types: Iterable[EventType] = (),
+    ) -> list[tuple[int, Event]]:
+        """Return the newest events, at most ``limit``, none from before ``since``; otherwise as ``list_events``."""
+        where, values = _where_event(predicate, types)
+        first = 0 if since is None else to_milliseconds(since)
+        return self._select_events(f"at >= ? AND {where} ORDER BY id DESC", (first, *values), limit)[::-1]
+
+    def _select_events(self, where: str, values: tuple[object, ...], limit: int) -> list[tuple[int, Event]]:
         with self._snapshot() as connection:
             rows = connection.execute(
-                f"SELECT id, {EVENT_COLUMNS} FROM event WHERE {where} ORDER BY id LIMIT ?",  # noqa: S608 - constants
-                (after_id, *values, limit),
+                f"SELECT id, {EVENT_COLUMNS} FROM event WHERE {where} LIMIT ?",  # noqa: S608 - constants
+                (*values, limit),
             )
             return [(row[0], decode_event(row[1:])) for row in rows]
 
@@ -160,11 +182,15 @@ class QueueReader:
 
     @contextmanager
     def _snapshot(self) -> Iterator[sqlite3.Connection]:
-        self._connection.execute("BEGIN")
         try:
-            yield self._connection
-        finally:
-            self._connection.execute("ROLLBACK")
+            self._connection.execute("BEGIN")
+            try:
+                yield self._connection
+            finally:
+                if self._connection.in_transaction:  # some errors have ended it
+                    self._connection.execute("ROLLBACK")
+        except sqlite3.DatabaseError as error:
+            raise unreadable(self.path, error) from error
 
 
 def add_books(books: Iterable[Books]) -> list[Books]:
@@ -202,6 +228,19 @@ def _books(ledger: Row, live: dict[int, int]) -> Books:
         queued=sum(live.values()) - held,
         held=held,
     )
+
+
+def _where_event(predicate: Predicate | None, types: Iterable[EventType]) -> tuple[str, list[object]]:
+    """Return the condition on ``event`` and its values; "TRUE" for no condition."""
+    conditions, values = compile_predicate(predicate or Predicate(), states_matter=False, may_be_empty=True)
+    if predicate is not None and predicate.message_id is not None:
+        conditions.append("message_id = ?")
+        values.append(predicate.message_id)
+    wanted = [kind.value for kind in types]
+    if wanted:
+        conditions.append(f"type IN ({','.join('?' * len(wanted))})")
+        values += wanted
+    return " AND ".join(conditions) or "TRUE", values
 
 
 def _where(connection: sqlite3.Connection, predicate: Predicate, table: str) -> tuple[str, Sequence[object]]:
@@ -245,9 +284,9 @@ def _report(
     if row is None and set_aside is None and not events:
         return None
     try:
-        author, envelope, origin = decode_head(row[5]) if row else (None, None, None)
+        envelope = decode_head(row[5])[1] if row else None
     except Unreadable:  # it will be set aside when it is read for delivery
-        author, envelope, origin = None, None, None
+        envelope = None
     account_id = row[1] if row else set_aside[0] if set_aside else events[0].account_id
     return MessageReport(
         id=message_id,
@@ -255,9 +294,7 @@ def _report(
         key_id=KeyId(row[2]) if row else events[0].key_id if events else None,
         accepted_at=to_instant(row[3]) if row else None,
         size_octets=row[4] if row else None,
-        author=author,
         envelope=envelope,
-        origin=origin,
         set_aside_reason=set_aside[1] if set_aside else "",
         recipients=recipients,
         events=events,

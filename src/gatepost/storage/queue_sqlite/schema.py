@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from gatepost.mailflow.queue.recipient import RecipientState
-from gatepost.primitives.errors import Misconfigured
+from gatepost.primitives.errors import Misconfigured, RelayError, Transient
 
 VERSION: Final = 1
 
@@ -24,6 +24,11 @@ MESSAGE_ID_OF_RECIPIENT: Final = (
 
 _BUSY_TIMEOUT_MS = 5000
 
+
+class ShardNotMade(Misconfigured):
+    """The file is there and has no tables yet: its worker is about to make them. Nothing can be queued in it."""
+
+
 _TABLES = """
 CREATE TABLE message (
     id INTEGER PRIMARY KEY,
@@ -36,7 +41,8 @@ CREATE TABLE message (
     checksum INTEGER NOT NULL,           -- over all the rest of this row (codec.py)
     spool TEXT,                          -- name of the file that holds the content, if this row does not
     head BLOB NOT NULL,                  -- author, envelope, origin
-    content BLOB
+    content BLOB,
+    processed_detail TEXT NOT NULL       -- of its ``processed`` events: what outlives this row of author and origin
 );
 CREATE TABLE recipient (                 -- live ones only
     id INTEGER PRIMARY KEY,              -- message.id * 65536 + position
@@ -115,14 +121,37 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     """Open a shard to read, from any process, whether or not its writer runs.
 
     Raises:
-        Misconfigured: There is no shard, or this version cannot read it.
+        ShardNotMade: It holds no tables yet.
+        Misconfigured: There is no shard, it is damaged, or this version or this user cannot read it.
+        Transient: It cannot be read at the moment.
     """
     if not path.exists():
         raise Misconfigured(f"{path} does not exist: there is no queue yet; is this the right state directory?")
-    connection = _connect(path)
-    connection.execute("PRAGMA query_only=ON")
-    _check_version(connection, path)
+    try:
+        connection = _connect(path)
+    except sqlite3.DatabaseError as error:
+        raise unreadable(path, error) from error
+    try:
+        connection.execute("PRAGMA query_only=ON")
+        if _version(connection) == 0:
+            raise ShardNotMade(f"{path} holds no tables yet: wait until its worker has started")
+        _check_version(connection, path)
+    except BaseException as error:
+        connection.close()
+        if isinstance(error, sqlite3.DatabaseError):
+            raise unreadable(path, error) from error
+        raise
     return connection
+
+
+def unreadable(path: Path, error: sqlite3.Error) -> RelayError:
+    """Say why a shard could not be read, and what to do."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        return damaged(path, error)
+    if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_AUTH}:
+        return Misconfigured(f"{path} cannot be opened ({error}): run this as the user of the service, or as root")
+    return Transient(f"{path} cannot be read now ({error}): try again")
 
 
 def damaged(path: Path, error: sqlite3.Error) -> Misconfigured:
@@ -156,12 +185,16 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA wal_autocheckpoint=0")
     connection.execute("PRAGMA cache_size=-32768")
     connection.execute("PRAGMA temp_store=MEMORY")
-    if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+    if _version(connection) == 0:
         connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version={VERSION}; COMMIT;")
     _check_version(connection, path)
 
 
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = _version(connection)
     if version != VERSION:
         raise Misconfigured(f"{path} is a queue of version {version}; this program reads version {VERSION}")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])

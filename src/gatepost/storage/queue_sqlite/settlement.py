@@ -109,7 +109,7 @@ class _Work:
                 continue
             self.events.append(encode_event(settled.event))
             if settled.state is RecipientState.QUEUED:
-                self.again.append((key, _next_attempt_at(settled), clean(settled.event.detail.get("reply", ""))))
+                self.again.append((key, _next_attempt_at(settled), clean(_last_words(settled))))
             else:
                 self.final.append(key)
                 self.counts[message.account_id, settled.state] += 1
@@ -122,6 +122,12 @@ def _next_attempt_at(settled: RecipientSettlement) -> int:
     if settled.next_attempt_at is None:
         raise ValueError("a recipient that is queued again needs the instant of its next attempt")
     return to_milliseconds(settled.next_attempt_at)
+
+
+def _last_words(settled: RecipientSettlement) -> str:
+    """Return what an operator is shown of the last attempt: the peer's words, or why there were none."""
+    detail = settled.event.detail
+    return detail.get("reply") or detail.get("reason", "")
 
 
 def _still_leased(connection: sqlite3.Connection, job: SettleJob) -> frozenset[int]:

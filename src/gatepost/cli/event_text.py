@@ -1,0 +1,48 @@
+"""Events as operators and programs read them."""
+
+from gatepost.cli.names import AccountNames
+from gatepost.cli.output import instant
+from gatepost.mailflow.events.event import Event, EventType
+
+_SHOWN_OF_PROCESSED = ("author", "client", "size_octets")
+
+
+def event_fields(event: Event, accounts: AccountNames) -> dict[str, str | dict[str, str]]:
+    """Return an event for a program; ``at`` to the millisecond."""
+    return {
+        "at": event.at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "type": event.type.value,
+        "account": accounts.of(event.account_id),
+        "account_id": event.account_id,
+        "key_id": event.key_id,
+        "message_id": event.message_id,
+        "recipient": str(event.recipient),
+        "detail": event.detail,
+    }
+
+
+def event_line(event: Event, accounts: AccountNames) -> str:
+    """Return an event as one line."""
+    return "  ".join(
+        (
+            instant(event.at) or "",
+            f"{event.type.value:11}",
+            event.message_id,
+            accounts.of(event.account_id),
+            str(event.recipient),
+            detail_text(event),
+        )
+    ).rstrip()
+
+
+def detail_text(event: Event) -> str:
+    """Return what more there is to say of an event, in one line; of ``processed`` only who and how much."""
+    shown = event.detail.items()
+    if event.type is EventType.PROCESSED:
+        shown = {name: text for name, text in shown if name in _SHOWN_OF_PROCESSED}.items()
+    return "; ".join([f"{name}: {text}" for name, text in shown])
+
+
+def last_words(event: Event) -> str:
+    """Return the peer's words; or, where it said nothing, ours."""
+    return event.detail.get("reply") or event.detail.get("reason", "")

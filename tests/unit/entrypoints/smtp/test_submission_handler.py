@@ -1,0 +1,373 @@
+"""What a submission session is told, event by event, and what is handed to the one door."""
+
+import inspect
+from datetime import timedelta
+from ipaddress import IPv4Address
+
+import pytest
+
+from gatepost.entrypoints.smtp import reply_texts
+from gatepost.entrypoints.smtp.content_buffer import MemoryBudget
+from gatepost.entrypoints.smtp.ports import YES, Answer
+from gatepost.entrypoints.smtp.submission_handler import SubmissionHandler, SubmissionServices
+from gatepost.mailflow.content import Content, MemoryContent
+from gatepost.mailflow.queue.ports import StoreTrouble, StoreUnavailable
+from gatepost.mailflow.submission.policy import SubmissionDenial
+from gatepost.mailflow.submission.submission import Submission
+from gatepost.primitives.decision import ALLOW, Decision, Deny
+from gatepost.primitives.errors import Permanent, Transient
+from gatepost.primitives.ids import AccountId, KeyId, MessageId
+from gatepost.primitives.secret import Secret
+from gatepost.standards.address import Mailbox
+from gatepost.standards.smtp.events import (
+    BodyType,
+    ContentEnded,
+    ContentOffered,
+    ContentReceived,
+    CredentialOffered,
+    RecipientOffered,
+    SessionEnded,
+    TLSRequested,
+    TransactionAborted,
+    TransactionOffered,
+)
+from gatepost.telemetry.metrics import Metrics
+from gatepost.tenancy.access.authenticate import Refusal
+from gatepost.tenancy.access.principal import AccessDenial, Principal
+from gatepost.tenancy.accounts.account import AccountState
+
+PRINCIPAL = Principal(
+    account_id=AccountId("acc_1"),
+    account_state=AccountState.ACTIVE,
+    key_id=KeyId("key-1"),
+    scopes=frozenset({"mail.send"}),
+)
+ALICE = Mailbox(local_part="alice", domain="example.com")
+BOB = Mailbox(local_part="bob", domain="example.net")
+CREDENTIAL = CredentialOffered("PLAIN", "apikey", Secret(b"SG.secret"))
+NO_ROOM = StoreUnavailable(StoreTrouble.NO_ROOM)
+
+
+def offer(
+    *, size: int | None = None, body: BodyType = BodyType.SEVEN_BIT, smtputf8: bool = False
+) -> TransactionOffered:
+    return TransactionOffered(ALICE, size, body, smtputf8)
+
+
+class View:
+    peer_address = IPv4Address("192.0.2.7")
+    greeting = "client.test"
+    tls = "TLSv1.3 TLS_AES_256_GCM_SHA384"
+
+
+class World:
+    """Everything behind the handler; what it says can be turned."""
+
+    def __init__(self) -> None:
+        self.authenticated: Principal | Deny | Exception = PRINCIPAL
+        self.rechecked: Principal | Deny | Exception = PRINCIPAL
+        self.accepted: MessageId | Deny | Exception = MessageId("message-1")
+        self.reverse_path: Decision | Exception = ALLOW
+        self.recipient: Decision = ALLOW
+        self.submissions: list[Submission] = []
+        self.is_spool_full = False
+        self.written = b""
+        self.is_discarded = False
+        self.budget = MemoryBudget(1000)
+        self.metrics = Metrics()
+
+    def authenticate(self, username: str, password: Secret[bytes], peer: IPv4Address) -> Principal | Deny:
+        return self._say(self.authenticated)
+
+    def recheck(self, principal: Principal, peer: IPv4Address) -> Principal | Deny:
+        assert peer == View.peer_address
+        return self._say(self.rechecked)
+
+    async def accept(self, submission: Submission) -> MessageId | Deny:
+        self.submissions.append(submission)
+        return self._say(self.accepted)
+
+    def open(self) -> "World":
+        if self.is_spool_full:
+            raise NO_ROOM
+        return self
+
+    def write(self, octets: bytes) -> None:
+        self.written += octets
+
+    def finish(self) -> Content:
+        return MemoryContent(self.written)
+
+    def discard(self) -> None:
+        self.is_discarded = True
+
+    def handler(self) -> SubmissionHandler:
+        return SubmissionServices(
+            access=self,
+            door=self,
+            decide_reverse_path=lambda principal, path: self._say(self.reverse_path),
+            decide_recipient=lambda mailbox: self.recipient,
+            metrics=self.metrics,
+            spool=self,
+            budget=self.budget,
+            spool_threshold_octets=100,
+        ).open_handler(View())
+
+    def counted(self, name: str, **labels: str) -> float | None:
+        self.metrics.flush()
+        return self.metrics.registry.get_sample_value(f"gatepost_{name}_total", labels)
+
+    @staticmethod
+    def _say(answer):
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def handler(world: World) -> SubmissionHandler:
+    handler = world.handler()
+    assert handler.handle(CREDENTIAL) == YES
+    return handler
+
+
+def begin(handler: SubmissionHandler, *, content: bytes = b"", **parameters) -> None:
+    assert handler.handle(offer(**parameters)) == YES
+    assert handler.handle(RecipientOffered(BOB)) == YES
+    assert handler.handle(ContentOffered()) == YES
+    if content:
+        assert handler.handle(ContentReceived(content)) is None
+
+
+async def end(handler: SubmissionHandler) -> Answer:
+    answer = handler.handle(ContentEnded())
+    return await answer if inspect.isawaitable(answer) else answer
+
+
+# ---------------------------------------------------------------- AUTH
+
+
+@pytest.mark.parametrize("reason", AccessDenial, ids=str)
+def test_a_refused_credential_ends_the_session(world: World, reason: AccessDenial) -> None:
+    world.authenticated = Deny(reason)
+
+    answer = world.handler().handle(CREDENTIAL)
+
+    assert answer == Answer(reply_texts.reply_to_denial(Deny(reason)), closes=True)
+    assert world.counted("authentications", outcome=reason.value) == 1
+
+
+async def test_a_refusal_is_kept_back_as_long_as_access_says(world: World) -> None:
+    world.authenticated = Refusal(AccessDenial.KEY_NOT_VALID, delay=timedelta(microseconds=1))
+
+    answer = world.handler().handle(CREDENTIAL)
+
+    assert inspect.iscoroutine(answer)
+    assert (await answer).closes
+
+
+def test_a_store_that_does_not_answer_is_neither_yes_nor_no(world: World) -> None:
+    world.authenticated = Transient("locked")
+
+    assert world.handler().handle(CREDENTIAL) == Answer(reply_texts.CANNOT_AUTHENTICATE, closes=True)
+
+
+def test_a_transaction_without_a_credential_is_a_mistake_that_sends_nothing(world: World) -> None:
+    with pytest.raises(RuntimeError):
+        world.handler().handle(offer())
+
+
+# ---------------------------------------------------------------- MAIL and RCPT
+
+
+def test_a_right_that_is_gone_ends_the_session_at_mail(world: World, handler: SubmissionHandler) -> None:
+    world.rechecked = Deny(AccessDenial.KEY_NOT_VALID)
+
+    answer = handler.handle(offer())
+
+    assert answer == Answer(reply_texts.reply_to_denial(world.rechecked), closes=True)
+
+
+async def test_the_right_as_it_is_now_goes_with_the_message(world: World, handler: SubmissionHandler) -> None:
+    narrowed = Principal(
+        account_id=PRINCIPAL.account_id,
+        account_state=PRINCIPAL.account_state,
+        key_id=PRINCIPAL.key_id,
+        scopes=PRINCIPAL.scopes,
+        allowed_authors=("news@example.com",),
+    )
+    world.rechecked = narrowed
+
+    begin(handler)
+    await end(handler)
+
+    assert world.submissions[0].principal is narrowed
+
+
+@pytest.mark.parametrize("which", ["rechecked", "reverse_path"])
+def test_a_store_that_does_not_answer_defers_mail(world: World, handler: SubmissionHandler, which: str) -> None:
+    setattr(world, which, Transient("locked"))
+
+    assert handler.handle(offer()) == Answer(reply_texts.STORE_TROUBLE)
+
+
+def test_a_refused_reverse_path_and_a_refused_recipient_leave_the_session(
+    world: World, handler: SubmissionHandler
+) -> None:
+    world.reverse_path = Deny(SubmissionDenial.REVERSE_PATH_NOT_VERIFIED)
+    assert handler.handle(offer()) == Answer(reply_texts.reply_to_denial(world.reverse_path))
+
+    world.reverse_path = ALLOW
+    world.recipient = Deny(SubmissionDenial.RECIPIENT_NOT_ROUTABLE)
+    assert handler.handle(offer()) == YES
+    assert handler.handle(RecipientOffered(BOB)) == Answer(reply_texts.reply_to_denial(world.recipient))
+
+
+# ---------------------------------------------------------------- DATA
+
+
+@pytest.mark.parametrize(
+    ("parameters", "protocol", "needs_8bitmime", "needs_smtputf8"),
+    [
+        ({}, "ESMTPSA", False, False),
+        ({"body": BodyType.EIGHT_BIT_MIME}, "ESMTPSA", True, False),
+        ({"smtputf8": True}, "UTF8SMTPSA", False, True),
+    ],
+    ids=["plain", "8bitmime", "smtputf8"],
+)
+async def test_a_message_is_handed_over_as_it_came(
+    world: World, handler: SubmissionHandler, parameters, protocol, needs_8bitmime, needs_smtputf8
+) -> None:
+    begin(handler, content=b"Subject: x\r\n\r\n", **parameters)
+    handler.handle(ContentReceived(b"x\r\n"))
+
+    answer = await end(handler)
+
+    submission = world.submissions[0]
+    assert answer == Answer(reply_texts.queued(MessageId("message-1")))
+    assert submission.content == MemoryContent(b"Subject: x\r\n\r\nx\r\n")
+    assert submission.envelope.reverse_path == ALICE
+    assert submission.envelope.forward_paths == (BOB,)
+    assert submission.envelope.needs_8bitmime is needs_8bitmime
+    assert submission.envelope.needs_smtputf8 is needs_smtputf8
+    assert submission.origin.protocol == protocol
+    assert submission.origin.peer_address == "192.0.2.7"
+    assert submission.origin.greeting == View.greeting
+    assert submission.origin.tls == View.tls
+    assert world.counted("recipients_accepted") == 1
+    assert world.counted("content_octets") == 17
+    assert world.counted("submissions", outcome="accepted", reason="") == 1
+
+
+async def test_nothing_of_one_transaction_is_in_the_next(world: World, handler: SubmissionHandler) -> None:
+    begin(handler, content=b"first\r\n")
+    await end(handler)
+    begin(handler, content=b"second\r\n")
+    await end(handler)
+
+    first, second = world.submissions
+    assert first.envelope.forward_paths == second.envelope.forward_paths == (BOB,)
+    assert second.content == MemoryContent(b"second\r\n")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reply", "closes"),
+    [
+        (Deny(SubmissionDenial.LOOP), reply_texts.reply_to_denial(Deny(SubmissionDenial.LOOP)), False),
+        (Deny(AccessDenial.KEY_NOT_VALID), reply_texts.reply_to_denial(Deny(AccessDenial.KEY_NOT_VALID)), True),
+        (NO_ROOM, reply_texts.NO_ROOM, False),
+        (StoreUnavailable(StoreTrouble.SUSPECT), reply_texts.STORE_TROUBLE, False),
+        (Transient("x"), reply_texts.STORE_TROUBLE, False),
+        (Permanent("x"), reply_texts.NOT_STORABLE, False),
+    ],
+    ids=["denied", "right gone", "no room", "suspect", "transient", "permanent"],
+)
+async def test_a_message_that_is_not_taken_is_forgotten_on_disk_too(
+    world: World, handler: SubmissionHandler, outcome, reply, closes
+) -> None:
+    world.accepted = outcome
+    begin(handler, content=b"x" * 200)
+
+    answer = await end(handler)
+
+    assert answer == Answer(reply, closes=closes)
+    assert world.is_discarded
+    assert world.budget.held_octets == 0
+
+
+async def test_an_accepted_message_on_disk_is_left_to_the_queue(world: World, handler: SubmissionHandler) -> None:
+    begin(handler, content=b"x" * 200)
+
+    await end(handler)
+
+    assert world.written == b"x" * 200
+    assert not world.is_discarded
+
+
+async def test_a_mistake_of_ours_gives_the_memory_back_before_it_rises(
+    world: World, handler: SubmissionHandler
+) -> None:
+    world.accepted = ZeroDivisionError()
+    begin(handler, content=b"x" * 50)
+
+    with pytest.raises(ZeroDivisionError):
+        await end(handler)
+
+    assert world.budget.held_octets == 0
+
+
+async def test_a_content_that_found_no_room_on_disk_is_refused_without_asking_the_door(
+    world: World, handler: SubmissionHandler
+) -> None:
+    world.is_spool_full = True
+    begin(handler, content=b"x" * 200)
+
+    assert await end(handler) == Answer(reply_texts.NO_ROOM)
+    assert world.submissions == []
+
+
+@pytest.mark.parametrize(
+    ("held", "size", "is_taken"),
+    [(900, None, True), (901, None, False), (901, 99, True), (950, 51, False), (901, 5000, False)],
+    ids=["just room", "no room", "room for so little", "not even that", "large goes to disk"],
+)
+def test_data_is_refused_when_memory_is_used_up(
+    world: World, handler: SubmissionHandler, held: int, size: int | None, is_taken: bool
+) -> None:
+    world.budget.reserve(held)
+    handler.handle(offer(size=size))
+    handler.handle(RecipientOffered(BOB))
+
+    assert handler.handle(ContentOffered()) == (YES if is_taken else Answer(reply_texts.NO_ROOM))
+
+
+@pytest.mark.parametrize("ending", [TransactionAborted(), SessionEnded()], ids=["aborted", "ended"])
+def test_memory_is_given_back_at_any_other_end(world: World, handler: SubmissionHandler, ending) -> None:
+    begin(handler, content=b"x" * 50)
+    assert world.budget.held_octets == 50
+
+    assert handler.handle(ending) is None
+
+    assert world.budget.held_octets == 0
+
+
+async def test_a_message_being_accepted_outlives_its_connection(world: World, handler: SubmissionHandler) -> None:
+    begin(handler, content=b"x" * 50)
+    accepting = handler.handle(ContentEnded())
+
+    handler.handle(SessionEnded())
+    handler.close()
+    assert world.budget.held_octets == 50
+    await accepting
+
+    assert world.submissions[0].content == MemoryContent(b"x" * 50)
+    assert world.budget.held_octets == 0
+
+
+def test_a_handshake_asks_nothing_of_the_handler(handler: SubmissionHandler) -> None:
+    assert handler.handle(TLSRequested()) is None
