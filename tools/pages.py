@@ -11,6 +11,7 @@ from typing import Final
 from tools import (
     cli_reference,
     metrics_reference,
+    openapi,
     rfc_index,
     settings_reference,
     smtp_reference,
@@ -22,6 +23,7 @@ REFERENCE: Final = Path(__file__).parents[1] / "docs" / "reference"
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "cli.md": cli_reference.render,
     "metrics.md": metrics_reference.render,
+    "openapi.json": openapi.render,
     "settings.md": settings_reference.render,
     "smtp.md": smtp_reference.render,
     "standards.md": rfc_index.render,

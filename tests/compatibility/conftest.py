@@ -25,13 +25,14 @@ def requires_program() -> RequireProgram:
     def find(name: str) -> str:
         path = find_program(name)
         if path is None:
-            _missing(name)
+            missing(name)
         return str(path)
 
     return find
 
 
-def _missing(what: str) -> None:
+def missing(what: str) -> None:
+    """Skip the test for want of something, or fail it where nothing may be skipped."""
     if os.environ.get("GATEPOST_NO_SKIPS"):
         pytest.fail(f"missing: {what}")
     pytest.skip(f"missing: {what}")
@@ -51,7 +52,7 @@ def mail_path(folder: Path, requires_program: RequireProgram) -> Iterator[tuple[
     for program in ("postfix", "opendkim"):
         requires_program(program)
     if os.geteuid() != 0:
-        _missing("root, to run a Postfix")
+        missing("root, to run a Postfix")
     port = free_port()
     relay = Relay(folder / "relay", {"dest.test": f"127.0.0.1:{port}"})
     try:

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -731,3 +732,57 @@ async def test_an_attempt_under_way_at_the_end_is_due_again_with_an_event(rig):
     assert rig.queue.counters.interrupted_recipients == 1
     (lease,) = await rig.lease()
     assert lease.recipients[0].attempts == 1
+
+
+# ---------------------------------------------------------------- accept_all
+
+
+async def test_messages_that_are_taken_together_are_all_there_after_a_restart(rig):
+    messages = [rig.message(f"u{number}@x.example", "b@y.example") for number in range(3)]
+
+    await rig.queue.accept_all(messages)
+    await rig.restart()
+
+    leases = await rig.lease_recipients(6)
+    assert {lease.message.id for lease in leases} == {message.id for message in messages}
+    assert rig.books().accepted == 6
+
+
+async def test_messages_that_are_taken_together_are_delivered_without_a_restart(rig):
+    await rig.queue.accept_all([rig.message(f"u{number}@x.example") for number in range(3)])
+
+    leases = await rig.lease_recipients(3)
+
+    for lease in leases:
+        await rig.settle(lease, DELIVERED)
+    assert rig.books().delivered == 3
+
+
+@pytest.mark.parametrize("fault", ["stored already", "cannot be encoded", "no recipients", "spooled"])
+async def test_of_messages_that_are_taken_together_none_is_kept_if_one_cannot_be(rig, fault):
+    first = await rig.accept("a@x.example")
+    bad = rig.message("no\udcfftext@x.example" if fault == "cannot be encoded" else "b@x.example")
+    change = {
+        "stored already": {"id": first.id},
+        "no recipients": {"envelope": replace(bad.envelope, forward_paths=())},
+        "spooled": {"content": _spooled(rig)},
+    }.get(fault, {})
+    others = [rig.message(f"u{number}@x.example") for number in range(20)]
+
+    results = await asyncio.gather(
+        rig.queue.accept_all([others[0], replace(bad, **change), others[1]]),
+        *[rig.queue.accept(message) for message in others[2:]],
+        return_exceptions=True,
+    )
+
+    assert isinstance(results.pop(0), Permanent)
+    assert results == [None] * 18
+    assert rig.books().accepted == 19
+    assert rig.books().difference == 0
+    assert {f"u{number}@x.example" for number in (0, 1)}.isdisjoint(rig.states())
+
+
+def _spooled(rig):
+    writer = rig.queue.spool.open()
+    writer.write(b"Subject: x\r\n\r\nx\r\n")
+    return writer.finish()

@@ -36,6 +36,11 @@ address = "127.0.0.1"
 port = {implicit_port}
 tls = "implicit"
 
+[api]
+address = "127.0.0.1"
+port = {api_port}
+{api}
+
 [tls]
 certificate = "{certificate}"
 private_key = "{private_key}"
@@ -64,6 +69,7 @@ class Relay:
         routes: Static routes, domain to ``host:port``.
         extra: More of the settings file.
         delivery: More of its table ``[delivery]``.
+        api: More of its table ``[api]``.
         head: More of what stands before its tables.
     """
 
@@ -75,12 +81,14 @@ class Relay:
         workers: int = 2,
         extra: str = "",
         delivery: str = "",
+        api: str = "",
         head: str = "",
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.starttls_port, self.implicit_port, self.operations_port = free_port(), free_port(), free_port()
-        self.ca_file, certificate, private_key = make_authority_and_certificate(folder)
+        self.api_port = free_port()
+        self.ca_file, self.certificate, self.private_key = make_authority_and_certificate(folder)
         self.zone = DNSZone("test", OWN_RECORDS)
         self.config = folder / "gatepost.toml"
         self._log = folder / "gatepost.log"
@@ -91,11 +99,13 @@ class Relay:
             starttls_port=self.starttls_port,
             implicit_port=self.implicit_port,
             operations_port=self.operations_port,
-            certificate=certificate,
-            private_key=private_key,
+            api_port=self.api_port,
+            certificate=self.certificate,
+            private_key=self.private_key,
             nameserver=self.zone.address,
             routes="\n".join(f'"{domain}" = "{hop}"' for domain, hop in routes.items()),
             delivery=delivery,
+            api=api,
             extra=extra,
             head=head,
         )
@@ -112,6 +122,11 @@ class Relay:
         self.zone.publish({**OWN_RECORDS, **{(name, "TXT"): [_quoted(value)] for name, value in values.items()}})
         self.command("domain", "verify", name, "--account", account)
         return values
+
+    @property
+    def api_url(self) -> str:
+        """Where the HTTP API is; its certificate is of ``ca_file``."""
+        return f"https://localhost:{self.api_port}"
 
     def make_key(self, account: str, name: str, *options: str) -> str:
         """Make an API key that may send."""
@@ -143,7 +158,7 @@ class Relay:
                 [*_GATEPOST, "serve", "-c", str(self.config)], stdout=log, stderr=log, env=_environment()
             )
         try:
-            for port in (self.starttls_port, self.implicit_port, self.operations_port):
+            for port in (self.starttls_port, self.implicit_port, self.operations_port, self.api_port):
                 wait_for_port(port)
             self._wait_until_ready()
         except TimeoutError as error:
@@ -158,6 +173,11 @@ class Relay:
         status = self._process.wait(60)
         self._process = None
         return status
+
+    def reload(self) -> None:
+        """Have certificates and settings read again; that this has happened is to be looked for."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
 
     @property
     def process_id(self) -> int:

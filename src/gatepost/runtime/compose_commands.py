@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 
 from gatepost.mailflow.queue.recipient import Predicate
-from gatepost.runtime.compose_mail import open_queue
+from gatepost.runtime.compose_queue import open_queue
 from gatepost.runtime.control_client import IdleShard, Workers
 from gatepost.runtime.control_client import ShardBusy as WorkerRuns
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane

@@ -16,6 +16,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
+from gatepost.entrypoints.api.acts import ActsInProgress
 from gatepost.entrypoints.smtp.connection_settings import ConnectionSettings
 from gatepost.entrypoints.smtp.content_buffer import MemoryBudget
 from gatepost.entrypoints.smtp.listener import SMTPListener
@@ -34,7 +35,7 @@ from gatepost.mailflow.delivery.tls_requirement import TLSRequirement
 from gatepost.mailflow.delivery.worker import DeliveryWorker, WorkerLimits
 from gatepost.mailflow.events.event import EventType
 from gatepost.mailflow.queue.recipient import Lease, Settlement
-from gatepost.mailflow.queue.retry import DEFAULT_SCHEDULE, RetrySchedule, decide_next
+from gatepost.mailflow.queue.retry import RetrySchedule, decide_next
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.mailflow.submission.policy import decide_recipient, decide_reverse_path
 from gatepost.network.delivery_tls import DeliveryTLS
@@ -44,11 +45,13 @@ from gatepost.network.tls_contexts import ServerTLS
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.errors import RelayError
 from gatepost.primitives.ids import AccountId
+from gatepost.runtime.compose_api import APIParts, compose_api_listener
+from gatepost.runtime.compose_queue import open_queue, retry_schedule
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
 from gatepost.runtime.measurement import Sources, measure
 from gatepost.runtime.periodic import Periodic
 from gatepost.runtime.reload import Reloader, certificate_chains
-from gatepost.runtime.roles import MailParts, QueueState
+from gatepost.runtime.roles import MailListener, MailParts, QueueState
 from gatepost.runtime.settings import Listener, ListenerTLS, Settings
 from gatepost.standards.dkim.body_hash import BodyHasher, relaxed_body_hash
 from gatepost.standards.dkim.sign import SigningKey, sign
@@ -58,7 +61,7 @@ from gatepost.standards.smtp.server import SessionSettings
 from gatepost.standards.smtp.transaction import ClientTimeouts
 from gatepost.storage.queue_sqlite.reader import QueueReader
 from gatepost.storage.queue_sqlite.shard import ShardPaths
-from gatepost.storage.queue_sqlite.store import QueueSettings, SQLiteQueue
+from gatepost.storage.queue_sqlite.store import SQLiteQueue
 from gatepost.system.clock import SystemClock
 from gatepost.system.entropy import SystemEntropy
 from gatepost.telemetry.logger import get_logger
@@ -82,6 +85,8 @@ class _Base:
     control: ControlPlane
     queue: SQLiteQueue
     domains: VerifiedDomains
+    door: Acceptance
+    acts: ActsInProgress
     database: Path
     metrics: Metrics
     budget: MemoryBudget
@@ -107,11 +112,14 @@ async def compose_mail_parts(
     clock, entropy = SystemClock(), SystemEntropy()
     control = open_control_plane(settings.control_database_url.reveal(), settings.keyring_path, clock, entropy)
     queue = await open_queue(settings, index)
+    domains = VerifiedDomains(control.domains, PublicSuffixes())
     base = _Base(
         settings=settings,
         control=control,
         queue=queue,
-        domains=VerifiedDomains(control.domains, PublicSuffixes()),
+        domains=domains,
+        door=_compose_door(settings, control, queue, domains),
+        acts=ActsInProgress(),
         database=ShardPaths.of(settings.queue_dir, index).database,
         metrics=Metrics(),
         budget=MemoryBudget(settings.submission.memory_octets),
@@ -120,29 +128,18 @@ async def compose_mail_parts(
     tls = ServerTLS(certificate_chains(settings.tls), listeners, clock) if listeners else None
     takers = {"tls": lambda new: tls.reload(certificate_chains(new.tls))} if tls else {}
     reloader = Reloader(config_path, environment, settings, takers)
-    serving = _compose_listeners(base, listeners, tls) if tls else {}
+    smtp = _compose_smtp(base, listeners, tls) if tls else {}
+    api = _compose_api(base, listeners, tls) if tls else {}
     return MailParts(
         queue=queue,
-        listeners=serving,
+        listeners={**smtp, **api},
         delivery=_compose_delivery(base),
-        refresh=partial(_refresh, control),
+        refresh=partial(_refresh, base),
         reload=reloader.reload,
         queue_state=partial(_queue_state, base),
         metrics=base.metrics,
-        periodic=_compose_periodic(base, _compose_sources(base, serving, tls)),
+        periodic=_compose_periodic(base, _compose_sources(base, smtp, tls)),
         close=control.close,
-    )
-
-
-async def open_queue(settings: Settings, index: int) -> SQLiteQueue:
-    """Open the shard of a mail worker, under its lock."""
-    return await SQLiteQueue.open(
-        settings.queue_dir,
-        index,
-        clock=SystemClock(),
-        entropy=SystemEntropy(),
-        settings=QueueSettings(longest_delay=_schedule(settings).longest_delay),
-        report=lambda event, fields: log.warning(event, **fields),
     )
 
 
@@ -159,24 +156,32 @@ def compose_resolver(settings: Settings) -> CachingResolver:
 # ---------------------------------------------------------------- submission
 
 
-def _compose_listeners(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str, SMTPListener]:
+def _compose_api(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str, MailListener]:
+    name = base.settings.api.name
+    if name not in names:
+        return {}
+    parts = APIParts(control=base.control, door=base.door, acts=base.acts, metrics=base.metrics)
+    return {name: compose_api_listener(base.settings, parts, tls.context_for(name))}
+
+
+def _compose_smtp(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str, SMTPListener]:
     settings = base.settings
     submission = settings.submission
     caps = SessionCaps(
         max_sessions=submission.max_sessions, max_sessions_per_address=submission.max_sessions_per_address
     )
     services = _compose_submission(base)
-    known = {listener.name: listener for listener in settings.listeners}
     return {
-        name: SMTPListener(
-            name=name,
-            settings=_connection_settings(settings, known[name]),
+        listener.name: SMTPListener(
+            name=listener.name,
+            settings=_connection_settings(settings, listener),
             open_handler=services.open_handler,
-            tls_context=tls.context_for(name),
+            tls_context=tls.context_for(listener.name),
             caps=caps,
             metrics=base.metrics,
         )
-        for name in names
+        for listener in settings.listeners
+        if listener.name in names
     }
 
 
@@ -204,19 +209,25 @@ def _connection_settings(settings: Settings, listener: Listener) -> ConnectionSe
     )
 
 
+def _compose_door(
+    settings: Settings, control: ControlPlane, queue: SQLiteQueue, domains: VerifiedDomains
+) -> Acceptance:
+    return Acceptance(
+        queue=queue,
+        rights=control.principals,
+        domains=domains,
+        clock=control.clock,
+        entropy=control.entropy,
+        own_host_names=frozenset({settings.host_name.lower()}),
+    )
+
+
 def _compose_submission(base: _Base) -> SubmissionServices:
     settings, control = base.settings, base.control
     own_names = frozenset({settings.host_name.lower()})
     return SubmissionServices(
         access=control.principals,
-        door=Acceptance(
-            queue=base.queue,
-            rights=control.principals,
-            domains=base.domains,
-            clock=control.clock,
-            entropy=control.entropy,
-            own_host_names=own_names,
-        ),
+        door=base.door,
         decide_reverse_path=lambda principal, path: decide_reverse_path(principal, path, base.domains),
         decide_recipient=lambda mailbox: decide_recipient(mailbox, own_names),
         metrics=base.metrics,
@@ -255,7 +266,7 @@ def _compose_delivery(base: _Base) -> DeliveryWorker:
         attempts=attempts,
         shaping=shaping,
         pool=pool,
-        retry=_compose_retry(_schedule(settings), base.control.entropy),
+        retry=_compose_retry(retry_schedule(settings), base.control.entropy),
         clock=base.control.clock,
         monotonic=time.monotonic,
         on_fault=_log_fault,
@@ -334,10 +345,6 @@ class _Keys:
         return self._keys.keys_for(domain)
 
 
-def _schedule(settings: Settings) -> RetrySchedule:
-    return RetrySchedule(delays=DEFAULT_SCHEDULE.delays, lifetime=settings.queue.expire_after)
-
-
 def _compose_retry(schedule: RetrySchedule, entropy: Entropy) -> RetryPolicy:
     def next_attempt(attempts: int, accepted_at: datetime, now: datetime) -> datetime | None:
         jitter = int.from_bytes(entropy.draw(4), "big") / (1 << 32)
@@ -375,8 +382,9 @@ def _note_settlement(metrics: Metrics, settlement: Settlement) -> None:
 # ---------------------------------------------------------------- upkeep
 
 
-async def _refresh(control: ControlPlane) -> None:
-    control.principals.refresh()
+async def _refresh(base: _Base) -> None:
+    base.control.principals.refresh()
+    await base.acts.settle()
 
 
 async def _queue_state(base: _Base) -> QueueState:

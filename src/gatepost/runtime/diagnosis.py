@@ -23,7 +23,7 @@ from gatepost.runtime.finding import Finding, fail, ok, warn
 from gatepost.runtime.listening_sockets import open_sockets
 from gatepost.runtime.privileges import find_user
 from gatepost.runtime.reload import certificate_chains
-from gatepost.runtime.settings import Listener, Settings
+from gatepost.runtime.settings import API, Listener, Settings
 from gatepost.runtime.state_dir import is_service_running
 
 EXPIRES_SOON: Final = timedelta(days=14)
@@ -116,7 +116,7 @@ def check_ports(settings: Settings) -> Iterator[Finding]:
         return
     operations = Listener(address=str(settings.operations.address), port=settings.operations.port)
     troubled = False
-    for listener in (*settings.listeners, operations):
+    for listener in (*settings.worker_listeners, operations):
         try:
             open_sockets([listener], 1)[0].close()
         except Misconfigured as error:
@@ -129,7 +129,7 @@ def check_ports(settings: Settings) -> Iterator[Finding]:
                     "ports", f"somebody answers on port {listener.port} already", "stop it (`ss -ltnp` shows which)"
                 )
     if not troubled:
-        yield ok("ports", "free: " + ", ".join([str(listener.port) for listener in settings.listeners]))
+        yield ok("ports", "free: " + ", ".join([str(listener.port) for listener in settings.worker_listeners]))
     if not settings.operations.address.is_loopback:
         yield warn(
             "ports",
@@ -200,7 +200,7 @@ def _name(uid: int) -> str:
         return str(uid)
 
 
-def _somebody_answers(listener: Listener) -> bool:
+def _somebody_answers(listener: Listener | API) -> bool:
     address = "127.0.0.1" if listener.address in ("*", "0.0.0.0") else listener.address
     try:
         with socket.create_connection((address, listener.port), timeout=1):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from gatepost.primitives.errors import Misconfigured
-from gatepost.runtime.settings import Listener
+from gatepost.runtime.settings import API, Listener
 
 EVERYWHERE = ("0.0.0.0", "::")
 
@@ -47,7 +47,7 @@ class ListenerSockets:
             sock.close()
 
 
-def open_sockets(listeners: Sequence[Listener], processes: int) -> list[ListenerSockets]:
+def open_sockets(listeners: Sequence[Listener | API], processes: int) -> list[ListenerSockets]:
     """Bind every listener once for each process; nothing listens yet.
 
     Port 0 becomes one free port for each address, the same for all processes.
@@ -76,7 +76,7 @@ def adopt_socket(descriptor: int) -> socket.socket:
     return socket.socket(fileno=descriptor)
 
 
-def _addresses(listener: Listener) -> tuple[str, ...]:
+def _addresses(listener: Listener | API) -> tuple[str, ...]:
     if listener.address != "*":
         return (listener.address,)
     return EVERYWHERE if socket.has_ipv6 and _has_ipv6() else EVERYWHERE[:1]
@@ -111,7 +111,7 @@ def _explain(error: OSError, address: str, port: int) -> str:
     place = f"{address} port {port}"
     match error.errno:
         case errno.EADDRINUSE:
-            return f"{place} is in use by another program: stop it, or change [[listeners]] (`ss -ltnp` shows which)"
+            return f"{place} is in use by another program (`ss -ltnp` shows which): stop it, or set another port"
         case errno.EACCES:
             return (
                 f"{place} may not be opened by this user: start as root and set `user`, give the service "

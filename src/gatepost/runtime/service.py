@@ -39,7 +39,7 @@ def run_service(settings: Settings, config_path: Path, environment: Mapping[str,
     """
     logger.configure(clock=SystemClock(), level=settings.log.level, log_format=settings.log.format, process="main")
     count = settings.mail_worker_count
-    sockets = open_sockets(settings.listeners, count)
+    sockets = open_sockets(settings.worker_listeners, count)
     operations = Listener(address=str(settings.operations.address), port=settings.operations.port)
     web_sockets = open_sockets([operations], 1)[0]
     drop_privileges(settings.user)
@@ -72,7 +72,7 @@ def check_certificates(settings: Settings) -> None:
             "there is no certificate, and no mail is taken without TLS: set [tls] certificate and private_key "
             "(`gatepost init --self-signed` makes a pair for a start)"
         )
-    ServerTLS(chains, [listener.name for listener in settings.listeners], SystemClock())
+    ServerTLS(chains, [listener.name for listener in settings.worker_listeners], SystemClock())
 
 
 def plan_programs(

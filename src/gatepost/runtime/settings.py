@@ -179,6 +179,49 @@ class Submission(_Section, frozen=True, kw_only=True):
     ] = 256 * _MIB
 
 
+class API(_Section, frozen=True, kw_only=True):
+    """The HTTP API, over HTTPS with the certificates of `[tls]`. Every mail worker serves it."""
+
+    enabled: Annotated[bool, Meta(description="Whether to serve it.")] = True
+    address: Annotated[str, Meta(description='An IP address to listen on, or `"*"` for all of IPv4 and IPv6.')] = "*"
+    port: Annotated[int, Meta(ge=0, le=65535, description="The TCP port; 0 takes any free one.")] = 8443
+    max_body_octets: Annotated[
+        int, Meta(ge=64 * 1024, description="The largest request body (30 MiB); attachments are a third longer in it.")
+    ] = 30 * _MIB
+    memory_octets: Annotated[
+        int,
+        Meta(
+            ge=_MIB,
+            description="Bodies that all requests of one mail worker may hold in memory together (256 MiB); beyond it "
+            "503 until some are done.",
+        ),
+    ] = 256 * _MIB
+    requests_per_second: Annotated[
+        int, Meta(ge=1, description="Requests that one key may make at one mail worker, lastingly; beyond it 429.")
+    ] = 500
+    requests_at_once: Annotated[
+        int, Meta(ge=1, description="Requests that one key may make at one mail worker in a burst after a pause.")
+    ] = 1000
+    max_connections: Annotated[int, Meta(ge=1, description="Connections of one mail worker at a time.")] = 5000
+    max_connections_per_address: Annotated[
+        int, Meta(ge=1, description="Connections of one client address at one mail worker.")
+    ] = 500
+    header_timeout: Annotated[timedelta, Meta(description="How long the header of a request may take to arrive.")] = (
+        timedelta(seconds=30)
+    )
+    body_timeout: Annotated[timedelta, Meta(description="How long the body of a request may take to arrive.")] = (
+        timedelta(minutes=2)
+    )
+    idle_timeout: Annotated[
+        timedelta, Meta(description="How long a connection is kept between requests, in whole seconds.")
+    ] = timedelta(seconds=75)
+
+    @property
+    def name(self) -> str:
+        """What logs, metrics and TLS contexts call its listener."""
+        return "api"
+
+
 class QueueSettings(_Section, frozen=True, kw_only=True):
     """How long delivery is tried."""
 
@@ -320,11 +363,17 @@ class Settings(_Section, frozen=True, kw_only=True):
     tls: TLS = TLS()
     proxy_protocol: ProxyProtocol = ProxyProtocol()
     submission: Submission = Submission()
+    api: API = API()
     queue: QueueSettings = QueueSettings()
     delivery: Delivery = Delivery()
     senders: Senders = Senders()
     operations: Operations = Operations()
     log: Log = Log()
+
+    @property
+    def worker_listeners(self) -> "tuple[Listener | API, ...]":
+        """Everything that each mail worker listens on: the submission ports, and the API unless it is off."""
+        return (*self.listeners, self.api) if self.api.enabled else self.listeners
 
     @property
     def control_database_url(self) -> Secret[str]:

@@ -21,7 +21,7 @@ import msgspec
 from gatepost.primitives.errors import Misconfigured
 from gatepost.primitives.secret import Secret
 from gatepost.runtime.setting_types import describe_type, element_type, is_table, parse_setting, plain_type, to_toml
-from gatepost.runtime.settings import TLS, Listener, Settings
+from gatepost.runtime.settings import TLS, Settings
 
 ENVIRONMENT_PREFIX = "GATEPOST_"
 
@@ -80,7 +80,7 @@ def read_settings(
 
 def find_contradictions(settings: Settings) -> list[SettingProblem]:
     """Return what is wrong with settings that are each of the right type."""
-    problems = [*_tls_problems(settings.tls), *_listener_problems(settings.listeners)]
+    problems = [*_tls_problems(settings.tls), *_listener_problems(settings)]
     if settings.submission.memory_octets < settings.submission.spool_threshold_octets:
         problems.append(
             SettingProblem(
@@ -117,14 +117,14 @@ def _tls_problems(tls: TLS) -> Iterator[SettingProblem]:
         yield SettingProblem(key="tls.certificate", problem="is missing", advice="the second chain needs a first")
 
 
-def _listener_problems(listeners: tuple[Listener, ...]) -> Iterator[SettingProblem]:
-    if not listeners:
+def _listener_problems(settings: Settings) -> Iterator[SettingProblem]:
+    listeners = settings.worker_listeners
+    if not settings.listeners:
         yield SettingProblem(key="listeners", problem="is empty", advice="leave it out for 25, 587, 2525 and 465")
-    for row, listener in enumerate(listeners):
+    keys = [*[f"listeners[{row}]" for row in range(len(settings.listeners))], settings.api.name]
+    for key, listener in zip(keys, listeners, strict=False):
         if listener.address != "*" and not _is_address(listener.address):
-            yield SettingProblem(
-                key=f"listeners[{row}].address", problem="is no IP address", advice='write one, or "*" for all'
-            )
+            yield SettingProblem(key=f"{key}.address", problem="is no IP address", advice='write one, or "*" for all')
     places = [(listener.address, listener.port) for listener in listeners if listener.port]
     for address, port in sorted({place for place in places if places.count(place) > 1}):
         yield SettingProblem(

@@ -41,8 +41,8 @@ class SqlApiKeyStore:
     def __init__(self, database: Database) -> None:
         self._database: Final = database
 
-    def add(self, key: ApiKey, secret_hash: bytes) -> None:
-        """Store a new key."""
+    def add(self, key: ApiKey, secret_hash: bytes, *, at_most: int | None = None) -> bool:
+        """Store a new key, unless the account has as many as it may."""
         statement = insert(api_keys).values(
             id=key.id,
             account_id=key.account_id,
@@ -51,8 +51,16 @@ class SqlApiKeyStore:
             created_at=key.created_at,
             **_grant_columns(key.grant),
         )
+        unrevoked = (
+            select(func.count())
+            .select_from(api_keys)
+            .where(api_keys.c.account_id == key.account_id, api_keys.c.revoked_at.is_(None))
+        )
         with self._database.writing() as connection:
+            if at_most is not None and connection.execute(unrevoked).scalar_one() >= at_most:
+                return False
             connection.execute(statement)
+        return True
 
     def secret_hash(self, key_id: KeyId, *, otherwise: bytes) -> bytes:
         """Return the key's hash, or ``otherwise``, at the same cost."""
@@ -80,9 +88,14 @@ class SqlApiKeyStore:
             return [_key(row) for row in connection.execute(statement)]
 
     def change_grant(
-        self, account_id: AccountId, key_id: KeyId, decide: Callable[[Grant], Grant | Deny]
+        self,
+        account_id: AccountId,
+        key_id: KeyId,
+        decide: Callable[[Grant], Grant | Deny],
+        *,
+        name: str | None = None,
     ) -> ApiKey | Deny | None:
-        """Replace the grant by what ``decide`` makes of it, in one transaction."""
+        """Replace the grant by what ``decide`` makes of it, and the name if one is given, in one transaction."""
         with self._database.writing() as connection:
             key = _find(connection, account_id, key_id, for_update=True)
             if key is None:
@@ -90,7 +103,8 @@ class SqlApiKeyStore:
             decided = decide(key.grant)
             if isinstance(decided, Deny):
                 return decided
-            connection.execute(_update(account_id, key_id).values(_grant_columns(decided)))
+            renamed = {} if name is None else {"name": name}
+            connection.execute(_update(account_id, key_id).values(_grant_columns(decided) | renamed))
             return _find(connection, account_id, key_id)
 
     def revoke(self, account_id: AccountId, key_id: KeyId, at: datetime) -> ApiKey | None:

@@ -110,6 +110,9 @@ class Metrics:
             r, "submissions", "Messages offered, by outcome (accepted, refused, deferred) and reason.",
             ("outcome", "reason"),
         )  # fmt: skip
+        self.api_requests = Counter(
+            r, "api_requests", "Requests to the HTTP API, by operation and status.", ("operation", "status")
+        )
         self.recipients_accepted = Counter(r, "recipients_accepted", "Recipients we answered for.")
         self.content_octets = Counter(r, "content_octets", "Octets of content accepted.")
         self.accept_seconds = Histogram(

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.ids import AccountId, KeyId
 from gatepost.runtime.control_plane import ControlPlane
+from gatepost.tenancy.access import api_key
 from gatepost.tenancy.access.grant import Grant, Widening, narrow
 from gatepost.tenancy.access.ports import KeyUse
 from gatepost.tenancy.accounts import lifecycle
@@ -172,3 +173,36 @@ def test_no_uses_are_no_commit(control_plane: ControlPlane) -> None:
     control_plane.keys.record_uses([])
 
     assert control_plane.version.version() == before
+
+
+def test_an_account_has_no_more_keys_than_it_may(
+    control_plane: ControlPlane, account: Account, stranger: Account, issue: Issue
+) -> None:
+    issued = [issue() for _ in range(2)]
+    issue(account_id=stranger.id)
+
+    def add(at_most: int | None) -> bool:
+        key, _ = api_key.issue(
+            account_id=account.id,
+            name="more",
+            grant=Grant(scopes=frozenset()),
+            now=control_plane.clock.now(),
+            entropy=control_plane.entropy,
+        )
+        return control_plane.keys.add(key, bytes(32), at_most=at_most)
+
+    assert not add(2)
+    assert len(control_plane.keys.list_all(account.id)) == 2
+    control_plane.keys.revoke(account.id, issued[0].key.id, control_plane.clock.now())
+    assert add(2)
+    assert add(None)
+
+
+def test_a_key_is_renamed_with_its_grant_or_not_at_all(control_plane: ControlPlane, issue: Issue) -> None:
+    key = issue(name="old").key
+
+    renamed = control_plane.keys.change_grant(key.account_id, key.id, lambda grant: grant, name="new")
+    denied = control_plane.keys.change_grant(key.account_id, key.id, lambda _: Deny(Widening.SCOPES), name="newer")
+
+    assert isinstance(denied, Deny)
+    assert renamed == replace(key, name="new") == control_plane.keys.find(key.account_id, key.id)

@@ -386,3 +386,15 @@ def test_a_refusal_takes_the_same_time_whether_or_not_the_key_exists(
 
 def welch_t(one: list[int], other: list[int]) -> float:
     return (fmean(one) - fmean(other)) / (variance(one) / len(one) + variance(other) / len(other)) ** 0.5
+
+
+def test_another_scope_than_to_send_may_be_asked_for(principals: Principals, issue: Issue) -> None:
+    issued = issue(scopes=frozenset({"api_keys.read"}))
+
+    principal = principals.authenticate("apikey", issued.password, PEER, scope="api_keys.read")
+
+    assert isinstance(principal, Principal)
+    assert principals.recheck(principal, PEER, scope="api_keys.read") == principal
+    assert principals.recheck(principal, PEER, scope=None) == principal
+    assert reason(principals.recheck(principal, PEER)) is AccessDenial.SCOPE_MISSING
+    assert reason(principals.authenticate("apikey", issued.password, PEER)) is AccessDenial.SCOPE_MISSING

@@ -10,6 +10,7 @@ WANTED: Final = {
     "submission": 2525,
     "submission, second": 2587,
     "submission, TLS from the start": 2465,
+    "HTTP API": 8443,
     "inbox": 2526,
     "inbox pages": 8025,
     "health and metrics": 9125,

@@ -151,6 +151,8 @@ def _write_settings(paths: Paths, ports: dict[str, int]) -> Settings:
             "tls.certificate": certificate.chain.absolute(),
             "tls.private_key": certificate.private_key.absolute(),
             # Whatever the recipient, it goes to the inbox: nothing leaves this machine.
+            "api.address": "127.0.0.1",
+            "api.port": ports["HTTP API"],
             "delivery.routes": {"*": f"127.0.0.1:{ports['inbox']}"},
             "delivery.nameservers": (f"127.0.0.1:{ports['DNS']}",),
             "senders.sending_networks": SENDING_NETWORKS,

@@ -1,6 +1,6 @@
 """The Queue port: the contract every engine keeps (``tests/contracts`` holds one suite for all)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Protocol
 
@@ -43,6 +43,13 @@ class Queue(Protocol):
             StoreUnavailable: It could not be committed (no room, an I/O error, a suspect store); nothing is kept,
                 and the client is to be told to come again.
             Permanent: This message alone cannot be stored; nothing is kept.
+        """
+        ...
+
+    async def accept_all(self, messages: Sequence[QueuedMessage]) -> None:
+        """Take several messages, whose contents are in memory, as ``accept`` takes one: all of them or none.
+
+        They are in one transaction: whatever is raised, and wherever a crash falls, never only some of them are kept.
         """
         ...
 

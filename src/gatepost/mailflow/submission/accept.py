@@ -1,6 +1,7 @@
 """The one door: whatever way a message came in, here it is refused, or made durable and answered for."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from ipaddress import ip_address
 
 from gatepost.mailflow.queue.ports import Queue
@@ -14,6 +15,14 @@ from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.ids import MessageId, new_message_id
 from gatepost.standards.dns.names import normalize
 from gatepost.tenancy.senders.alignment import VerifiedDomains
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedAt:
+    """Why none of several messages was taken: the first that may not be, by its place among them."""
+
+    position: int
+    denial: Deny
 
 
 class Acceptance:
@@ -50,6 +59,38 @@ class Acceptance:
             return message
         await self._queue.accept(message)
         return message.id
+
+    async def accept_all(self, submissions: Sequence[Submission]) -> tuple[MessageId, ...] | RefusedAt:
+        """Take all of these messages, whose contents are in memory, or none of them.
+
+        Returns:
+            Their ids, in order; or the first refusal, after which nothing is kept.
+
+        Raises:
+            Transient: As ``accept``.
+        """
+        messages = self._judge_all(submissions)
+        if isinstance(messages, RefusedAt):
+            return messages
+        if len(messages) == 1:
+            await self._queue.accept(messages[0])
+        else:
+            await self._queue.accept_all(messages)
+        return tuple([message.id for message in messages])
+
+    def check_all(self, submissions: Sequence[Submission]) -> RefusedAt | None:
+        """Say what ``accept_all`` would refuse; nothing is kept."""
+        judged = self._judge_all(submissions)
+        return judged if isinstance(judged, RefusedAt) else None
+
+    def _judge_all(self, submissions: Sequence[Submission]) -> list[QueuedMessage] | RefusedAt:
+        messages: list[QueuedMessage] = []
+        for position, submission in enumerate(submissions):
+            message = self._judge(submission)
+            if isinstance(message, Deny):
+                return RefusedAt(position=position, denial=message)
+            messages.append(message)
+        return messages
 
     def _judge(self, submission: Submission) -> QueuedMessage | Deny:
         """Make of a submission the message that may be queued.

@@ -54,6 +54,13 @@ class AcceptJob(Job):
 
 
 @dataclass(slots=True, eq=False)
+class AcceptAllJob(Job):
+    """Take several messages or none of them; ``error`` stands for all, those of its parts are not used before."""
+
+    parts: list[AcceptJob]
+
+
+@dataclass(slots=True, eq=False)
 class SettleJob(Job):
     """End a lease."""
 

@@ -14,6 +14,7 @@ from gatepost.primitives.ids import MessageId
 from gatepost.storage.queue_sqlite.codec import to_milliseconds
 from gatepost.storage.queue_sqlite.counters import QueueCounters
 from gatepost.storage.queue_sqlite.jobs import (
+    AcceptAllJob,
     AcceptJob,
     FillJob,
     GiveBackJob,
@@ -61,6 +62,7 @@ class Leases:
         self._no_fill_before = 0.0
         self._effects: dict[type[Job], Callable[..., None]] = {
             AcceptJob: self._after_accept,
+            AcceptAllJob: self._after_accept_all,
             SettleJob: self._after_settle,
             FillJob: self._after_fill,
             GiveBackJob: self._after_give_back,
@@ -167,6 +169,11 @@ class Leases:
             for domain in {mailbox.domain for mailbox in paths}.difference(job.leased_domains):
                 self._lanes.note_due(message.account_id, domain, due_at)
         self.work.set()
+
+    def _after_accept_all(self, job: AcceptAllJob) -> None:
+        for part in job.parts:
+            part.error = job.error
+            self._after_accept(part)
 
     def _after_settle(self, job: SettleJob) -> None:
         record = job.record

@@ -1,7 +1,7 @@
 """The Queue port on one shard: the event loop's side."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from gatepost.storage.queue_sqlite.codec import to_milliseconds
 from gatepost.storage.queue_sqlite.counters import QueueCounters
 from gatepost.storage.queue_sqlite.intervention import compile_predicate
 from gatepost.storage.queue_sqlite.jobs import (
+    AcceptAllJob,
     AcceptJob,
     BarrierJob,
     HoldJob,
@@ -119,9 +120,7 @@ class SQLiteQueue:
         """Take a message; see the port."""
         try:
             self._refuse_new_work()
-            recipients = len(message.envelope.forward_paths)
-            if not 0 < recipients <= MAX_RECIPIENTS:
-                raise Permanent(f"a message needs 1 to {MAX_RECIPIENTS} recipients, not {recipients}")
+            _check_message(message)
         except (StoreUnavailable, Permanent):
             self.counters.refused_messages += 1
             if isinstance(message.content, SpooledContent):
@@ -130,6 +129,19 @@ class SQLiteQueue:
         if isinstance(message.content, SpooledContent):
             message.content.claim()
         await self._do(AcceptJob(message, self._leases.reserve(message)))
+
+    async def accept_all(self, messages: Sequence[QueuedMessage]) -> None:
+        """Take all of these messages or none; see the port."""
+        try:
+            self._refuse_new_work()
+            for message in messages:
+                _check_message(message)
+                if isinstance(message.content, SpooledContent):
+                    raise Permanent("messages that are taken together have their contents in memory")
+        except (StoreUnavailable, Permanent):
+            self.counters.refused_messages += len(messages)
+            raise
+        await self._do(AcceptAllJob([AcceptJob(message, self._leases.reserve(message)) for message in messages]))
 
     async def lease(self, *, limit: int, room: Callable[[str], int]) -> list[Lease]:
         """Hand out leases; see the port."""
@@ -254,6 +266,12 @@ class SQLiteQueue:
     def _refuse_after_close(self) -> None:
         if self._is_closed:
             raise StoreUnavailable(StoreTrouble.CLOSED)
+
+
+def _check_message(message: QueuedMessage) -> None:
+    recipients = len(message.envelope.forward_paths)
+    if not 0 < recipients <= MAX_RECIPIENTS:
+        raise Permanent(f"a message needs 1 to {MAX_RECIPIENTS} recipients, not {recipients}")
 
 
 def _check_settlement(settlement: Settlement) -> None:

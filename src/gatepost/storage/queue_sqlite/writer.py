@@ -17,6 +17,7 @@ from gatepost.storage.queue_sqlite.codec import encode_message
 from gatepost.storage.queue_sqlite.counters import QueueCounters
 from gatepost.storage.queue_sqlite.intervention import hold, prune_events, release, remove
 from gatepost.storage.queue_sqlite.jobs import (
+    AcceptAllJob,
     AcceptJob,
     BarrierJob,
     FillJob,
@@ -139,6 +140,8 @@ class Writer(Thread):
             # An acceptance and a settlement never touch the same rows; all else keeps its place between them.
             if isinstance(job, AcceptJob):
                 accepts.append(job)
+            elif isinstance(job, AcceptAllJob):
+                accepts += job.parts
             elif isinstance(job, SettleJob):
                 settles.append(job)
             else:
@@ -187,7 +190,7 @@ class Writer(Thread):
             return
         for job in jobs:
             # Where there is no room, what makes room is still to be done.
-            if trouble is not None and isinstance(job, AcceptJob | FillJob):
+            if trouble is not None and isinstance(job, AcceptJob | AcceptAllJob | FillJob):
                 self._refuse(job, trouble, error)
             else:
                 self._commit([job])
@@ -204,18 +207,18 @@ class Writer(Thread):
             job.message.content.abandon()
 
     def _is_refused(self, job: Job) -> bool:
-        if self.is_suspect and isinstance(job, AcceptJob | FillJob):
+        if self.is_suspect and isinstance(job, AcceptJob | AcceptAllJob | FillJob):
             self._refuse(job, StoreTrouble.SUSPECT, sqlite3.OperationalError("a flush has failed before"))
             return True
         return False
 
     def _is_encoded(self, job: Job) -> bool:
-        if isinstance(job, AcceptJob) and not job.encoded:
-            try:
-                job.encoded = encode_message(job.message)
-            except Exception as error:  # noqa: BLE001 - a message no codec foresaw must not cost its neighbours
-                self._refuse(job, None, error)
-                return False
+        try:
+            for part in _acceptances(job):
+                part.encoded = part.encoded or encode_message(part.message)
+        except Exception as error:  # noqa: BLE001 - a message no codec foresaw must not cost its neighbours
+            self._refuse(job, None, error)
+            return False
         return True
 
     def _flush_spooled(self, jobs: list[Job]) -> list[Job]:
@@ -281,7 +284,12 @@ class Writer(Thread):
                 self._suspect(error)
 
 
+def _acceptances(job: Job) -> Sequence[AcceptJob]:
+    if isinstance(job, AcceptJob):
+        return (job,)
+    return job.parts if isinstance(job, AcceptAllJob) else ()
+
+
 def _octets(job: Job) -> int:
-    if isinstance(job, AcceptJob) and isinstance(job.message.content, MemoryContent):
-        return len(job.message.content.octets)
-    return 0
+    contents = [part.message.content for part in _acceptances(job)]
+    return sum([len(content.octets) for content in contents if isinstance(content, MemoryContent)])

@@ -23,11 +23,13 @@ class AuditedApiKeyStore:
         self._store: Final = store
         self._recorder: Final = recorder
 
-    def add(self, key: ApiKey, secret_hash: bytes) -> None:
-        """Store a new key."""
+    def add(self, key: ApiKey, secret_hash: bytes, *, at_most: int | None = None) -> bool:
+        """Store a new key, unless the account has as many as it may."""
         with self._recorder.acting():
-            self._store.add(key, secret_hash)
-            self._record(Act.KEY_ISSUED, None, key)
+            is_added = self._store.add(key, secret_hash, at_most=at_most)
+            if is_added:
+                self._record(Act.KEY_ISSUED, None, key)
+            return is_added
 
     def secret_hash(self, key_id: KeyId, *, otherwise: bytes) -> bytes:
         """Return the key's hash, or ``otherwise``, at the same cost."""
@@ -46,14 +48,14 @@ class AuditedApiKeyStore:
         return self._store.list_all(account_id)
 
     def change_grant(
-        self, account_id: AccountId, key_id: KeyId, decide: Callable[[Grant], Grant | Deny]
+        self, account_id: AccountId, key_id: KeyId, decide: Callable[[Grant], Grant | Deny], *, name: str | None = None
     ) -> ApiKey | Deny | None:
-        """Replace the grant by what ``decide`` makes of it, in one transaction."""
+        """Replace the grant by what ``decide`` makes of it, and the name if one is given, in one transaction."""
         with self._recorder.acting():
             before = self._store.find(account_id, key_id)
-            outcome = self._store.change_grant(account_id, key_id, decide)
-            if isinstance(outcome, ApiKey):
-                self._record(Act.KEY_NARROWED, before, outcome)
+            outcome = self._store.change_grant(account_id, key_id, decide, name=name)
+            if isinstance(outcome, ApiKey) and before is not None:
+                self._record(_act_between(before, outcome), before, outcome)
             return outcome
 
     def revoke(self, account_id: AccountId, key_id: KeyId, at: datetime) -> ApiKey | None:
@@ -77,6 +79,12 @@ class AuditedApiKeyStore:
             before=None if before is None else _snapshot(before),
             after=_snapshot(after),
         )
+
+
+def _act_between(before: ApiKey, after: ApiKey) -> Act:
+    if before.grant == after.grant:
+        return Act.KEY_RENAMED
+    return Act.KEY_NARROWED if after.grant.scopes <= before.grant.scopes else Act.KEY_WIDENED
 
 
 def _snapshot(key: ApiKey) -> Snapshot:

@@ -9,13 +9,16 @@ from gatepost.tenancy.access.principal import AccessDenial, Principal
 from gatepost.tenancy.accounts.account import AccountState
 
 
-def authorize(principal: Principal, *, scope: str, peer: Address, now: datetime) -> Decision:
-    """Decide. ``principal`` must be as of now (``Principals.recheck``), and its secret already verified."""
+def authorize(principal: Principal, *, scope: str | None, peer: Address, now: datetime) -> Decision:
+    """Decide. ``principal`` must be as of now (``Principals.recheck``), and its secret already verified.
+
+    A ``scope`` of None asks for no right in particular: what any valid key may do.
+    """
     if principal.expires_at is not None and now >= principal.expires_at:
         return Deny(AccessDenial.KEY_NOT_VALID)
     if principal.allowed_networks and not ip_allowlist.permits(principal.allowed_networks, peer):
         return Deny(AccessDenial.NETWORK_NOT_ALLOWED)
-    if scope not in principal.scopes:
+    if scope is not None and scope not in principal.scopes:
         return Deny(AccessDenial.SCOPE_MISSING)
     if principal.account_state is not AccountState.ACTIVE:
         return Deny(AccessDenial.ACCOUNT_NOT_ACTIVE)

@@ -39,8 +39,13 @@ class ApiKeyStore(Protocol):
     Every call names its account, but ``secret_hash`` and ``resolve``: they are how an account becomes known.
     """
 
-    def add(self, key: ApiKey, secret_hash: bytes) -> None:
-        """Store a new key. The account must exist."""
+    def add(self, key: ApiKey, secret_hash: bytes, *, at_most: int | None = None) -> bool:
+        """Store a new key. The account must exist.
+
+        Returns:
+            False, and nothing is stored, if the account has ``at_most`` unrevoked keys already. Counting and storing
+            are one transaction.
+        """
         ...
 
     def secret_hash(self, key_id: KeyId, *, otherwise: bytes) -> bytes:
@@ -63,9 +68,16 @@ class ApiKeyStore(Protocol):
         ...
 
     def change_grant(
-        self, account_id: AccountId, key_id: KeyId, decide: Callable[[Grant], Grant | Deny]
+        self,
+        account_id: AccountId,
+        key_id: KeyId,
+        decide: Callable[[Grant], Grant | Deny],
+        *,
+        name: str | None = None,
     ) -> ApiKey | Deny | None:
         """Replace a key's grant by what ``decide`` makes of the present one; None if the account has no such key.
+
+        With a ``name``, the key is called so from then on.
 
         Reading, deciding and writing are one transaction: two at once cannot undo each other. Nothing is written
         on a Deny, which is returned; otherwise the key as it is now.

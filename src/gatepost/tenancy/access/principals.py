@@ -56,8 +56,12 @@ class Principals:
         self._proved: dict[KeyId, bytes] = {}
         self._used: dict[KeyId, tuple[AccountId, datetime, Address]] = {}
 
-    def authenticate(self, username: str, password: Secret[bytes], peer: Address) -> Principal | Refusal:
-        """Say who it is that offers this credential from there, if he may send mail.
+    def authenticate(
+        self, username: str, password: Secret[bytes], peer: Address, *, scope: str | None = MAIL_SEND
+    ) -> Principal | Refusal:
+        """Say who it is that offers this credential from there, if he may do what ``scope`` names.
+
+        Without a scope it is enough to hold a valid key of an active account, used from where it may be.
 
         Reasons beyond "not valid" are given only to one who has proved that he holds the key. A network with too
         many wrong credentials behind it is refused unread; the owner of a key that has proved right in this
@@ -83,16 +87,16 @@ class Principals:
         principal = self._find(key_id)
         if principal is None:
             return Refusal(AccessDenial.KEY_NOT_VALID)
-        decision = authorize(principal, scope=MAIL_SEND, peer=peer, now=now)
+        decision = authorize(principal, scope=scope, peer=peer, now=now)
         if isinstance(decision, Deny):
             return Refusal(decision.reason)
         self._used[key_id] = (principal.account_id, now, peer)
         return principal
 
-    def recheck(self, principal: Principal, peer: Address) -> Principal | Deny:
-        """Return the principal with the rights it has at this moment, or why it may no longer send mail.
+    def recheck(self, principal: Principal, peer: Address, *, scope: str | None = MAIL_SEND) -> Principal | Deny:
+        """Return the principal with the rights it has at this moment, or why it may no longer do that.
 
-        Ask for each message, as the last thing before it is accepted.
+        Ask for each message, as the last thing before it is accepted; and as the last thing before each other act.
 
         Raises:
             Transient: The store does not answer; neither yes nor no.
@@ -100,7 +104,7 @@ class Principals:
         current = self._find(principal.key_id)
         if current is None:
             return Deny(AccessDenial.KEY_NOT_VALID)
-        decision = authorize(current, scope=MAIL_SEND, peer=peer, now=self._clock.now())
+        decision = authorize(current, scope=scope, peer=peer, now=self._clock.now())
         return decision if isinstance(decision, Deny) else current
 
     def refresh(self) -> None:

@@ -43,6 +43,9 @@ class Act(Enum):
     ACCOUNT_CLOSED = "account_closed"
     KEY_ISSUED = "key_issued"
     KEY_NARROWED = "key_narrowed"
+    KEY_RENAMED = "key_renamed"
+    #: Got scopes it had not; never more than whoever gave them has.
+    KEY_WIDENED = "key_widened"
     KEY_REVOKED = "key_revoked"
     DOMAIN_CLAIMED = "domain_claimed"
     DOMAIN_VERIFIED = "domain_verified"

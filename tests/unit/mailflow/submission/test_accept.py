@@ -46,6 +46,12 @@ class Diary:
             raise self.trouble
         self.queued.append(message)
 
+    async def accept_all(self, messages):
+        self.entries.append("queue all")
+        if self.trouble:
+            raise self.trouble
+        self.queued += messages
+
     def recheck(self, principal, peer):
         self.entries.append(("recheck", peer))
         return principal if self.answer is None else self.answer
@@ -156,3 +162,34 @@ async def test_store_that_cannot_commit_is_passed_on(acceptance, diary, submissi
 
     with pytest.raises(Transient):
         await acceptance.accept(submission)
+
+
+async def test_several_messages_are_handed_to_the_queue_together_and_each_is_judged(acceptance, diary, submission):
+    ids = await acceptance.accept_all([submission, submission])
+
+    assert [message.id for message in diary.queued] == list(ids)
+    assert diary.entries == [("recheck", IPv4Address("192.0.2.7"))] * 2 + ["queue all"]
+
+
+async def test_the_first_refusal_among_several_is_told_with_its_place_and_nothing_is_queued(
+    acceptance, diary, submission
+):
+    foreign = replace(submission, content=MemoryContent(b"From: <ceo@victim.example>\r\n\r\nHello.\r\n"))
+
+    refused = await acceptance.accept_all([submission, foreign, submission])
+
+    assert (refused.position, refused.denial.reason) == (1, SubmissionDenial.AUTHOR_NOT_VERIFIED)
+    assert diary.queued == []
+    assert acceptance.check_all([submission, foreign]) == refused
+
+
+async def test_checking_keeps_nothing(acceptance, diary, submission):
+    assert acceptance.check_all([submission]) is None
+    assert diary.queued == []
+
+
+async def test_trouble_of_the_queue_with_several_is_passed_on(acceptance, diary, submission):
+    diary.trouble = Transient("full")
+
+    with pytest.raises(Transient):
+        await acceptance.accept_all([submission, submission])

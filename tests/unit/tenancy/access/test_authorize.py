@@ -46,3 +46,13 @@ def test_what_the_key_grants_is_allowed(change: dict[str, Any]) -> None:
 )
 def test_the_first_reason_wins(change: dict[str, Any], reason: AccessDenial) -> None:
     assert decide(**change) == Deny(reason)
+
+
+def test_what_needs_no_scope_still_needs_a_valid_key_from_where_it_may_be_used() -> None:
+    def decide_unscoped(**change: Any) -> object:
+        return authorize(replace(PRINCIPAL, **change), scope=None, peer=ip_address("192.0.2.1"), now=NOW)
+
+    assert decide_unscoped(**UNSCOPED) is ALLOW
+    assert decide_unscoped(**EXPIRED) == Deny(AccessDenial.KEY_NOT_VALID)
+    assert decide_unscoped(**ELSEWHERE) == Deny(AccessDenial.NETWORK_NOT_ALLOWED)
+    assert decide_unscoped(**SUSPENDED) == Deny(AccessDenial.ACCOUNT_NOT_ACTIVE)

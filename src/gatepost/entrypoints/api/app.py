@@ -1,0 +1,28 @@
+"""The application: its paths, made of the operations."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, Router
+
+from gatepost.entrypoints.api.endpoint import Endpoint, EndpointServices, not_found
+from gatepost.entrypoints.api.openapi import DOCUMENT_PATH, render_document
+from gatepost.entrypoints.api.operation import Operation
+
+
+def build_app(services: EndpointServices, operations: Sequence[Operation]) -> Router:
+    """Put operations under their paths, beside the document that describes them."""
+    by_path = groupby(sorted(operations, key=lambda each: each.path), key=lambda each: each.path)
+    routes = [Route(path, Endpoint(services, tuple(group))) for path, group in by_path]
+    return Router([*routes, _document_route(operations)], redirect_slashes=False, default=not_found)
+
+
+def _document_route(operations: Sequence[Operation]) -> Route:
+    document = render_document(operations)
+
+    async def show(_request: Request) -> Response:
+        return Response(document, media_type="application/json")
+
+    return Route(DOCUMENT_PATH, show, methods=["GET"])

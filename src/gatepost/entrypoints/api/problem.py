@@ -1,0 +1,162 @@
+"""Refusals → status and body: the only place where the API's wording for them lives.
+
+The body is ``{"errors": [{"message", "field", "help"}]}``, as clients of the dialect read it. What is wrong with a
+field of a request is worded where it is checked (``v3/*_checks``), because the text is the rule.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+import msgspec
+
+from gatepost.mailflow.submission.policy import SubmissionDenial
+from gatepost.primitives.decision import Deny
+from gatepost.primitives.errors import Permanent, Transient
+from gatepost.tenancy.access.principal import AccessDenial
+
+
+class FieldError(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is wrong; ``field`` is a dotted path with array indexes, null where it is none field's fault."""
+
+    message: str
+    field: str | None = None
+    help: str | None = None
+
+
+class Errors(msgspec.Struct, frozen=True, kw_only=True):
+    """What every refusal says."""
+
+    errors: tuple[FieldError, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A refusal: HTTP status, what is wrong, further header fields."""
+
+    status: int
+    errors: tuple[FieldError, ...]
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def problem(status: int, message: str, *, at: str | None = None, headers: Mapping[str, str] | None = None) -> Problem:
+    """Make a refusal that says one thing."""
+    return Problem(status=status, errors=(FieldError(message=message, field=at),), headers=headers or {})
+
+
+def invalid(errors: Sequence[FieldError]) -> Problem:
+    """Make the refusal of a body that is wrong in these fields."""
+    return Problem(status=400, errors=tuple(errors))
+
+
+_CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
+
+NO_CREDENTIAL: Final = problem(401, "Permission denied, wrong credentials", headers=_CHALLENGE)
+FORBIDDEN: Final = problem(403, "access forbidden")
+NOT_ON_BEHALF: Final = problem(403, "access forbidden: this service knows no subuser of that name", at="on-behalf-of")
+NOT_FOUND: Final = problem(404, "not found")
+TOO_SLOW: Final = problem(408, "the request took too long to arrive", headers={"Connection": "close"})
+TOO_LARGE: Final = problem(413, "content too large", headers={"Connection": "close"})
+NOT_JSON: Final = problem(415, "Content-Type should be application/json.")
+NOT_PLAIN: Final = problem(415, "Content-Encoding is not supported: send the body as it is.")
+NOT_UTF8: Final = problem(415, "Invalid UTF8 in request")
+BAD_REQUEST: Final = problem(400, "Bad Request")
+INTERNAL_ERROR: Final = problem(500, "internal server error")
+NO_ROOM: Final = problem(
+    503, "no room for the request at the moment; try again", headers={"Retry-After": "5", "Connection": "close"}
+)
+
+_SENDER_IDENTITY: Final = (
+    "The from address does not match a verified Sender Identity. Mail cannot be sent until this error is resolved."
+)
+_KEY_NOT_VALID: Final = problem(
+    401, "The provided authorization grant is invalid, expired, or revoked", headers=_CHALLENGE
+)
+_TOO_MANY: Final = problem(429, "too many requests", headers={"Retry-After": "60"})
+
+_ACCESS: Final[dict[AccessDenial, Problem]] = {
+    AccessDenial.BAD_CREDENTIAL: NO_CREDENTIAL,
+    AccessDenial.PASSWORD_NOT_TAKEN: NO_CREDENTIAL,
+    AccessDenial.KEY_NOT_VALID: _KEY_NOT_VALID,
+    AccessDenial.TOO_MANY_ATTEMPTS: _TOO_MANY,
+    AccessDenial.NETWORK_NOT_ALLOWED: FORBIDDEN,
+    AccessDenial.SCOPE_MISSING: FORBIDDEN,
+    AccessDenial.ACCOUNT_NOT_ACTIVE: FORBIDDEN,
+}
+#: What these say where mail is to be sent.
+_MAY_NOT_SEND: Final = problem(401, "Authenticated user is not authorized to send mail")
+_SEND_DENIALS: Final = frozenset(
+    {AccessDenial.NETWORK_NOT_ALLOWED, AccessDenial.SCOPE_MISSING, AccessDenial.ACCOUNT_NOT_ACTIVE}
+)
+
+#: Status, field, text; ``{detail}`` is where the denial's own words go.
+_SUBMISSION: Final[dict[SubmissionDenial, tuple[int, str | None, str]]] = {
+    SubmissionDenial.HEADER_MALFORMED: (400, "headers", "The headers make no valid message{detail}"),
+    SubmissionDenial.HEADER_TOO_LONG: (400, "headers", "The header section is too long{detail}"),
+    SubmissionDenial.AUTHOR_AMBIGUOUS: (400, "from", "The from object must name one address{detail}"),
+    SubmissionDenial.AUTHOR_NOT_VERIFIED: (
+        403,
+        "from",
+        _SENDER_IDENTITY + " Add the domain to your account, publish its DNS records and have it verified{detail}",
+    ),
+    SubmissionDenial.AUTHOR_NOT_ALLOWED: (
+        403,
+        "from",
+        _SENDER_IDENTITY + " This API key may not be used with that address{detail}",
+    ),
+    SubmissionDenial.SENDER_NOT_VERIFIED: (
+        403,
+        "headers",
+        _SENDER_IDENTITY + " A Sender or Resent header names an address outside the domains of your account{detail}",
+    ),
+    SubmissionDenial.REVERSE_PATH_NOT_VERIFIED: (403, "from", _SENDER_IDENTITY + "{detail}"),
+    SubmissionDenial.RECIPIENT_NOT_ROUTABLE: (
+        400,
+        "personalizations.{position}",
+        "The recipient's domain is none that mail could be delivered to{detail}",
+    ),
+    SubmissionDenial.EIGHT_BIT_NOT_DECLARED: (400, "headers", "The headers hold octets above 127{detail}"),
+    SubmissionDenial.LOOP: (400, "headers", "Too many Received fields: the message goes in a circle{detail}"),
+    SubmissionDenial.X_SMTPAPI: (
+        400,
+        "headers",
+        "The X-SMTPAPI header is not taken here: use the fields of the request{detail}",
+    ),
+}
+
+
+def problem_of_access(denial: Deny, *, sends_mail: bool) -> Problem:
+    """Put a refusal of access into words; its detail never leaves.
+
+    Raises:
+        KeyError: The reason is none of access: a mistake of ours, met by the edge's broad handler.
+    """
+    reason = cast("AccessDenial", denial.reason)
+    return _MAY_NOT_SEND if sends_mail and reason in _SEND_DENIALS else _ACCESS[reason]
+
+
+def problem_of_submission(denial: Deny, position: int) -> Problem:
+    """Put the refusal of the message for one personalization into words."""
+    if isinstance(denial.reason, AccessDenial):
+        return problem_of_access(denial, sends_mail=True)
+    status, at, text = _SUBMISSION[cast("SubmissionDenial", denial.reason)]
+    detail = f": {denial.detail}" if denial.detail else ""
+    return problem(status, text.replace("{detail}", detail), at=at and at.replace("{position}", str(position)))
+
+
+def problem_of_trouble(trouble: Transient | Permanent) -> Problem:
+    """Put a store's trouble into words: whether it is worth to come again."""
+    if isinstance(trouble, Permanent):
+        return problem(500, "the message cannot be stored")
+    return problem(503, "the service cannot store this at the moment; try again", headers={"Retry-After": "5"})
+
+
+def too_many_requests(retry_after_seconds: int) -> Problem:
+    """Make the refusal of a request beyond a key's rate."""
+    return problem(429, "too many requests", headers={"Retry-After": str(retry_after_seconds)})
+
+
+def method_not_allowed(allowed: Sequence[str]) -> Problem:
+    """Make the refusal of a method that the path does not have."""
+    text = "POST method allowed only" if tuple(allowed) == ("POST",) else "method not allowed"
+    return problem(405, text, headers={"Allow": ", ".join(allowed)})

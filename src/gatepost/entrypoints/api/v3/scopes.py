@@ -1,0 +1,29 @@
+"""``GET /v3/scopes``: what the calling key may do."""
+
+from msgspec import Struct
+
+from gatepost.entrypoints.api.operation import Answer, Call, Operation
+
+
+class Scopes(Struct, frozen=True, kw_only=True):
+    """Names of the scope catalogue, in order."""
+
+    scopes: tuple[str, ...]
+
+
+async def show(call: Call) -> Answer:
+    """Return the scopes of the calling key."""
+    return Answer(status=200, body=Scopes(scopes=tuple(sorted(call.principal.scopes))))
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/v3/scopes",
+        name="ListScopes",
+        summary="List what the calling key may do.",
+        scope=None,
+        run=show,
+        gives={200: Scopes},
+    ),
+)

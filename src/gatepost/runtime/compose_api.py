@@ -1,0 +1,82 @@
+"""The composition of the HTTP API in a mail worker."""
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gatepost.entrypoints.api.acts import ActsInProgress
+from gatepost.entrypoints.api.app import build_app
+from gatepost.entrypoints.api.authentication import Authentication
+from gatepost.entrypoints.api.endpoint import BodyBudget, EndpointServices
+from gatepost.entrypoints.api.listener import APIListener, ListenerLimits
+from gatepost.entrypoints.api.operation import Operation
+from gatepost.entrypoints.api.rate_limit import RateLimit
+from gatepost.entrypoints.api.v3 import scopes
+from gatepost.entrypoints.api.v3.api_keys import ApiKeys
+from gatepost.entrypoints.api.v3.mail_send import MailSending
+from gatepost.mailflow.submission.accept import Acceptance
+from gatepost.runtime.compose_commands import compose_workers
+from gatepost.runtime.control_plane import ControlPlane
+from gatepost.runtime.rights_changed import ControlledWorkers
+from gatepost.runtime.settings import Settings
+from gatepost.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class APIParts:
+    """What the API is made of, beside settings."""
+
+    control: ControlPlane
+    door: Acceptance
+    acts: ActsInProgress
+    metrics: Metrics
+
+
+def compose_api_listener(settings: Settings, parts: APIParts, tls_context: Callable[[], ssl.SSLContext]) -> APIListener:
+    """Put the API together."""
+    api, control = settings.api, parts.control
+    services = EndpointServices(
+        authentication=Authentication(control.principals, parts.metrics),
+        rate_limit=RateLimit(per_second=api.requests_per_second, burst=api.requests_at_once),
+        budget=BodyBudget(api.memory_octets),
+        clock=control.clock,
+        metrics=parts.metrics,
+        max_body_octets=api.max_body_octets,
+        body_timeout=api.body_timeout,
+    )
+    return APIListener(
+        build_app(services, compose_operations(settings, parts)),
+        tls_context=tls_context,
+        limits=ListenerLimits(
+            max_connections=api.max_connections,
+            max_connections_per_address=api.max_connections_per_address,
+            header_timeout=api.header_timeout,
+            idle_timeout=api.idle_timeout,
+            handshake_timeout=settings.submission.handshake_timeout,
+        ),
+        clock=control.clock,
+        metrics=parts.metrics,
+    )
+
+
+def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, ...]:
+    """Return everything the API can do."""
+    control = parts.control
+    sending = MailSending(
+        door=parts.door,
+        clock=control.clock,
+        entropy=control.entropy,
+        metrics=parts.metrics,
+        max_size_octets=settings.submission.max_size_octets,
+    )
+    keys = ApiKeys(
+        access=control.principals,
+        keys=control.keys,
+        keys_as=lambda actor: control.acting_as(actor).keys,
+        rights_changed=ControlledWorkers(compose_workers(settings)),
+        acts=parts.acts,
+        clock=control.clock,
+        entropy=control.entropy,
+        hash_secret=control.keyring.hash_secret,
+    )
+    return (*sending.operations(), *keys.operations(), *scopes.OPERATIONS)

@@ -1,0 +1,36 @@
+"""A mail worker makes a change of rights exact: it tells all workers, itself too, as the command line does."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Final
+
+from gatepost.mailflow.queue.recipient import Predicate
+from gatepost.primitives.errors import Transient
+from gatepost.primitives.ids import AccountId, KeyId
+from gatepost.runtime.control_client import WorkerReport, Workers
+
+TIMEOUT: Final = timedelta(seconds=15)
+
+
+class ControlledWorkers:
+    """Asks over the control sockets, from threads, so that this worker's own socket goes on answering."""
+
+    def __init__(self, workers: Workers) -> None:
+        self._workers = workers
+
+    async def settle(self) -> None:
+        """Return when no worker accepts anything under an old right any more. Raises ``Transient``."""
+        await _certain(lambda: self._workers.refresh(timeout=TIMEOUT))
+
+    async def settle_and_hold(self, account_id: AccountId, key_id: KeyId, *, reason: str) -> None:
+        """As ``settle``; and everything queued under the key is held."""
+        which = Predicate(account_id=account_id, key_id=key_id)
+        await _certain(lambda: self._workers.refresh_and_hold(which, reason=reason, timeout=TIMEOUT))
+
+
+async def _certain(ask: Callable[[], Sequence[WorkerReport]]) -> None:
+    reports = await asyncio.to_thread(ask)
+    troubles = [f"mail worker {report.index}: {report.trouble}" for report in reports if report.trouble]
+    if troubles:
+        raise Transient("a change of rights is stored, but not certain everywhere: " + "; ".join(troubles))

@@ -1,0 +1,135 @@
+"""The official client libraries of the dialect, unmodified but for host and authority, against a real relay."""
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.compatibility.conftest import RequireProgram, missing
+from tests.compatibility.test_mail_clients import assert_signed
+from tests.support.receiving_mx import ReceivingMX
+from tests.support.relay import Relay
+
+pytestmark = pytest.mark.debian
+
+HERE = Path(__file__).parent
+KEY_SCOPES = [f"api_keys.{verb}" for verb in ("create", "read", "update", "delete")]
+
+
+@pytest.fixture(scope="module")
+def manager(mail_path: tuple[Relay, ReceivingMX]) -> str:
+    """A key that may send and manage keys."""
+    options = [word for scope in KEY_SCOPES for word in ("--scope", scope)]
+    return mail_path[0].make_key("acme", "manager", *options)
+
+
+@pytest.fixture(scope="module")
+def node_folder(tmp_path_factory: pytest.TempPathFactory, requires_program: RequireProgram) -> Path:
+    """Where the pinned Node.js libraries are installed."""
+    npm = requires_program("npm")
+    folder = tmp_path_factory.mktemp("node")
+    for name in ("package.json", "package-lock.json", "sendgrid.cjs"):
+        shutil.copy(HERE / "node" / name, folder)
+    command = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
+    done = subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True, timeout=110)
+    if done.returncode:
+        missing(f"the Node.js libraries, which npm could not fetch: {done.stderr.strip()[-500:]}")
+    return folder
+
+
+def run(*command: str | Path, relay: Relay, key: str, **environment: str) -> Any:
+    done = subprocess.run(
+        [*command, relay.api_url, key],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, **environment},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr + relay.log()[-3000:]
+    return json.loads(done.stdout)
+
+
+def assert_rich(message: EmailMessage, attachment: bytes) -> None:
+    """Every part arrived as it was given, and nobody who was not to be seen is."""
+    assert_signed(message)
+    parts = {part.get_filename(): part for part in message.walk() if part.get_filename()}
+    assert parts["Größe.bin"].get_payload(decode=True) == attachment
+    assert parts["logo.png"]["Content-ID"] == "<logo>"
+    assert parts["logo.png"].get_content_disposition() == "inline"
+    # What stands above our signatures is the receiver's own.
+    _, _, sent = message.as_string().partition("DKIM-Signature:")
+    assert "To:" in sent
+    assert "bcc" not in sent.lower()
+
+
+def test_the_python_library_sends_mail_and_manages_keys(relay: Relay, receiver: ReceivingMX, manager: str) -> None:
+    if importlib.util.find_spec("sendgrid") is None:
+        missing("the Python package sendgrid")
+    script = HERE / "sendgrid_python.py"
+
+    told = run(sys.executable, script, relay=relay, key=manager, SSL_CERT_FILE=str(relay.ca_file))
+
+    simple = receiver.wait_for("python simple")
+    assert told["simple"][0] == 202
+    assert_signed(simple)
+    assert told["simple"][1] in simple["Message-ID"]
+    assert simple["From"].addresses[0].display_name == "Ann Exämple"
+    assert simple.get_body(("plain",)).get_content() == "Hello, Bob.\n.a dot"
+    assert simple.get_body(("html",)).get_content() == "<p>Grüße</p>"
+    assert (told["rich"], told["sandbox"], told["spoof"]) == (202, 200, [403, "from"])
+    for name in ("Bob", "Carl"):
+        message = receiver.wait_for(f"python rich for {name}")
+        assert_rich(message, bytes(range(256)) * 500)
+        assert (message["X-Test"], message["Cc"]) == (f"for {name}", f"cc-{name.lower()}@dest.test")
+        assert message["Reply-To"] == "Replies <replies@example.test>"
+        assert message.get_body(("plain",)).get_content() == f"Dear {name}"
+    # One copy for each of to, cc and bcc, and none of the sandbox.
+    assert receiver.count("python rich for Bob") == 3
+    assert told["keys"] == {
+        "listed": True,
+        "shown": ["mail.send"],
+        "renamed": "renamed",
+        "changed": ["api_keys.read"],
+        "scopes": ["api_keys.read"],
+        "deleted": 204,
+        "shown after": 404,
+        "used after": 401,
+    }
+
+
+def test_the_node_libraries_send_mail_and_manage_keys(
+    relay: Relay, receiver: ReceivingMX, manager: str, node_folder: Path, requires_program: RequireProgram
+) -> None:
+    node = requires_program("node")
+
+    told = run(node, node_folder / "sendgrid.cjs", relay=relay, key=manager, NODE_EXTRA_CA_CERTS=str(relay.ca_file))
+
+    simple = receiver.wait_for("node simple")
+    assert told["simple"][0] == 202
+    assert_signed(simple)
+    assert told["simple"][1] in simple["Message-ID"]
+    assert simple.get_body(("html",)).get_content() == "<p>Grüße</p>"
+    assert (told["rich"], told["sandbox"], told["multiple"]) == (202, 200, [202, 202])
+    message = receiver.wait_for("node rich")
+    assert_rich(message, bytes(range(256)))
+    assert message["X-Test"] == "from node"
+    for name in ("bob", "carl"):
+        assert_signed(receiver.wait_for(f"node multiple {name}"))
+    assert told["spoof"][:2] == [403, "from"]
+    assert told["spoof"][2].startswith("The from address does not match a verified Sender Identity.")
+    assert told["later"][:2] == [400, "send_at"]
+    assert told["keys"] == {
+        "listed": True,
+        "shown": ["mail.send"],
+        "renamed": "renamed",
+        "changed": ["api_keys.read"],
+        "deleted": 204,
+        "after": 404,
+    }

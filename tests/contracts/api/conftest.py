@@ -1,0 +1,255 @@
+"""The API as an ASGI application on the real control plane and the real queue, without sockets."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from starlette.types import ASGIApp
+
+from gatepost.entrypoints.api.acts import ActsInProgress
+from gatepost.entrypoints.api.app import build_app
+from gatepost.entrypoints.api.authentication import Authentication
+from gatepost.entrypoints.api.endpoint import BodyBudget, EndpointServices
+from gatepost.entrypoints.api.operation import Operation
+from gatepost.entrypoints.api.rate_limit import RateLimit
+from gatepost.entrypoints.api.v3 import scopes
+from gatepost.entrypoints.api.v3.api_keys import ApiKeys
+from gatepost.entrypoints.api.v3.mail_send import MailSending
+from gatepost.mailflow.submission.accept import Acceptance
+from gatepost.primitives.errors import Transient
+from gatepost.primitives.ids import AccountId, KeyId
+from gatepost.runtime.control_plane import ControlPlane, open_control_plane
+from gatepost.storage.migrate import migrate
+from gatepost.storage.queue_sqlite.store import QueueSettings, SQLiteQueue
+from gatepost.system.entropy import SystemEntropy
+from gatepost.system.keyring import create_keyring
+from gatepost.telemetry.metrics import Metrics
+from gatepost.tenancy.access import api_key
+from gatepost.tenancy.access.grant import Grant
+from gatepost.tenancy.accounts import lifecycle
+from gatepost.tenancy.senders.alignment import VerifiedDomains
+from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainState
+from gatepost.tenancy.senders.public_suffix import PublicSuffixes
+
+PEER = "192.0.2.1"
+
+
+class SettableClock:
+    """Stands still until moved."""
+
+    def __init__(self) -> None:
+        self.instant = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.instant
+
+
+@dataclass
+class RecordingRightsChanged:
+    """The port by which a change of rights is made exact: notes what was asked, and can fail."""
+
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+    trouble: str = ""
+
+    async def settle(self) -> None:
+        self._note("settle")
+
+    async def settle_and_hold(self, account_id: AccountId, key_id: KeyId, *, reason: str) -> None:
+        self._note("hold", account_id, key_id)
+
+    def _note(self, *what: str) -> None:
+        self.asked.append(what)
+        if self.trouble:
+            raise Transient(self.trouble)
+
+
+class Claims:
+    """Which account has which verified domain."""
+
+    def __init__(self) -> None:
+        self.holders: dict[str, AccountId] = {}
+
+    def find_verified(self, name: str) -> AuthenticatedDomain | None:
+        if name not in self.holders:
+            return None
+        return AuthenticatedDomain(
+            name=name,
+            account_id=self.holders[name],
+            state=DomainState.VERIFIED,
+            dkim_keys=(),
+            created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        )
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back."""
+
+    status: int
+    headers: dict[str, str]
+    octets: bytes
+
+    @property
+    def json(self) -> Any:
+        return msgspec.json.decode(self.octets)
+
+    @property
+    def errors(self) -> list[tuple[str | None, str]]:
+        return [(error["field"], error["message"]) for error in self.json["errors"]]
+
+
+async def ask(
+    app: ASGIApp, method: str, path: str, *, headers: Mapping[str, str], body: bytes = b"", peer: str = PEER
+) -> Reply:
+    """Make one request of an ASGI application."""
+    path, _, query = path.partition("?")
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items() if value],
+        "client": (peer, 40_000),
+        "state": {"tls": "TLSv1.3 TLS_AES_256_GCM_SHA384"},
+        "root_path": "",
+    }
+    pieces = [body[start : start + 65_536] for start in range(0, len(body), 65_536)] or [b""]
+    incoming = [
+        {"type": "http.request", "body": piece, "more_body": place < len(pieces) - 1}
+        for place, piece in enumerate(pieces)
+    ]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return incoming.pop(0) if incoming else {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    start, *rest = sent
+    answer = {name.decode(): value.decode() for name, value in start["headers"]}
+    return Reply(start["status"], answer, b"".join(message.get("body", b"") for message in rest))
+
+
+@dataclass
+class Api:
+    """The application, what stands behind it, and how to ask it."""
+
+    control: ControlPlane
+    queue: SQLiteQueue
+    clock: SettableClock
+    claims: Claims = field(default_factory=Claims)
+    rights_changed: RecordingRightsChanged = field(default_factory=RecordingRightsChanged)
+    acts: ActsInProgress = field(default_factory=ActsInProgress)
+    metrics: Metrics = field(default_factory=Metrics)
+    budget: BodyBudget = field(default_factory=lambda: BodyBudget(1 << 24))
+    requests_at_once: int = 1000
+    max_body_octets: int = 1 << 20
+    body_timeout: timedelta = timedelta(seconds=5)
+
+    def operations(self) -> tuple[Operation, ...]:
+        control = self.control
+        door = Acceptance(
+            queue=self.queue,
+            rights=control.principals,
+            domains=VerifiedDomains(self.claims, PublicSuffixes()),
+            clock=self.clock,
+            entropy=control.entropy,
+            own_host_names=["relay.test"],
+        )
+        sending = MailSending(
+            door=door,
+            clock=self.clock,
+            entropy=control.entropy,
+            metrics=self.metrics,
+            max_size_octets=1 << 20,
+        )
+        keys = ApiKeys(
+            access=control.principals,
+            keys=control.keys,
+            keys_as=lambda actor: control.acting_as(actor).keys,
+            rights_changed=self.rights_changed,
+            acts=self.acts,
+            clock=self.clock,
+            entropy=control.entropy,
+            hash_secret=control.keyring.hash_secret,
+        )
+        return (*sending.operations(), *keys.operations(), *scopes.OPERATIONS)
+
+    def build(self, *more: Operation) -> ASGIApp:
+        services = EndpointServices(
+            authentication=Authentication(self.control.principals, self.metrics),
+            rate_limit=RateLimit(per_second=1, burst=self.requests_at_once),
+            budget=self.budget,
+            clock=self.clock,
+            metrics=self.metrics,
+            max_body_octets=self.max_body_octets,
+            body_timeout=self.body_timeout,
+        )
+        return build_app(services, (*self.operations(), *more))
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        key: str = "",
+        headers: Mapping[str, str] | None = None,
+        peer: str = PEER,
+        app: ASGIApp | None = None,
+    ) -> Reply:
+        octets = b"" if body is None else body if isinstance(body, bytes) else msgspec.json.encode(body)
+        fields = {"Content-Type": "application/json", "Content-Length": str(len(octets))}
+        fields |= {"Authorization": f"Bearer {key}"} if key else {}
+        return await ask(
+            app or self.build(), method, path, headers=fields | dict(headers or {}), body=octets, peer=peer
+        )
+
+    def account(self, name: str) -> AccountId:
+        return lifecycle.create(self.control.accounts, name, now=self.clock.now(), entropy=self.control.entropy).id
+
+    def key(self, account_id: AccountId, *scopes: str, name: str = "key", **limits: Any) -> str:
+        """Make a key; return the whole of it."""
+        made, secret = api_key.issue(
+            account_id=account_id,
+            name=name,
+            grant=Grant(scopes=frozenset(scopes), **limits),
+            now=self.clock.now(),
+            entropy=self.control.entropy,
+        )
+        credential = api_key.parse(secret.reveal().encode())
+        assert credential is not None
+        self.control.keys.add(made, self.control.keyring.hash_secret(credential[1].reveal()))
+        return secret.reveal()
+
+
+@pytest.fixture
+async def api(tmp_path: Path) -> AsyncIterator[Api]:
+    clock, entropy = SettableClock(), SystemEntropy()
+    url, keyring = f"sqlite:///{tmp_path}/control.db", tmp_path / "keyring"
+    migrate(url)
+    create_keyring(keyring, entropy)
+    control = open_control_plane(url, keyring, clock, entropy)
+    queue = await SQLiteQueue.open(
+        tmp_path / "queue",
+        0,
+        clock=clock,
+        entropy=entropy,
+        settings=QueueSettings(longest_delay=timedelta(hours=5)),
+        report=lambda _event, _fields: None,
+    )
+    yield Api(control, queue, clock)
+    await queue.close()
+    control.close()
+
+
+def key_id(key: str) -> str:
+    """The public half of a key."""
+    return key.split(".")[1]
