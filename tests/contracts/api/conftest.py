@@ -216,7 +216,8 @@ class Api:
         return lifecycle.create(self.control.accounts, name, now=self.clock.now(), entropy=self.control.entropy).id
 
     def key(self, account_id: AccountId, *scopes: str, name: str = "key", **limits: Any) -> str:
-        """Make a key; return the whole of it."""
+        """Make a key, a second after the one before; return the whole of it."""
+        self.clock.instant += timedelta(seconds=1)
         made, secret = api_key.issue(
             account_id=account_id,
             name=name,
