@@ -15,7 +15,7 @@ def render() -> str:
     nothing = cast("object", None)
     sending = MailSending(door=nothing, clock=nothing, entropy=nothing, metrics=Metrics(), max_size_octets=1)  # type: ignore[arg-type]
     keys = ApiKeys(
-        access=nothing, keys=nothing, rights_changed=nothing, acts=ActsInProgress(), clock=nothing, entropy=nothing,
-        hash_secret=bytes,
+        access=nothing, keys=nothing, keys_as=nothing, rights_changed=nothing, acts=ActsInProgress(), clock=nothing,
+        entropy=nothing, hash_secret=bytes,
     )  # type: ignore[arg-type]  # fmt: skip
     return render_document((*sending.operations(), *keys.operations(), *scopes.OPERATIONS)).decode("utf-8")

@@ -80,7 +80,7 @@ def test_garbage_is_unreadable_and_nothing_else(garbage: bytes) -> None:
     [
         (b'"v":1', b'"v":2'),
         (b'"v":1', b'"v":1,"w":0'),
-        (b"key_narrowed", b"key_widened"),
+        (b"key_narrowed", b"key_painted"),
         (b'"operator"', b'"nobody"'),
         (b'{"account"', b'{ "account"'),
         (b'"root"', b'"\\u0072oot"'),
