@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ SOURCE = Path(__file__).parents[2] / "src"
 
 SETTINGS = """
 host_name = "relay.test"
-state_dir = "{folder}/state"
+state_dir = "{state_dir}"
 
 [workers]
 mail = {workers}
@@ -60,13 +61,27 @@ class Relay:
         routes: Static routes, domain to ``host:port``.
         extra: More of the settings file.
         delivery: More of its table ``[delivery]``.
+        environment: More of the environment of its processes; ``PYTHONPATH`` goes before its own.
+        state_dir: Where state rests, if not in the folder.
+        template: Another installation, never started, whose account, key and domain are copied instead of made.
     """
 
     def __init__(
-        self, folder: Path, routes: Mapping[str, str], *, workers: int = 2, extra: str = "", delivery: str = ""
+        self,
+        folder: Path,
+        routes: Mapping[str, str],
+        *,
+        workers: int = 2,
+        extra: str = "",
+        delivery: str = "",
+        environment: Mapping[str, str] | None = None,
+        state_dir: Path | None = None,
+        template: "Relay | None" = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self.state_dir = state_dir or folder / "state"
+        self._environment = dict(environment or {})
         self.starttls_port, self.implicit_port, self.operations_port = free_port(), free_port(), free_port()
         self.ca_file, certificate, private_key = make_authority_and_certificate(folder)
         self.zone = DNSZone("example.test", {})
@@ -74,7 +89,7 @@ class Relay:
         self._log = folder / "gatepost.log"
         self._process: subprocess.Popen[bytes] | None = None
         settings = SETTINGS.format(
-            folder=folder,
+            state_dir=self.state_dir,
             workers=workers,
             starttls_port=self.starttls_port,
             implicit_port=self.implicit_port,
@@ -87,6 +102,10 @@ class Relay:
             extra=extra,
         )
         self.config.write_text(settings)
+        if template is not None:
+            shutil.copytree(template.state_dir, self.state_dir, dirs_exist_ok=True)
+            self.records, self.key = template.records, template.key
+            return
         self.command("init")
         self.command("account", "create", "acme")
         self.records = self.authenticate_domain("example.test", "acme")
@@ -120,14 +139,17 @@ class Relay:
             capture_output=True,
             text=True,
             timeout=60,
-            env=_environment(),
+            env=_environment(self._environment),
         )
 
     def start(self) -> None:
         """Start ``gatepost serve`` and wait until every listener takes connections."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*_GATEPOST, "serve", "-c", str(self.config)], stdout=log, stderr=log, env=_environment()
+                [*_GATEPOST, "serve", "-c", str(self.config)],
+                stdout=log,
+                stderr=log,
+                env=_environment(self._environment),
             )
         try:
             for port in (self.starttls_port, self.implicit_port, self.operations_port):
@@ -145,6 +167,12 @@ class Relay:
         status = self._process.wait(60)
         self._process = None
         return status
+
+    def reap(self) -> None:
+        """Take note that the service was killed."""
+        if self._process is not None:
+            self._process.wait(60)
+            self._process = None
 
     @property
     def process_id(self) -> int:
@@ -184,8 +212,9 @@ class Relay:
 _GATEPOST = [sys.executable, "-m", "gatepost"]
 
 
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
+def _environment(more: Mapping[str, str]) -> dict[str, str]:
+    path = os.pathsep.join([*filter(None, [more.get("PYTHONPATH")]), str(SOURCE)])
+    return {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **more, "PYTHONPATH": path}
 
 
 def _quoted(value: str) -> str:

@@ -1,0 +1,14 @@
+"""Loaded by the interpreter of every process of a relay under test, when this folder is on its PYTHONPATH.
+
+GATEPOST_FAULT_HOOKS names what to change before the program starts: ``hurry`` shortens pauses that a test would
+otherwise wait for; every other name is a deliberately broken build (``mutants.py``).
+"""
+
+import os
+
+names = [name for name in os.environ.get("GATEPOST_FAULT_HOOKS", "").split(",") if name]
+if names:
+    import mutants
+
+    for name in names:
+        mutants.MUTANTS[name]()
