@@ -56,8 +56,16 @@ def to_milliseconds(instant: datetime) -> int:
 
 
 def to_instant(milliseconds: int) -> datetime:
-    """Return the aware UTC instant."""
+    """Return the aware UTC instant; raises OverflowError for one that a datetime cannot hold."""
     return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def to_nearest_instant(milliseconds: int) -> datetime:
+    """Return the aware UTC instant, or the first or last there is: a broken row must not hide the others."""
+    try:
+        return to_instant(milliseconds)
+    except OverflowError:
+        return (datetime.max if milliseconds > 0 else datetime.min).replace(tzinfo=UTC)
 
 
 def encode_message(message: QueuedMessage) -> Row:
@@ -133,7 +141,7 @@ def decode_event(row: Row) -> Event:
     at, name, account_id, key_id, message_id, local_part, domain, detail = row
     return Event(
         type=EventType(name),
-        at=to_instant(at),
+        at=to_nearest_instant(at),
         account_id=AccountId(account_id),
         key_id=KeyId(key_id),
         message_id=MessageId(message_id),
