@@ -32,7 +32,7 @@ CAMPAIGNS = {
     "D1": Campaign(
         title="kill -9 at random moments",
         run=kills.run,
-        broken={"answer_early": "lost", "settle_late": "duplicate", "forget_interrupted": "stuck"},
+        broken={"answer_early": "lost", "forget_settlements": "duplicate", "forget_interrupted": "stuck"},
     ),
     "D10": Campaign(title="paused workers", run=paused_workers.run, broken={"lease_for_a_second": "duplicate"}),
     "D11": Campaign(title="poison items", run=poison_items.run, broken={"choke_on_poison": "poison"}),

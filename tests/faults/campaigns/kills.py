@@ -17,7 +17,7 @@ SUPERVISOR_EVERY = 6
 
 async def run(options: Options) -> Result:
     """Load until all kills are done and enough was accepted."""
-    kills, messages, rate = (500, 100_000, 300) if options.is_full else (12, 1500, 150)
+    kills, messages, rate = (500, 100_000, 300) if options.is_full else (12, 1500, 200)
     async with running(options) as rig:
         load = rig.load(Plan(seed=options.seed, connections=50, rate=rate))
         async with asyncio.TaskGroup() as tasks:
