@@ -3,7 +3,15 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from tests.faults.campaigns import baseline, kills, paused_workers, poison_items, restarts
+from tests.faults.campaigns import (
+    baseline,
+    disk_errors,
+    kills,
+    paused_workers,
+    poison_items,
+    restarts,
+    system_calls,
+)
 from tests.faults.result import Result
 from tests.faults.rig import Options
 
@@ -33,6 +41,16 @@ CAMPAIGNS = {
         title="kill -9 at random moments",
         run=kills.run,
         broken={"answer_early": "lost", "forget_settlements": "duplicate", "forget_interrupted": "stuck"},
+    ),
+    "D2": Campaign(
+        title="kill at every system call",
+        run=system_calls.run,
+        broken={"answer_early": "lost", "forget_interrupted": "stuck"},
+    ),
+    "D4": Campaign(
+        title="disk errors",
+        run=disk_errors.run,
+        broken={"refuse_for_good": "wrong 5xx", "trust_failed_flush": "suspect"},
     ),
     "D10": Campaign(title="paused workers", run=paused_workers.run, broken={"lease_for_a_second": "duplicate"}),
     "D11": Campaign(title="poison items", run=poison_items.run, broken={"choke_on_poison": "poison"}),

@@ -24,6 +24,7 @@ Row: TypeAlias = tuple[Any, ...]  # what sqlite3 gives and takes
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 class Unreadable(Exception):
@@ -65,7 +66,7 @@ def to_nearest_instant(milliseconds: int) -> datetime:
     try:
         return to_instant(milliseconds)
     except OverflowError:
-        return (datetime.max if milliseconds > 0 else datetime.min).replace(tzinfo=UTC)
+        return _LAST if milliseconds > 0 else _FIRST
 
 
 def encode_message(message: QueuedMessage) -> Row:
