@@ -5,11 +5,16 @@ from dataclasses import dataclass
 
 from tests.faults.campaigns import (
     baseline,
+    clock_jumps,
     disk_errors,
+    dns_faults,
     kills,
     paused_workers,
     poison_items,
+    recovery,
+    remote_faults,
     restarts,
+    slow_clients,
     system_calls,
 )
 from tests.faults.result import Result
@@ -52,7 +57,12 @@ CAMPAIGNS = {
         run=disk_errors.run,
         broken={"refuse_for_good": "wrong 5xx", "trust_failed_flush": "suspect"},
     ),
+    "D6": Campaign(title="DNS faults", run=dns_faults.run, broken={"bounce_on_servfail": "ending"}),
+    "D7": Campaign(title="clock jumps", run=clock_jumps.run, broken={"expire_untried": "expired"}),
+    "D8": Campaign(title="remote misbehaviour", run=remote_faults.run, broken={"lost_is_delivered": "lost"}),
+    "D9": Campaign(title="slow clients", run=slow_clients.run, broken={"never_time_out": "held"}),
     "D10": Campaign(title="paused workers", run=paused_workers.run, broken={"lease_for_a_second": "duplicate"}),
     "D11": Campaign(title="poison items", run=poison_items.run, broken={"choke_on_poison": "poison"}),
     "D12": Campaign(title="orderly restarts", run=restarts.run, broken={"end_without_draining": "unanswered"}),
+    "R": Campaign(title="recovery with a long queue", run=recovery.run, broken={}),
 }

@@ -123,14 +123,14 @@ async def _time_until_accepted(load: Load) -> float:
 
 async def _fill_disk(options: Options, result: Result) -> None:
     """Nothing leaves, so the disk fills; then there is room again, and everything accepted must come."""
-    with _small_disk(options.folder / "disk", 24) as disk:
+    with _small_disk(options.folder / "disk", 48) as disk:
         waiting = True
 
         def busy(stage: str, nth: int) -> Action | None:
             return Reply(text="451 not now") if waiting and stage == "MAIL" else None
 
         ballast = disk / "ballast"
-        ballast.write_bytes(bytes(6 << 20))
+        ballast.write_bytes(bytes(26 << 20))
         setup = Setup(workers=1, state_dir=disk / "state")
         folder = options.folder / "filling"
         folder.mkdir()

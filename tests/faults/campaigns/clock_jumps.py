@@ -1,0 +1,79 @@
+"""D7: the relay's clock jumps, by libfaketime, while mail waits for its next attempt."""
+
+import asyncio
+import time
+from pathlib import Path
+
+from tests.faults.checker import judge
+from tests.faults.loader import Plan
+from tests.faults.result import Result
+from tests.faults.rig import Options, Setup, running
+from tests.faults.sink import Action, Reply, Sink
+
+LIBRARY = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+JUMPS = ("+4d", "-1d", "+1h", "-1h", "+1d", "+15y")
+SETTLE_SECONDS = 10.0
+"""Retries here come after two seconds at most; a jump may cost one of them, and the relay looks at its clock anew."""
+
+
+def is_usable() -> bool:
+    """Whether libfaketime is installed."""
+    return LIBRARY.exists()
+
+
+async def run(options: Options) -> Result:
+    """Queue while the sink is busy, jump, see that nothing expires untried and all goes out soon."""
+    jumps = JUMPS if options.is_full else JUMPS[:2]
+    result = Result()
+    for number, jump in enumerate(jumps):
+        folder = options.folder / str(number)
+        folder.mkdir()
+        one = Options(
+            folder=folder, seed=options.seed, is_full=options.is_full, broken=options.broken, template=options.template
+        )
+        await _jump(one, jump, result)
+    return result
+
+
+async def _jump(options: Options, jump: str, result: Result) -> None:
+    clock = options.folder / "clock"
+    clock.write_text("+0\n")
+    environment = {
+        "LD_PRELOAD": str(LIBRARY),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    is_busy = True
+
+    def busy(stage: str, nth: int) -> Action | None:
+        return Reply(text="451 not now") if is_busy and stage == "MAIL" else None
+
+    async with running(options, Setup(workers=1, environment=environment), Sink(busy)) as rig:
+        load = rig.load(Plan(seed=options.seed, connections=4))
+        await load.run(messages=40)
+        await asyncio.sleep(1)
+        usual = await _attempts_in_a_second(rig.sink)
+        clock.write_text(f"{jump}\n")
+        after = await _attempts_in_a_second(rig.sink)
+        began = time.monotonic()
+        is_busy = False
+        is_empty = await rig.drain(3 * SETTLE_SECONDS)
+        took = time.monotonic() - began
+        later = rig.load(Plan(seed=options.seed, connections=1), prefix="later")
+        await later.run(messages=3)
+        history = await rig.finish()
+    verdict = judge(history)
+    result.violations += [f"{violation} (jump {jump})" for violation in verdict.violations]
+    expired = history.events["bounce"]
+    result.figures[jump] = f"{verdict.accepted} accepted, attempts/s {usual}→{after}, empty after {took:.1f}s"
+    result.expect(expired == 0, f"expired: {expired} recipients after {jump}, though the sink would take them")
+    result.expect(is_empty and took <= SETTLE_SECONDS, f"late: {took:.1f} s until the queue was empty after {jump}")
+    # Everything may fall due at once by a jump, once.
+    result.expect(after <= 2 * usual + len(load.submissions) * 3, f"storm: {after} attempts in a second after {jump}")
+
+
+async def _attempts_in_a_second(sink: Sink) -> int:
+    before = sink.reached["MAIL"]
+    await asyncio.sleep(1)
+    return sink.reached["MAIL"] - before
