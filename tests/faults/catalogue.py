@@ -11,6 +11,7 @@ from tests.faults.campaigns import (
     kills,
     paused_workers,
     poison_items,
+    power_cuts,
     recovery,
     remote_faults,
     restarts,
@@ -52,6 +53,7 @@ CAMPAIGNS = {
         run=system_calls.run,
         broken={"answer_early": "lost", "forget_interrupted": "stuck"},
     ),
+    "D3": Campaign(title="power cuts, replayed", run=power_cuts.run, broken={"eatmydata": "lost", "sync_off": "lost"}),
     "D4": Campaign(
         title="disk errors",
         run=disk_errors.run,
