@@ -10,13 +10,14 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gatepost.mailflow.queue.recipient import Books, Predicate
-from gatepost.storage.queue_sqlite.reader import QueueReader, add_books
-from gatepost.storage.queue_sqlite.shard import list_shards
 from tests.faults.history import History, Submission
 from tests.faults.loader import Load, Plan, Target
 from tests.faults.sink import Sink
 from tests.support.relay import Relay
+
+from gatepost.mailflow.queue.recipient import Books, Predicate
+from gatepost.storage.queue_sqlite.reader import QueueReader, add_books
+from gatepost.storage.queue_sqlite.shard import list_shards
 
 HOOKS = Path(__file__).parent / "hooks"
 ENDINGS = {"delivered": "delivered", "bounce": "bounced", "dropped": "dropped"}
@@ -49,6 +50,7 @@ class Setup:
         delivery: More of the table ``[delivery]``; ``extra``: more of the settings file.
         nameserver: Asked instead of the one that serves the sender's own zone.
         environment: More of the relay's environment.
+        hooks: Of ``hooks/mutants.py``, beside ``hurry``.
         state_dir: Where state rests, if not in the campaign's folder.
     """
 
@@ -58,6 +60,7 @@ class Setup:
     extra: str = ""
     nameserver: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    hooks: tuple[str, ...] = ()
     state_dir: Path | None = None
 
 
@@ -221,7 +224,7 @@ async def running(options: Options, setup: Setup | None = None, sink: Sink | Non
     setup = setup or Setup()
     sink = sink or Sink()
     await sink.start()
-    hooks = ",".join(name for name in ("hurry", options.broken) if name)
+    hooks = ",".join(name for name in ("hurry", *setup.hooks, options.broken) if name)
     environment = {"PYTHONPATH": str(HOOKS), "GATEPOST_FAULT_HOOKS": hooks, **setup.environment}
     relay = await asyncio.to_thread(
         lambda: Relay(

@@ -9,13 +9,13 @@ import shutil
 
 import pytest
 from tests.faults import strace
-from tests.faults.campaigns import clock_jumps, power_cuts
+from tests.faults.campaigns import power_cuts
 from tests.faults.catalogue import CAMPAIGNS
 from tests.faults.rig import Options, make_template
 from tests.support.relay import Relay
 
 SEED = 1
-NEEDS = {"D2": strace.is_usable, "D3": power_cuts.is_usable, "D4": strace.is_usable, "D7": clock_jumps.is_usable}
+NEEDS = {"D2": strace.is_usable, "D3": power_cuts.is_usable, "D4": strace.is_usable}
 BROKEN = [
     ("D0", "keep_envelope"),
     ("D1", "answer_early"),

@@ -4,13 +4,14 @@ import asyncio
 import sqlite3
 from contextlib import closing
 
-from gatepost.storage.queue_sqlite.shard import list_shards
 from tests.faults.checker import judge
 from tests.faults.history import Answer
 from tests.faults.loader import Plan
 from tests.faults.result import Result
 from tests.faults.rig import Options, Rig, running
 from tests.faults.sink import Action, Reply, Sink
+
+from gatepost.storage.queue_sqlite.shard import list_shards
 
 POISON = {
     "content altered": "UPDATE message SET content = replace(content, 'spaces', 'places') WHERE id = :id",

@@ -17,6 +17,13 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+from tests.faults.checker import judge
+from tests.faults.crash_states import Disk, read_operations
+from tests.faults.loader import Plan
+from tests.faults.result import Result
+from tests.faults.rig import Options, Setup, running
+from tests.faults.sink import Action, Reply, Sink
+
 from gatepost.mailflow.queue.recipient import Predicate
 from gatepost.primitives.errors import Misconfigured
 from gatepost.storage.queue_sqlite.codec import MESSAGE_COLUMNS, Unreadable, decode_message
@@ -25,12 +32,6 @@ from gatepost.storage.queue_sqlite.shard import list_shards
 from gatepost.storage.queue_sqlite.store import QueueSettings, SQLiteQueue
 from gatepost.system.clock import SystemClock
 from gatepost.system.entropy import SystemEntropy
-from tests.faults.checker import judge
-from tests.faults.crash_states import Disk, read_operations
-from tests.faults.loader import Plan
-from tests.faults.result import Result
-from tests.faults.rig import Options, Setup, running
-from tests.faults.sink import Action, Reply, Sink
 
 EATMYDATA = "libeatmydata.so"
 SOURCE = Path(__file__).parents[1] / "record.c"

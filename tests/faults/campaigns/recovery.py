@@ -6,6 +6,12 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from tests.faults.history import Answer
+from tests.faults.loader import Plan, make_content
+from tests.faults.result import Result
+from tests.faults.rig import Options, Rig, Setup, running
+from tests.faults.sink import Action, Reply, Sink
+
 from gatepost.mailflow.content import MemoryContent
 from gatepost.mailflow.envelope import Envelope, Origin
 from gatepost.mailflow.queue.recipient import QueuedMessage
@@ -14,11 +20,6 @@ from gatepost.standards.address import Mailbox
 from gatepost.storage.queue_sqlite.store import QueueSettings, SQLiteQueue
 from gatepost.system.clock import SystemClock
 from gatepost.system.entropy import SystemEntropy
-from tests.faults.history import Answer
-from tests.faults.loader import Plan, make_content
-from tests.faults.result import Result
-from tests.faults.rig import Options, Rig, Setup, running
-from tests.faults.sink import Action, Reply, Sink
 
 ANN = Mailbox(local_part="ann", domain="example.test")
 OCTETS = 1000

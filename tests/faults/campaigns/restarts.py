@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import time
+from itertools import pairwise
 
 from tests.faults.checker import judge
 from tests.faults.history import Answer, Submission
@@ -73,4 +74,4 @@ async def _wait_for_more(load: Load) -> None:
 def longest_gap(submissions: list[Submission]) -> float:
     """The longest time in which no client got a 250."""
     times = sorted(submission.at for submission in submissions if submission.answer is Answer.ACCEPTED)
-    return max((later - earlier for earlier, later in zip(times, times[1:], strict=False)), default=0.0)
+    return max((later - earlier for earlier, later in pairwise(times)), default=0.0)

@@ -1,7 +1,7 @@
 """Deliberately broken builds: each turns one campaign red, or the campaign proves nothing.
 
 They run inside the relay's processes (``sitecustomize.py``) and change the program before it starts; ``src`` is left
-alone. ``hurry`` breaks nothing: it shortens pauses.
+alone. ``hurry`` and ``shift_clock`` break nothing.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import os
 import time
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 
 def hurry():
@@ -28,6 +29,15 @@ def hurry():
     restart.HEALTHY_AFTER = timedelta(seconds=1)
     longest = shaping.Shaping._pause
     shaping.Shaping._pause = lambda self, failures: min(longest(self, failures), 1.0)
+
+
+def shift_clock():
+    """Let the one clock of the program be off by as many seconds as a file says."""
+    from gatepost.system.clock import SystemClock
+
+    path = Path(os.environ["GATEPOST_FAULT_CLOCK"])
+    now = SystemClock.now
+    SystemClock.now = lambda self: now(self) + timedelta(seconds=float(path.read_text()))
 
 
 def answer_early():
@@ -187,9 +197,9 @@ def lease_for_a_second():
         again = [self._handed_out.pop(key).lease for key in late]
         for lease in again:
             del handed_out_at[lease.message.id, lease.recipients[0].position]
-        records = {key: record for key, record in self._handed_out.items()}
+        known = set(self._handed_out)
         leases = hand_out(self, limit, room)
-        for key in self._handed_out.keys() - records.keys():
+        for key in self._handed_out.keys() - known:
             handed_out_at[key] = now
         return leases + again
 
@@ -215,6 +225,7 @@ MUTANTS = {
     function.__name__: function
     for function in (
         hurry,
+        shift_clock,
         answer_early,
         forget_settlements,
         forget_interrupted,

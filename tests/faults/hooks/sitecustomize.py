@@ -5,10 +5,16 @@ otherwise wait for; every other name is a deliberately broken build (``mutants.p
 """
 
 import os
+import sys
 
 names = [name for name in os.environ.get("GATEPOST_FAULT_HOOKS", "").split(",") if name]
 if names:
-    import mutants
+    # An error here must not leave the program as it is, unnoticed: the interpreter would go on without this file.
+    try:
+        import mutants
 
-    for name in names:
-        mutants.MUTANTS[name]()
+        for name in names:
+            mutants.MUTANTS[name]()
+    except Exception as error:
+        print(f"a fault hook failed: {error!r}", file=sys.stderr, flush=True)
+        os._exit(70)
