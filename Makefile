@@ -28,7 +28,7 @@ check: $(TEST)/.done  ## formatting, lint, import contracts, types, unit tests a
 	$(TEST)/bin/ruff check .
 	$(TEST)/bin/lint-imports --no-cache
 	$(TEST)/bin/mypy
-	$(TEST)/bin/pytest -q -n auto tests/architecture tests/unit tests/dialogs
+	$(TEST)/bin/pytest -q -n auto tests/architecture tests/unit tests/dialogs tests/benchmarks
 
 test: check  ## everything: check, then contracts, scenarios and compatibility with real clients and servers
 	tools/install_test_programs
@@ -38,8 +38,11 @@ format: $(TEST)/.done  ## format and mend what ruff can
 	$(TEST)/bin/ruff check --fix .
 	$(TEST)/bin/ruff format .
 
-bench: $(TEST)/.done  ## the benchmark beside Postfix + Dovecot SASL + OpenDKIM (needs Debian's packages)
+bench: $(TEST)/.done  ## the benchmark beside Postfix and Haraka (needs root, Debian's packages and npm)
 	$(TEST)/bin/python -m benchmarks $(ARGS)
+
+docs: $(TEST)/.done  ## write the pages of docs/reference that are made from the code
+	$(TEST)/bin/python -m tools.pages
 
 lock:  ## write requirements/*.txt anew
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

@@ -9,6 +9,7 @@ import multiprocessing
 import time
 from collections.abc import Callable
 from multiprocessing.synchronize import Event
+from typing import cast
 
 import uvloop
 
@@ -24,9 +25,9 @@ class Sink(asyncio.Protocol):
     """Says yes to everything; knows a transaction by its last command and the content by its dot."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
+        self.transport = cast("asyncio.WriteTransport", transport)  # a TCP transport is one
         self.in_content = False
-        transport.write(b"220 sink\r\n")
+        self.transport.write(b"220 sink\r\n")
 
     def data_received(self, data: bytes) -> None:
         if self.in_content:

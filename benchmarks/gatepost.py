@@ -1,11 +1,24 @@
-"""Gatepost as it ships: two mail workers, embedded store, RSA-2048 and Ed25519 signatures."""
+"""Gatepost as it ships: one mail worker a core, embedded store, RSA-2048 and Ed25519 signatures."""
 
 import os
 from pathlib import Path
 
 from tests.support.relay import Relay
 
-from benchmarks.rig import Shape
+from benchmarks.rig import DESTINATION_CONNECTIONS, Shape
+
+SETTINGS = """
+[log]
+level = "warning"
+
+[submission]
+max_sessions_per_address = 10000
+"""
+
+DELIVERY = """
+connections_per_destination = {connections}
+messages_per_connection = 1000
+"""
 
 
 class Gatepost:
@@ -16,16 +29,20 @@ class Gatepost:
     def __init__(self) -> None:
         self._relay: Relay | None = None
 
+    @staticmethod
+    def find_missing() -> list[str]:
+        """Nothing: it is here."""
+        return []
+
     def start(self, folder: Path, sink_port: int) -> None:
         """Set up account, domain and key, and start the service."""
-        settings = '[log]\nlevel = "warning"\n'
-        delivery = "connections_per_destination = 50\nmessages_per_connection = 1000\n"
+        workers = os.cpu_count() or 1
         self._relay = Relay(
             folder,
             {"*": f"127.0.0.1:{sink_port}"},
-            workers=os.cpu_count() or 1,
-            extra=settings,
-            delivery=delivery,
+            workers=workers,
+            extra=SETTINGS,
+            delivery=DELIVERY.format(connections=max(1, DESTINATION_CONNECTIONS // workers)),
         )
         self._relay.start()
 
@@ -34,6 +51,11 @@ class Gatepost:
         assert self._relay is not None
         port = self._relay.implicit_port if shape.tls == "implicit" else self._relay.starttls_port
         return ["-p", str(port), "-u", "apikey", "-w", self._relay.key]
+
+    def roots(self) -> list[int]:
+        """The supervisor."""
+        assert self._relay is not None
+        return [self._relay.process_id]
 
     def stop(self) -> None:
         """End it."""

@@ -3,6 +3,12 @@
  * Each message carries `X-Seq: <number>` and `X-Sent: <CLOCK_MONOTONIC in nanoseconds>`, so that the sink on the same
  * machine can tell how long it was under way. Prints one JSON object on standard output.
  *
+ * With `-R RATE` the loop is open: message number n is due n / RATE seconds after the start, whether or not the ones
+ * before it are done, and `X-Sent` says when it was due; so a relay that makes its clients wait is charged for it.
+ *
+ * With `-i N` it opens N sessions, authenticates (with -u) and keeps them silent until standard input ends; then asks
+ * each whether it still lives. It prints one line when all are open and one at the end.
+ *
  * build: cc -O2 -o load load.c -lssl -lcrypto -lpthread
  */
 #define _GNU_SOURCE
@@ -12,10 +18,12 @@
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,7 +32,8 @@ enum tls_mode { TLS_NONE, TLS_STARTTLS, TLS_IMPLICIT };
 
 static struct {
     int port, connections, per_connection, recipients, domains;
-    long messages, octets;
+    long messages, octets, idle;
+    double rate;
     enum tls_mode tls;
     const char *user, *password, *author;
 } options = {.port = 2525, .connections = 50, .per_connection = 100, .recipients = 1, .domains = 1,
@@ -34,7 +43,7 @@ static atomic_long next_sequence, accepted, refused, connections_opened, connect
 static SSL_CTX *tls_context;
 static char *body;
 static size_t body_length;
-static double *latencies;
+static double *latencies, began_at;
 static pthread_mutex_t first_error_lock = PTHREAD_MUTEX_INITIALIZER;
 static char first_error[256];
 
@@ -150,8 +159,16 @@ failed:
     return -1;
 }
 
+/* When a message is due with a given rate; without one, now. Returns when it is. */
+static double wait_until_due(long sequence) {
+    if (options.rate <= 0) return seconds();
+    double due = began_at + (double)sequence / options.rate, left = due - seconds();
+    if (left > 0) usleep((useconds_t)(left * 1e6));
+    return due;
+}
+
 /* One transaction; 0 accepted, 1 refused, -1 connection lost. */
-static int send_message(struct connection *c, long sequence) {
+static int send_message(struct connection *c, long sequence, double sent_at) {
     char envelope[16384], head[512];
     size_t length = (size_t)snprintf(envelope, sizeof envelope, "MAIL FROM:<%s>\r\n", options.author);
     for (int r = 0; r < options.recipients; r++)
@@ -169,7 +186,7 @@ static int send_message(struct connection *c, long sequence) {
     }
     int head_length = snprintf(head, sizeof head,
                                "X-Seq: %ld\r\nX-Sent: %.0f\r\nMessage-ID: <%ld.%d@load.example.test>\r\n", sequence,
-                               seconds() * 1e9, sequence, (int)getpid());
+                               sent_at * 1e9, sequence, (int)getpid());
     char *whole = malloc((size_t)head_length + body_length);
     memcpy(whole, head, (size_t)head_length);
     memcpy(whole + head_length, body, body_length);
@@ -189,6 +206,7 @@ static void *run_connection(void *unused) {
     for (;;) {
         long sequence = atomic_fetch_add(&next_sequence, 1);
         if (sequence >= options.messages) break;
+        double due = wait_until_due(sequence);
         if (c.fd >= 0 && left == 0) {
             ask(&c, "QUIT\r\n");
             hang_up(&c);
@@ -200,7 +218,7 @@ static void *run_connection(void *unused) {
         }
         if (left == 0) left = options.per_connection;
         double began = seconds();
-        int outcome = send_message(&c, sequence);
+        int outcome = send_message(&c, sequence, options.rate > 0 ? due : began);
         latencies[sequence] = seconds() - began;
         left--;
         if (outcome == 0)
@@ -242,6 +260,38 @@ static void make_body(void) {
     body_length += 5;
 }
 
+static struct connection *idle_sessions;
+
+static void *open_idle(void *unused) {
+    (void)unused;
+    for (long i; (i = atomic_fetch_add(&next_sequence, 1)) < options.idle;) open_connection(&idle_sessions[i]);
+    return NULL;
+}
+
+/* Open all sessions, some at a time; keep them; count those that still answer. */
+static int keep_idle(void) {
+    struct rlimit files;
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    idle_sessions = calloc((size_t)options.idle, sizeof *idle_sessions);
+    pthread_t threads[16];
+    for (int i = 0; i < 16; i++) pthread_create(&threads[i], NULL, open_idle, NULL);
+    for (int i = 0; i < 16; i++) pthread_join(threads[i], NULL);
+    printf("{\"open\": %ld, \"failed\": %ld, \"first_error\": \"%s\"}\n", connections_opened, connections_failed,
+           first_error);
+    fflush(stdout);
+    while (getchar() != EOF) continue;
+    long alive = 0;
+    for (long i = 0; i < options.idle; i++) {
+        struct connection *c = &idle_sessions[i];
+        if (c->fd > 0 && ask(c, "NOOP\r\n") == 250) alive++;
+        if (c->fd > 0) hang_up(c);
+    }
+    printf("{\"alive\": %ld}\n", alive);
+    return 0;
+}
+
 static int by_value(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return x < y ? -1 : x > y;
@@ -249,7 +299,7 @@ static int by_value(const void *a, const void *b) {
 
 int main(int argc, char **argv) {
     int option;
-    while ((option = getopt(argc, argv, "p:c:k:r:d:n:s:t:u:w:f:")) != -1) switch (option) {
+    while ((option = getopt(argc, argv, "p:c:k:r:d:n:s:t:u:w:f:R:i:")) != -1) switch (option) {
         case 'p': options.port = atoi(optarg); break;
         case 'c': options.connections = atoi(optarg); break;
         case 'k': options.per_connection = atoi(optarg); break;
@@ -260,16 +310,20 @@ int main(int argc, char **argv) {
         case 'u': options.user = optarg; break;
         case 'w': options.password = optarg; break;
         case 'f': options.author = optarg; break;
+        case 'R': options.rate = atof(optarg); break;
+        case 'i': options.idle = atol(optarg); break;
         case 't':
             options.tls = !strcmp(optarg, "none") ? TLS_NONE : !strcmp(optarg, "starttls") ? TLS_STARTTLS : TLS_IMPLICIT;
             break;
         default: return 2;
         }
     tls_context = SSL_CTX_new(TLS_client_method());
+    signal(SIGPIPE, SIG_IGN);
+    if (options.idle) return keep_idle();
     make_body();
     latencies = calloc((size_t)options.messages + 1, sizeof *latencies);
     pthread_t *threads = calloc((size_t)options.connections, sizeof *threads);
-    double began = seconds();
+    double began = began_at = seconds();
     for (int i = 0; i < options.connections; i++) pthread_create(&threads[i], NULL, run_connection, NULL);
     for (int i = 0; i < options.connections; i++) pthread_join(threads[i], NULL);
     double took = seconds() - began;

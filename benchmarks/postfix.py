@@ -1,5 +1,6 @@
 """Postfix with Dovecot SASL and OpenDKIM, as Debian ships them, set up for the same work as Gatepost."""
 
+import os
 import shutil
 import subprocess
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 from tests.support.ports import free_port, wait_for_port
 from tests.support.postfix_instance import PostfixInstance, find_program
 
-from benchmarks.rig import Shape, end_process, make_certificate
+from benchmarks.rig import DESTINATION_CONNECTIONS, Shape, end_process, make_certificate, make_signing_key
 
 USER, PASSWORD = "apikey", "benchmark-password"
 
@@ -69,10 +70,11 @@ class Postfix:
         self._starttls_port = self._implicit_port = 0
 
     @staticmethod
-    def missing_programs() -> list[str]:
+    def find_missing() -> list[str]:
         """Name what is not installed."""
         programs = ("postfix", "dovecot", "opendkim")
-        return [program for program in programs if find_program(program) is None]
+        missing = [f"{program} (Debian)" for program in programs if find_program(program) is None]
+        return missing if os.geteuid() == 0 else [*missing, "root's rights"]
 
     def start(self, folder: Path, sink_port: int) -> None:
         """Start Dovecot's authentication, OpenDKIM and Postfix."""
@@ -85,8 +87,7 @@ class Postfix:
         (folder / "dovecot.conf").write_text(DOVECOT_CONF.format(**values))
         (folder / "dovecot-users").write_text(f"{USER}:{PASSWORD}\n")
         (folder / "opendkim.conf").write_text(OPENDKIM_CONF.format(**values))
-        subprocess.run(["openssl", "genrsa", "-out", folder / "dkim.key", "2048"], check=True, capture_output=True)
-        shutil.chown(folder / "dkim.key", "opendkim", "postfix")
+        shutil.chown(make_signing_key(folder), "opendkim", "postfix")
         self._spawn("dovecot", "-F", "-c", folder / "dovecot.conf")
         self._spawn("opendkim", "-f", "-x", folder / "opendkim.conf")
         self._wait_for(folder / "queue" / "private" / "auth")
@@ -99,12 +100,18 @@ class Postfix:
         port = self._implicit_port if shape.tls == "implicit" else self._starttls_port
         return ["-p", str(port), "-u", USER, "-w", PASSWORD]
 
+    def roots(self) -> list[int]:
+        """Postfix's master, Dovecot's, and OpenDKIM."""
+        master = int((self._folder / "queue" / "pid" / "master.pid").read_text())
+        return [master, *(child.pid for child in self._children)]
+
     def stop(self) -> None:
         """End all three."""
         if self._postfix is not None:
             self._postfix.stop()
-        for child in self._children:
-            end_process(child)
+            self._postfix = None
+        while self._children:
+            end_process(self._children.pop())
 
     def _settings(self, sink_port: int, milter_port: int) -> dict[str, str]:
         certificate, key = make_certificate(self._folder)
@@ -125,9 +132,9 @@ class Postfix:
             "smtpd_milters": f"inet:127.0.0.1:{milter_port}",
             "milter_default_action": "tempfail",
             "default_process_limit": "200",
-            "initial_destination_concurrency": "50",
-            "default_destination_concurrency_limit": "50",
-            "smtp_destination_concurrency_limit": "50",
+            "initial_destination_concurrency": str(DESTINATION_CONNECTIONS),
+            "default_destination_concurrency_limit": str(DESTINATION_CONNECTIONS),
+            "smtp_destination_concurrency_limit": str(DESTINATION_CONNECTIONS),
             "in_flow_delay": "0",
             "message_size_limit": "41943040",
         }

@@ -9,11 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from tests.support.ports import free_port, wait_for_port
 
+from benchmarks.footprint import Footprint
+from benchmarks.results import Result
+
 HERE = Path(__file__).parent
+
+DESTINATION_CONNECTIONS = 50
+"""Connections to the sink each system may have at a time, all its processes together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,25 +39,15 @@ class Shape:
     tls: str = "implicit"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """What one run of one shape gave; rates in messages a second of wall time, times in seconds."""
-
-    accept_rate: float
-    end_to_end_rate: float
-    accepted: int
-    delivered: int
-    signatures: int
-    refused: int
-    under_way_p50: float
-    under_way_p99: float
-    first_error: str
-
-
 class System(Protocol):
     """A relay set up for the work: TLS, AUTH, a synced queue before 250, one DKIM RSA-2048 signature, one sink."""
 
     name: str
+
+    @staticmethod
+    def find_missing() -> list[str]:
+        """Name what this machine lacks to run it; nothing if it can be run."""
+        ...
 
     def start(self, folder: Path, sink_port: int) -> None:
         """Start, and return when it takes connections."""
@@ -59,6 +55,10 @@ class System(Protocol):
 
     def arguments(self, shape: Shape) -> list[str]:
         """Port and credentials for the load program."""
+        ...
+
+    def roots(self) -> list[int]:
+        """The processes of which all its others are descendants."""
         ...
 
     def stop(self) -> None:
@@ -79,6 +79,14 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
     command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
     subprocess.run([*command.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True)
     return certificate, key
+
+
+def make_signing_key(folder: Path) -> Path:
+    """Make the RSA-2048 key for DKIM that a peer signs with."""
+    key = folder / "dkim.key"
+    command = "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out"
+    subprocess.run([*command.split(), key], check=True, capture_output=True)
+    return key
 
 
 class Sink:
@@ -115,34 +123,55 @@ def running_sink(folder: Path) -> Iterator[Sink]:
         sink.stop()
 
 
-def run_shape(system: System, shape: Shape, sink: Sink, folder: Path, *, drain: float = 120) -> Result:
-    """Put one shape of load on a running system and wait until all it accepted has reached the sink."""
+def run_shape(system: System, shape: Shape, sink: Sink, folder: Path, *, rate: float = 0, drain: float = 120) -> Result:
+    """Put one shape of load on a running system and wait until all it accepted has reached the sink.
+
+    Args:
+        rate: Messages a second that come whether or not the relay keeps up; 0 for as fast as it answers.
+        drain: Seconds to wait for what it accepted.
+    """
     sink.restart_count()
-    command = [
-        folder / "load",
-        *("-n", str(shape.messages), "-s", str(shape.octets), "-c", str(shape.connections)),
-        *("-k", str(shape.per_connection), "-r", str(shape.recipients), "-d", "1", "-t", shape.tls),
-        *system.arguments(shape),
-    ]
-    load = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, timeout=600).stdout)
-    wanted = load["accepted"] * shape.recipients
-    deadline = time.monotonic() + drain
-    figures = sink.read()
-    while figures["recipients"] < wanted and time.monotonic() < deadline:
-        time.sleep(0.1)
-        figures = sink.read()
+    with Footprint(system.roots) as footprint:
+        load = _run_load(system, shape, folder, rate)
+        figures = _wait_for_sink(sink, load["accepted"] * shape.recipients, drain)
     took = max(figures["last_at"] - load["began"], 1e-9)
+    delivered = figures["recipients"] / shape.recipients
     return Result(
         accept_rate=load["accepted"] / load["seconds"],
-        end_to_end_rate=figures["recipients"] / shape.recipients / took,
+        end_to_end_rate=delivered / took,
         accepted=load["accepted"],
-        delivered=int(figures["recipients"] // shape.recipients),
+        delivered=int(delivered),
         signatures=int(figures["signatures"]),
         refused=load["refused"],
         under_way_p50=figures["under_way_p50"],
         under_way_p99=figures["under_way_p99"],
         first_error=load["first_error"],
+        processor_seconds=footprint.processor_seconds / max(delivered, 1),
+        peak_resident=footprint.peak.resident,
+        peak_proportional=footprint.peak.proportional,
     )
+
+
+def _run_load(system: System, shape: Shape, folder: Path, rate: float) -> dict[str, Any]:
+    command = [
+        str(folder / "load"),
+        *("-n", str(shape.messages), "-s", str(shape.octets), "-c", str(shape.connections)),
+        *("-k", str(shape.per_connection), "-r", str(shape.recipients), "-d", "1", "-t", shape.tls),
+        *("-R", str(rate)),
+        *system.arguments(shape),
+    ]
+    patience = 600 + (shape.messages / rate if rate else 0)
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=patience)
+    return dict(json.loads(done.stdout))
+
+
+def _wait_for_sink(sink: Sink, recipients: int, seconds: float) -> dict[str, float]:
+    deadline = time.monotonic() + seconds
+    figures = sink.read()
+    while figures["recipients"] < recipients and time.monotonic() < deadline:
+        time.sleep(0.1)
+        figures = sink.read()
+    return figures
 
 
 def end_process(process: subprocess.Popen[bytes], *, seconds: float = 30) -> None:

@@ -1,15 +1,24 @@
 """Fixtures that more than one kind of test needs."""
 
 import ipaddress
+import os
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import hypothesis
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+# A busy machine is not a failing test; a failure prints how to repeat it. Continuous integration judges a change, not
+# the luck of the draw: there the examples are the same each time. Everywhere else they are new.
+hypothesis.settings.register_profile(
+    "gatepost", deadline=None, print_blob=True, derandomize=bool(os.environ.get("GATEPOST_NO_SKIPS"))
+)
+hypothesis.settings.load_profile("gatepost")
 
 
 def write_certificate(path: Path, common_name: str = "relay.test") -> Path:

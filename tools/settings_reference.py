@@ -1,17 +1,13 @@
-"""Write docs/reference/settings.md from the settings themselves; ``--check`` only says whether it is stale."""
+"""docs/reference/settings.md, from the settings themselves."""
 
-import sys
 from collections.abc import Iterator
 from inspect import getdoc
-from pathlib import Path
 from typing import Any, get_type_hints
 
 import msgspec
 
 from gatepost.runtime.setting_types import describe_type, element_type, is_table, plain_type, to_toml
 from gatepost.runtime.settings import Settings
-
-REFERENCE = Path(__file__).parents[1] / "docs" / "reference" / "settings.md"
 
 INTRODUCTION = """\
 # Settings
@@ -60,20 +56,3 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
         return "unset"
     value: Any = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
     return f"`{to_toml(value)}`"
-
-
-def main(arguments: list[str]) -> int:
-    """Write the reference, or with ``--check`` compare it; 1 if it was stale."""
-    text = render()
-    if arguments == ["--check"]:
-        stale = not REFERENCE.exists() or REFERENCE.read_text(encoding="utf-8") != text
-        print("stale: run tools/settings_reference.py" if stale else "fresh")
-        return int(stale)
-    REFERENCE.parent.mkdir(parents=True, exist_ok=True)
-    REFERENCE.write_text(text, encoding="utf-8")
-    print(f"wrote {REFERENCE.name}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -34,22 +34,29 @@ VALUES = {
 }
 
 _CONTROL_PLANE = "tests/contracts/control_plane/test_control_plane_"
+_OPERATOR = "tests/contracts/operator_commands/test_"
 
 # What cannot be shown without a disk, a socket or a process: the test that shows it. A folder stands for its modules.
 ELSEWHERE = {
     "__main__.py": "tests/scenarios/test_serve.py",
     "cli/account.py": f"{_CONTROL_PLANE}commands.py",
     "cli/arguments.py": f"{_CONTROL_PLANE}commands.py",
+    "cli/books.py": f"{_OPERATOR}books_command.py",
     "cli/certainty.py": f"{_CONTROL_PLANE}commands.py",
+    "cli/demo/": "tests/scenarios/test_demo.py",
     "cli/domain.py": f"{_CONTROL_PLANE}domain_commands.py",
+    "cli/event_text.py": f"{_OPERATOR}events_command.py",
+    "cli/events.py": f"{_OPERATOR}events_command.py",
     "cli/key.py": f"{_CONTROL_PLANE}commands.py",
     "cli/migrate.py": f"{_CONTROL_PLANE}commands.py",
-    "cli/output.py": f"{_CONTROL_PLANE}commands.py",
+    "cli/message.py": f"{_OPERATOR}message_commands.py",
+    "cli/message_report.py": f"{_OPERATOR}message_commands.py",
+    "cli/names.py": f"{_OPERATOR}queue_commands.py",
+    "cli/predicate.py": f"{_OPERATOR}queue_commands.py",
+    "cli/queue.py": f"{_OPERATOR}queue_commands.py",
     "cli/serve.py": "tests/scenarios/test_serve.py",
     "cli/worker.py": "tests/scenarios/test_serve.py",
-    "entrypoints/smtp/connection.py": "tests/scenarios/submission/test_submission_connection.py",
     "entrypoints/smtp/listener.py": "tests/scenarios/submission/test_submission_connection.py",
-    "entrypoints/smtp/session_pump.py": "tests/scenarios/submission/test_submission_connection.py",
     "mailflow/content.py": "tests/contracts/test_content_spool.py",
     "mailflow/delivery/attempt.py": "tests/contracts/delivery/test_worker.py",
     "mailflow/delivery/ports.py": "tests/contracts/delivery/test_delivery_connection.py",

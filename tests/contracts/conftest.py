@@ -64,6 +64,7 @@ class Rig:
     """One queue at a time over one directory, and what a test needs to drive and to inspect it."""
 
     directory: Path
+    number: int = 0
     clock: StillClock = field(default_factory=StillClock)
     entropy: SystemEntropy = field(default_factory=SystemEntropy)
     reports: list[tuple[str, dict[str, object]]] = field(default_factory=list)
@@ -72,12 +73,12 @@ class Rig:
 
     @property
     def database(self) -> Path:
-        return self.directory / "shard-0.db"
+        return self.directory / f"shard-{self.number}.db"
 
     async def start(self) -> SQLiteQueue:
         self.queue = await SQLiteQueue.open(
             self.directory,
-            0,
+            self.number,
             clock=self.clock,
             entropy=self.entropy,
             settings=QueueSettings(longest_delay=LONGEST_DELAY, stock=self.stock),

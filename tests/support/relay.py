@@ -54,6 +54,9 @@ port = {operations_port}
 """
 
 
+OWN_RECORDS = {("relay.test", "A"): ["127.0.0.1"]}
+
+
 class Relay:
     """One installation in a folder of its own.
 
@@ -84,7 +87,7 @@ class Relay:
         self._environment = dict(environment or {})
         self.starttls_port, self.implicit_port, self.operations_port = free_port(), free_port(), free_port()
         self.ca_file, certificate, private_key = make_authority_and_certificate(folder)
-        self.zone = DNSZone("example.test", {})
+        self.zone = DNSZone("test", OWN_RECORDS)
         self.config = folder / "gatepost.toml"
         self._log = folder / "gatepost.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -115,7 +118,7 @@ class Relay:
         """Claim, publish and verify a domain; return its TXT records by name."""
         records = json.loads(self.command("domain", "add", name, "--account", account, "--json"))
         values = {record["name"]: record["value"] for record in records}
-        self.zone.publish({(name, "TXT"): [_quoted(value)] for name, value in values.items()})
+        self.zone.publish({**OWN_RECORDS, **{(name, "TXT"): [_quoted(value)] for name, value in values.items()}})
         self.command("domain", "verify", name, "--account", account)
         return values
 

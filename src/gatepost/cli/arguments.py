@@ -77,7 +77,7 @@ def read_expiry(text: str | None, now: datetime) -> datetime | None:
 
 
 def read_since(text: str, now: datetime) -> datetime:
-    """Read how long ago (``90s``, ``15m``, ``1h``, ``2d``), a date (its first instant, UTC) or an instant with a zone."""
+    """Read how long ago (``90s``, ``15m``, ``1h``, ``2d``), a date (its first instant, UTC) or an instant with zone."""
     hint = "write 15m, 1h, 2d, 2027-01-01 or 2027-01-01T12:00:00Z"
     duration = _SHORT_DURATION.fullmatch(text)
     try:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
 
 import click
 
@@ -13,11 +12,10 @@ from gatepost.cli.output import instant, print_fields, print_json, print_table, 
 from gatepost.mailflow.queue.recipient import Predicate
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.tenancy.accounts.account import Account
-from gatepost.tenancy.senders.dkim_key import generate_dkim_keys
-from gatepost.tenancy.senders.dns_check import Finding, check_domain, is_proved
+from gatepost.tenancy.senders.claim import NotClaimable, claim_domain, prove_domain
+from gatepost.tenancy.senders.dns_check import Finding, is_proved
 from gatepost.tenancy.senders.dns_plan import PlannedRecord, plan_records
-from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainState, DomainTaken
-from gatepost.tenancy.senders.public_suffix import PublicSuffixes
+from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainTaken
 
 _account = click.option("--account", required=True, help="The account's name or id.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -36,17 +34,19 @@ def domain() -> None:
 def add(context: CommandContext, *, name: str, account: str, as_json: bool) -> None:
     """Claim a domain for an account: makes its DKIM keys and prints the DNS records to publish."""
     name = read_domain(name)
-    if PublicSuffixes().find_organizational_domain(name) is None:
-        raise click.ClickException(f"{name} is a public suffix, under which others register: nobody can claim it")
     with context.control_plane() as plane:
         holder = get_account(plane, account)
-        now = plane.clock.now()
-        keys = generate_dkim_keys(holder.id, name, keyring=plane.keyring, entropy=plane.entropy, created_at=now)
-        claim = AuthenticatedDomain(
-            name=name, account_id=holder.id, state=DomainState.PENDING, dkim_keys=keys, created_at=now
-        )
         try:
-            plane.domains.add(claim)
+            claim = claim_domain(
+                plane.domains,
+                holder.id,
+                name,
+                keyring=plane.keyring,
+                entropy=plane.entropy,
+                now=plane.clock.now(),
+            )
+        except NotClaimable as error:
+            raise click.ClickException(str(error)) from error
         except DomainTaken as error:
             raise click.ClickException(
                 f"account {holder.name} has {name} already: see `gatepost domain show --account {holder.name} {name}`"
@@ -99,21 +99,20 @@ def verify(context: CommandContext, *, name: str, account: str) -> None:
     with context.control_plane() as plane:
         holder = get_account(plane, account)
         claim = _get_claim(plane, holder, read_domain(name))
-        findings = asyncio.run(_check(context, claim, plane.clock.now()))
-        _print_findings(findings)
-        if not is_proved(findings):
-            raise click.ClickException(
-                f"{claim.name} is not verified: publish what is missing above and ask again; a record may take as long "
-                "to be seen as the old answer's time to live"
-            )
         try:
-            plane.domains.mark_verified(holder.id, claim.name, plane.clock.now())
+            findings = asyncio.run(_prove(context, plane, claim))
         except DomainTaken as error:
             raise click.ClickException(
                 f"another account has verified {claim.name}: only one can have it. It must be removed there first"
             ) from error
         except LookupError as error:
             raise click.ClickException(f"{claim.name} has been removed meanwhile") from error
+    _print_findings(findings)
+    if not is_proved(findings):
+        raise click.ClickException(
+            f"{claim.name} is not verified: publish what is missing above and ask again; a record may take as long to "
+            "be seen as the old answer's time to live"
+        )
     say(f"{claim.name} is verified: account {holder.name} may send as it.")
 
 
@@ -146,10 +145,14 @@ def remove(context: CommandContext, *, name: str, account: str, yes: bool) -> No
     say(f"Removed {claim.name} from account {holder.name}; its DKIM keys are destroyed.")
 
 
-async def _check(context: CommandContext, claim: AuthenticatedDomain, now: datetime) -> tuple[Finding, ...]:
-    networks, host_name = context.settings.senders.sending_networks, context.settings.host_name
-    return await check_domain(
-        claim.name, _plan(context, claim), context.resolver(), sending_networks=networks, host_name=host_name, at=now
+async def _prove(context: CommandContext, plane: ControlPlane, claim: AuthenticatedDomain) -> tuple[Finding, ...]:
+    return await prove_domain(
+        plane.domains,
+        claim,
+        context.resolver(),
+        sending_networks=context.settings.senders.sending_networks,
+        host_name=context.settings.host_name,
+        now=plane.clock.now(),
     )
 
 

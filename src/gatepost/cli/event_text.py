@@ -2,7 +2,9 @@
 
 from gatepost.cli.names import AccountNames
 from gatepost.cli.output import instant
-from gatepost.mailflow.events.event import Event
+from gatepost.mailflow.events.event import Event, EventType
+
+_SHOWN_OF_PROCESSED = ("author", "client", "size_octets")
 
 
 def event_fields(event: Event, accounts: AccountNames) -> dict[str, str | dict[str, str]]:
@@ -34,8 +36,11 @@ def event_line(event: Event, accounts: AccountNames) -> str:
 
 
 def detail_text(event: Event) -> str:
-    """Return what more there is to say of an event, in one line."""
-    return "; ".join([f"{name}: {text}" for name, text in event.detail.items()])
+    """Return what more there is to say of an event, in one line; of ``processed`` only who and how much."""
+    shown = event.detail.items()
+    if event.type is EventType.PROCESSED:
+        shown = {name: text for name, text in shown if name in _SHOWN_OF_PROCESSED}.items()
+    return "; ".join([f"{name}: {text}" for name, text in shown])
 
 
 def last_words(event: Event) -> str:

@@ -68,16 +68,17 @@ def events(
         # Names are looked up while the control plane is open: a follower does not keep it so for days.
         accounts = AccountNames(plane)
     show = _printer(accounts, as_json=as_json)
-    with context.readers() as readers:
-        past, is_cut = selection.find_newest(readers, first, limit)
-    if is_cut and limit:
-        say("Earlier ones are left out: see --limit and --since.")
-    show(past)
-    if follow:
-        try:
+    try:
+        with context.readers() as readers:
+            past, is_cut = selection.find_newest(readers, first, limit)
+        if is_cut and limit:
+            say("Earlier ones are left out: see --limit and --since.")
+        show(past)
+        if follow:
             _follow(context, selection, show)
-        except KeyboardInterrupt:
-            return
+    except KeyboardInterrupt:
+        if not follow:
+            raise
 
 
 class _Selection:

@@ -53,7 +53,8 @@ def init(
         click.echo(f"Kept {path}; state is in {context.settings.state_dir}.")
         return
     if not no_questions and sys.stdin.isatty():
-        host_name, state_dir, self_signed = _ask(host_name, state_dir, self_signed=self_signed or bool(certificate))
+        host_name, state_dir = _ask_where(host_name, state_dir)
+        self_signed = self_signed or (certificate is None and _ask_for_certificate())
     state_dir = (state_dir or _default_state_dir()).absolute()
     if self_signed and certificate is None:
         certificate, private_key = state_dir / "tls" / "certificate.pem", state_dir / "tls" / "private-key.pem"
@@ -69,7 +70,7 @@ def init(
     settings = read_settings(tomllib.loads(text), {}, folder=path.parent, source="init")
     _make_all(path, text, settings, self_signed=self_signed)
     click.echo(f"Wrote {path}; state is in {settings.state_dir}.")
-    click.echo(f"Next: gatepost check -c {path}; gatepost account create; gatepost serve -c {path}")
+    click.echo(f"Next: gatepost check -c {path}; gatepost account create NAME -c {path}; gatepost serve -c {path}")
 
 
 def _make_all(path: Path, text: str, settings: Settings, *, self_signed: bool) -> None:
@@ -86,12 +87,15 @@ def _make_all(path: Path, text: str, settings: Settings, *, self_signed: bool) -
         ) from error
 
 
-def _ask(host_name: str | None, state_dir: Path | None, *, self_signed: bool) -> tuple[str, Path, bool]:
+def _ask_where(host_name: str | None, state_dir: Path | None) -> tuple[str, Path]:
     return (
         host_name or click.prompt("Host name of this service", default=socket.getfqdn()),
         state_dir or click.prompt("State directory", default=_default_state_dir(), type=Path),
-        self_signed or click.confirm("Make a self-signed certificate for a start?", default=True),
     )
+
+
+def _ask_for_certificate() -> bool:
+    return click.confirm("Make a self-signed certificate for a start?", default=True)
 
 
 def _make_certificate(settings: Settings) -> None:

@@ -18,9 +18,9 @@ from gatepost.cli.context import CommandContext
 from gatepost.cli.output import instant, print_fields, print_json, print_table, say
 from gatepost.mailflow.queue.recipient import Predicate
 from gatepost.primitives.decision import Deny
-from gatepost.tenancy.access import api_key
 from gatepost.tenancy.access.api_key import ApiKey
 from gatepost.tenancy.access.grant import Grant, narrow
+from gatepost.tenancy.access.issue import issue_key
 from gatepost.tenancy.access.scope import MAIL_SEND
 from gatepost.tenancy.accounts.account import AccountState
 
@@ -63,10 +63,15 @@ def create(
         holder = get_account(plane, account)
         if holder.state is AccountState.CLOSED:
             raise click.ClickException(f"account {holder.name} is closed: no key would work")
-        made, secret = api_key.issue(account_id=holder.id, name=name, grant=grant, now=now, entropy=plane.entropy)
-        credential = api_key.parse(secret.reveal().encode())
-        assert credential is not None, "a key just issued is well-formed"
-        plane.keys.add(made, plane.keyring.hash_secret(credential[1].reveal()))
+        made, secret = issue_key(
+            plane.keys,
+            account_id=holder.id,
+            name=name,
+            grant=grant,
+            hash_secret=plane.keyring.hash_secret,
+            entropy=plane.entropy,
+            now=now,
+        )
     click.echo(secret.reveal())
     say(f"Made key {made.id} ({name}) for account {holder.name}. The line above is the whole key; it is not stored.")
     say("SMTP: user name `apikey`, password: the key.")

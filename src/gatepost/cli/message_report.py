@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 import click
@@ -125,22 +124,23 @@ def _tell_final(mailbox: Mailbox, events: Sequence[Event]) -> RecipientStory:
 def _facts(report: MessageReport, plane: ControlPlane) -> dict[str, str | int | None]:
     """Return the facts about a message; None for what is not known any more, "" for what does not apply."""
     key = plane.keys.find(report.account_id, report.key_id) if report.key_id else None
-    envelope, origin = report.envelope, report.origin
+    processed = next((event for event in report.events if event.type is EventType.PROCESSED), None)
+    told = processed.detail if processed else {}
     return {
         "id": report.id,
         "account": AccountNames(plane).of(report.account_id),
         "account_id": report.account_id,
         "key": key.name if key else None,
         "key_id": report.key_id,
-        "author": str(report.author) if report.author else None,
-        "reverse_path": f"<{envelope.reverse_path or ''}>" if envelope else None,
-        "needs": _needs(envelope) if envelope else "",
-        "accepted_at": instant(report.accepted_at or _processed_at(report)),
-        "size_octets": report.size_octets,
-        "client": origin.peer_address if origin else None,
-        "greeting": origin.greeting if origin else None,
-        "protocol": origin.protocol if origin else None,
-        "tls": origin.tls if origin else None,
+        "author": told.get("author"),
+        "reverse_path": told.get("reverse_path"),
+        "needs": _needs(report.envelope) if report.envelope else "",
+        "accepted_at": instant(processed.at) if processed else None,
+        "size_octets": int(told["size_octets"]) if "size_octets" in told else report.size_octets,
+        "client": told.get("client"),
+        "greeting": told.get("greeting"),
+        "protocol": told.get("protocol"),
+        "tls": told.get("tls"),
         "set_aside": report.set_aside_reason,
     }
 
@@ -152,15 +152,11 @@ def _needs(envelope: Envelope) -> str:
     )
 
 
-def _processed_at(report: MessageReport) -> datetime | None:
-    return next((event.at for event in report.events if event.type is EventType.PROCESSED), None)
-
-
 def _print_facts(report: MessageReport, plane: ControlPlane) -> None:
     facts = {name: value for name, value in _facts(report, plane).items() if value != ""}
     print_fields({name: None if value is None else str(value) for name, value in facts.items()})
     if report.accepted_at is None:
-        say("It has left the queue: envelope and origin are no longer kept, its events are.")
+        say("It has left the queue: its content is no longer kept, its events are.")
 
 
 def _print_recipients(stories: Sequence[RecipientStory]) -> None:

@@ -149,7 +149,7 @@ def _confirm(context: CommandContext, predicate: Predicate) -> bool:
 def _note_leased(context: CommandContext, predicate: Predicate) -> None:
     left = _count(context, predicate)
     if left:
-        say(f"{_recipients(left)} that match are being tried at this moment, or have just come; they were not removed.")
+        say(f"Not removed: {_recipients(left)} being tried at this moment, or just accepted.")
 
 
 def _count(context: CommandContext, predicate: Predicate) -> int:

@@ -5,6 +5,7 @@ import os
 import click
 
 from gatepost.cli.main import CommandContext
+from gatepost.runtime.child_process import end_with_supervisor
 from gatepost.runtime.service import run_service
 
 
@@ -12,5 +13,7 @@ from gatepost.runtime.service import run_service
 @click.pass_context
 def serve(ctx: click.Context) -> None:
     """Run the relay until SIGTERM (or Ctrl-C), which drains it; SIGHUP reads certificates and settings again."""
+    # `gatepost demo` starts the service as its child and must not leave it behind; nobody else asks for this.
+    end_with_supervisor(os.environ)
     context: CommandContext = ctx.obj
     ctx.exit(run_service(context.settings, context.config_path, os.environ))

@@ -1,40 +1,20 @@
-"""The composition root: the only place that chooses implementations.
-
-Small functions, each of which puts together one thing from the settings. Nothing is decided here but which class
-answers for which port.
-"""
+"""The composition of what prepares and examines an installation, before any process runs."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final
 
-from starlette.applications import Starlette
-
-from gatepost.entrypoints.operations.health import Probe, health_routes
-from gatepost.entrypoints.operations.metrics import metrics_route
 from gatepost.network.certificates import CertificateFiles, make_self_signed
 from gatepost.runtime import diagnosis
-from gatepost.runtime.control_client import ask_status, find_shards, socket_path
+from gatepost.runtime.compose_mail import compose_resolver
 from gatepost.runtime.finding import Finding
+from gatepost.runtime.remote_diagnosis import check_database, check_dns
 from gatepost.runtime.settings import Settings
 from gatepost.runtime.state_dir import give_to_user, make_directories
+from gatepost.storage.database import Database
 from gatepost.storage.migrate import migrate
 from gatepost.system.clock import SystemClock
 from gatepost.system.entropy import SystemEntropy
 from gatepost.system.keyring import create_keyring
-
-_PROBE_TIMEOUT: Final = timedelta(seconds=2)
-
-
-def compose_operations_app(settings: Settings) -> Starlette:
-    """Put together health and metrics."""
-
-    async def probe_workers() -> Sequence[Probe]:
-        indexes = sorted({*range(settings.mail_worker_count), *find_shards(settings.queue_dir)})
-        return await asyncio.gather(*[_probe(settings, index) for index in indexes])
-
-    return Starlette(routes=[*health_routes(probe_workers), metrics_route(settings.metrics_dir)])
 
 
 def prepare_state(settings: Settings) -> None:
@@ -63,13 +43,14 @@ def diagnose(settings: Settings) -> list[Finding]:
     return [
         *diagnosis.check_state_dir(settings),
         *diagnosis.check_private_file(settings.keyring_path, settings.user),
+        check_database(settings.control_database_url.reveal().partition("://")[0], lambda: _open_database(settings)),
         *diagnosis.check_certificates(settings, clock),
         *diagnosis.check_ports(settings),
         *diagnosis.check_limits(settings),
         *diagnosis.check_clock(settings, clock.now()),
+        *asyncio.run(check_dns(settings, compose_resolver(settings))),
     ]
 
 
-async def _probe(settings: Settings, index: int) -> Probe:
-    path = socket_path(settings.run_dir, index)
-    return Probe(index=index, status=await asyncio.to_thread(ask_status, path, timeout=_PROBE_TIMEOUT))
+def _open_database(settings: Settings) -> None:
+    Database(settings.control_database_url.reveal()).close()

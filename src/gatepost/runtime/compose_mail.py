@@ -367,7 +367,8 @@ def _note_settlement(metrics: Metrics, settlement: Settlement) -> None:
         account_id=message.account_id,
         domain=settlement.lease.domain,
         outcomes=[f"{recipient.position}={recipient.event.type.value}" for recipient in settlement.recipients],
-        reply=settlement.recipients[0].event.detail.get("reply", ""),
+        # The code alone: the words that follow often quote the recipient's address; `gatepost events` has them.
+        status=settlement.recipients[0].event.detail.get("reply", "")[:3],
     )
 
 

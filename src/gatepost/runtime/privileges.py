@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+from pathlib import Path
 
 from gatepost.primitives.errors import Misconfigured
 
@@ -33,3 +34,18 @@ def drop_privileges(name: str | None) -> None:
     os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
     os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
     os.environ["HOME"] = user.pw_dir
+
+
+def require_readable(*paths: Path) -> None:
+    """Find out, as the user that this process has become, whether its children will find what they need.
+
+    Raises:
+        Misconfigured: One of these files cannot be read.
+    """
+    for path in paths:
+        if not os.access(path, os.R_OK):
+            who = pwd.getpwuid(os.geteuid()).pw_name
+            raise Misconfigured(
+                f"{path} cannot be read by {who}, as whom the workers run: open it and the directories above it "
+                "to that user, or put it elsewhere (nothing below /root or a home directory)"
+            )

@@ -1,7 +1,8 @@
 """``gatepost serve``: what happens before and around the supervisor.
 
 Order: bind the ports, as root if need be; give root up for good; find out, while a person may still be watching,
-whether the certificates can be served by who we are then; take the lock of the state directory; start the workers.
+whether workers can start and serve the certificates as who we are then; take the lock of the state directory; start
+the workers.
 """
 
 import os
@@ -18,7 +19,7 @@ from gatepost.primitives.errors import Misconfigured
 from gatepost.runtime import service_manager
 from gatepost.runtime.control_client import find_shards
 from gatepost.runtime.listening_sockets import ListenerSockets, open_sockets
-from gatepost.runtime.privileges import drop_privileges
+from gatepost.runtime.privileges import drop_privileges, require_readable
 from gatepost.runtime.reload import certificate_chains
 from gatepost.runtime.settings import Listener, Settings
 from gatepost.runtime.state_dir import hold_service_lock, renew_metrics_directory
@@ -42,6 +43,7 @@ def run_service(settings: Settings, config_path: Path, environment: Mapping[str,
     operations = Listener(address=str(settings.operations.address), port=settings.operations.port)
     web_sockets = open_sockets([operations], 1)[0]
     drop_privileges(settings.user)
+    require_readable(Path(sys.executable), config_path)
     check_certificates(settings)
     lock = hold_service_lock(settings)
     renew_metrics_directory(settings.metrics_dir)

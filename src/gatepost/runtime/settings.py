@@ -150,7 +150,10 @@ class Submission(_Section, frozen=True, kw_only=True):
     )
     data_timeout: Annotated[
         timedelta,
-        Meta(description="How long one content may take to arrive, whole; `idle_timeout` bounds each pause within it."),
+        Meta(
+            description="How long one content may take to arrive; longer while it comes at 1,024 octets a second or "
+            "faster. A pause within it may last three minutes."
+        ),
     ] = timedelta(minutes=15)
     session_timeout: Annotated[
         timedelta,
@@ -181,7 +184,7 @@ class QueueSettings(_Section, frozen=True, kw_only=True):
 
     expire_after: Annotated[
         timedelta,
-        Meta(description="How long after acceptance a recipient is given up and its sender told."),
+        Meta(description="How long after acceptance a recipient is given up."),
     ] = timedelta(hours=72)
 
 

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from inspect import getdoc
 from itertools import chain
-from typing import Final, get_type_hints
+from typing import Final, cast, get_type_hints
 
 import msgspec
 
@@ -21,7 +21,8 @@ def render_settings_file(chosen: Mapping[str, object]) -> str:
     """Write the file.
 
     Args:
-        chosen: Values by key, such as ``{"host_name": …, "tls.certificate": …}``.
+        chosen: Values by key, such as ``{"host_name": …, "tls.certificate": …}``; tables of which there may be several
+            (``listeners``) as a tuple of their structs.
     """
     return _HEADER + "\n".join(_table(Settings, "", chosen)).rstrip() + "\n"
 
@@ -34,7 +35,7 @@ def _table(struct: type[msgspec.Struct], path: str, chosen: Mapping[str, object]
         if is_table(kind):
             tables.append(chain(_comment(getdoc(kind)), [f"[{field.name}]"], _table(kind, f"{field.name}.", chosen)))
         elif is_table(element_type(kind)):
-            tables.append(_default_tables(field))
+            tables.append(_repeated_tables(field, chosen))
         else:
             yield from _setting(path, field, meta, chosen)
     # TOML wants them after the settings of the table around them.
@@ -60,12 +61,14 @@ def _default_or_example(field: msgspec.structs.FieldInfo, meta: msgspec.Meta) ->
     return field.default
 
 
-def _default_tables(field: msgspec.structs.FieldInfo) -> Iterator[str]:
-    values: tuple[msgspec.Struct, ...] = field.default
-    yield from _comment(f"{getdoc(values[0])} These are the default.")
+def _repeated_tables(field: msgspec.structs.FieldInfo, chosen: Mapping[str, object]) -> Iterator[str]:
+    picked = chosen.get(field.name)
+    mark, note = ("# ", " These are the default.") if picked is None else ("", "")
+    values: tuple[msgspec.Struct, ...] = field.default if picked is None else cast("tuple[msgspec.Struct, ...]", picked)
+    yield from _comment(f"{getdoc(field.default[0])}{note}")
     for value in values:
-        yield f"# [[{field.name}]]"
-        yield from [f"# {name} = {to_toml(getattr(value, name))}" for name in value.__struct_fields__]
+        yield f"{mark}[[{field.name}]]"
+        yield from [f"{mark}{name} = {to_toml(getattr(value, name))}" for name in value.__struct_fields__]
 
 
 def _comment(text: str | None) -> Iterator[str]:

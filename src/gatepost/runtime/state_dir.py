@@ -5,14 +5,23 @@ import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from gatepost.primitives.errors import Misconfigured
 from gatepost.runtime.privileges import find_user
 from gatepost.runtime.settings import Settings
 
+_LONGEST_RUN_DIR: Final = 107 - len("/worker-999.sock")
+"""Octets: a control socket's path has room for 107 (unix(7))."""
+
 
 def make_directories(settings: Settings) -> None:
-    """Make the state directory and those in it, mode 0700, for the service's user; what is there stays as it is."""
+    """Make the state directory and those in it, mode 0700, for the service's user; what is there stays as it is.
+
+    Raises:
+        Misconfigured: No control socket could be made in it.
+    """
+    _require_short(settings.run_dir)
     for path in (settings.state_dir, settings.queue_dir, settings.run_dir):
         if path.is_dir():
             continue
@@ -35,6 +44,7 @@ def hold_service_lock(settings: Settings) -> int:
     Raises:
         Misconfigured: Another service runs, or there is no state directory that this user can use.
     """
+    _require_short(settings.run_dir)
     path = _lock_path(settings)
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -76,6 +86,15 @@ def renew_metrics_directory(path: Path) -> None:
     with suppress(FileNotFoundError):
         shutil.rmtree(path)
     path.mkdir(mode=0o700)
+
+
+def _require_short(run_dir: Path) -> None:
+    length = len(os.fsencode(run_dir))
+    if length > _LONGEST_RUN_DIR:
+        raise Misconfigured(
+            f"{run_dir} is too long for the control sockets, {length} octets of at most {_LONGEST_RUN_DIR}: choose a "
+            "shorter state_dir"
+        )
 
 
 def _lock_path(settings: Settings) -> Path:

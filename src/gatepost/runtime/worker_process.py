@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from gatepost.runtime.child_process import tell_ready
-from gatepost.runtime.compose import compose_operations_app
 from gatepost.runtime.compose_mail import compose_mail_parts
+from gatepost.runtime.compose_operations import compose_operations_app
 from gatepost.runtime.control_client import socket_path
 from gatepost.runtime.process import Handlers, handle_signals, run_loop, start_process
 from gatepost.runtime.roles import MailWorker

@@ -9,6 +9,7 @@ away makes every API key invalid.
 
 import hmac
 import os
+import pwd
 import stat
 from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
@@ -121,7 +122,11 @@ def load_keyring(path: Path, entropy: Entropy) -> Keyring:
             f"{stat.S_IMODE(status.st_mode):04o}): run `chmod 600 {path}`, and consider its keys known to whoever could"
         )
     if status.st_uid not in (os.geteuid(), 0):
-        raise Misconfigured(f"the keyring {path} belongs to another user (uid {status.st_uid}): chown it to ours")
+        owner = _user_name(status.st_uid)
+        raise Misconfigured(
+            f"the keyring {path} belongs to {owner}: give this command as that user (`sudo -u {owner} gatepost …`), "
+            f"or, if {owner} is not the user that the service runs as, chown it"
+        )
     return Keyring(_parse(octets, path), entropy)
 
 
@@ -144,6 +149,13 @@ def _parse(octets: bytes, path: Path) -> tuple[bytes, ...]:
     if not keys:
         raise Misconfigured(f"{path} holds no key")
     return tuple(keys)
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"#{uid}"
 
 
 def _key_id(key: bytes) -> bytes:

@@ -262,6 +262,7 @@ async def relay(tls_server_context: ssl.SSLContext) -> AsyncIterator[Relay]:
     await relay.stop()
     assert relay.budget.held_octets == 0
     assert relay.caps.open_sessions == 0
+    assert relay.caps._by_address == {}
 
 
 @pytest.fixture

@@ -431,18 +431,29 @@ async def test_a_content_that_outgrows_memory_and_disk_is_refused_at_its_end(rel
     assert (await client.send()).startswith("250 ")
 
 
-@pytest.mark.parametrize("end", [b"RSET\r\n", b"QUIT\r\n", b"EHLO again.test\r\n"], ids=["rset", "quit", "ehlo"])
-async def test_memory_is_given_back_however_a_transaction_ends(relay, connect, end) -> None:
-    client = await connect(await relay.listen())
+@pytest.mark.parametrize(
+    ("content", "reply", "is_over"),
+    [
+        (b"a\r\nbare\nline feed\r\n.\r\n", "550 5.6.0 ", True),
+        (b"a\r\n" + b"x" * 2000 + b"\r\n.\r\n", "550 5.6.0 ", False),
+        ((b"x" * 76 + b"\r\n") * 2000 + b".\r\n", "552 5.3.4 ", False),
+    ],
+    ids=["bare line feed", "long line", "too large"],
+)
+async def test_memory_is_given_back_when_a_content_is_refused(relay, connect, content, reply, is_over) -> None:
+    client = await connect(await relay.listen(session=SessionSettings(host_name="relay.test", max_size_octets=100_000)))
     await client.hear()
     await client.log_in()
     await client.begin()
-    client.say(b"a\r\nbare\nline feed\r\n.\r\n")
-    assert (await client.hear()).startswith("550 5.6.0 ")
 
-    await client.ask(end.rstrip())
+    client.say(content)
 
+    assert (await client.hear()).startswith(reply)
     assert relay.budget.held_octets == 0
+    if is_over:
+        assert await client.hear_end() == b""
+    else:
+        assert (await client.send()).startswith("250 ")
 
 
 async def test_memory_is_given_back_when_the_connection_breaks_in_mid_content(relay, connect) -> None:
@@ -573,6 +584,37 @@ async def test_a_peer_that_does_not_read_its_replies_is_not_read_and_in_the_end_
     client.say(b"NOOP\r\n" * 1_000_000)
 
     await _until(lambda: relay.listeners[0].open_connections == 0)
+
+
+# ---------------------------------------------------------------- mistakes of ours
+
+
+async def test_a_mistake_in_a_handler_ends_its_session_with_a_word_and_no_other(relay, connect) -> None:
+    port = await relay.listen()
+    unhappy, other = await connect(port), await connect(port)
+    await unhappy.hear()
+    await other.hear()
+    await unhappy.log_in()
+    relay.access.trouble = ZeroDivisionError("a mistake of ours")
+
+    assert (await unhappy.ask(b"MAIL FROM:<a@example.com>")).startswith("421 4.3.0 ")
+    assert await unhappy.hear_end() == b""
+    assert relay.counted("connections_ended", reason="failure") == 1
+    assert (await other.ask(b"NOOP")).startswith("250 ")
+
+
+async def test_a_certificate_that_cannot_be_had_ends_only_the_connection(relay, connect) -> None:
+    port = await relay.listen()
+    client = await connect(port)
+    await client.hear()
+    await client.ask(b"EHLO client.test")
+    relay.tls = None
+
+    client.say(b"STARTTLS\r\n")
+
+    await client.hear_end()
+    assert relay.counted("connections_ended", reason="failure") == 1
+    assert (await (await connect(port)).hear()).startswith("220 ")
 
 
 # ---------------------------------------------------------------- caps, drain

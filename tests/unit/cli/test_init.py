@@ -1,4 +1,8 @@
+import os
+import pty
 import stat
+import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -99,3 +103,34 @@ def test_place_that_cannot_be_written_is_told(run, config, tmp_path):
 
     assert status == 2
     assert "Not a directory; run this as root, or choose other places" in error
+
+
+def test_at_a_terminal_a_given_certificate_is_not_made(tmp_path):
+    words = ["init", "--config", tmp_path / "g.toml", "--host-name", "a.example", "--state-dir", tmp_path / "state"]
+    given = ["--certificate", tmp_path / "c", "--private-key", tmp_path / "k"]
+
+    status = _at_a_terminal(*words, *given)
+
+    assert status == 0
+    assert not (tmp_path / "c").exists()
+
+
+def test_at_a_terminal_a_certificate_for_a_start_is_offered(tmp_path):
+    words = ["init", "--config", tmp_path / "g.toml", "--host-name", "a.example", "--state-dir", tmp_path / "state"]
+
+    status = _at_a_terminal(*words, typed=b"\n")
+
+    assert status == 0
+    assert (tmp_path / "state" / "tls" / "certificate.pem").exists()
+
+
+def _at_a_terminal(*words: object, typed: bytes = b"") -> int:
+    ours, theirs = pty.openpty()
+    try:
+        os.write(ours, typed)
+        return subprocess.run(
+            [sys.executable, "-m", "gatepost", *map(str, words)], stdin=theirs, capture_output=True, timeout=60
+        ).returncode
+    finally:
+        os.close(ours)
+        os.close(theirs)

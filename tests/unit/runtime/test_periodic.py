@@ -55,3 +55,18 @@ async def test_counts_are_flushed_again_and_again_and_lateness_is_measured():
 
     assert metrics.registry.get_sample_value("gatepost_event_loop_lag_seconds") >= 0
     task.cancel()
+
+
+@pytest.mark.parametrize(("at_start", "runs_soon"), [(True, 1), (False, 0)])
+async def test_the_first_run_is_at_the_start_only_where_that_is_asked_for(at_start, runs_soon):
+    runs = []
+
+    async def work():
+        runs.append(1)
+
+    task = asyncio.create_task(repeat(Periodic(name="w", every=timedelta(days=1), work=work, at_start=at_start)))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    task.cancel()
+
+    assert len(runs) == runs_soon

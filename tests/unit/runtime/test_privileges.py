@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from gatepost.primitives.errors import Misconfigured
-from gatepost.runtime.privileges import drop_privileges, find_user
+from gatepost.runtime.privileges import drop_privileges, find_user, require_readable
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give up root")
 
@@ -47,3 +47,11 @@ def test_root_is_given_up_without_a_way_back():
     user = find_user("nobody")
     assert said[0] == " ".join([str(user.pw_uid)] * 3 + [str(user.pw_gid)] * 3 + ["False"])
     assert said[1] == "no way back"
+
+
+def test_what_the_workers_cannot_read_is_told_before_they_start(tmp_path):
+    (tmp_path / "there").touch()
+    require_readable(tmp_path / "there")
+
+    with pytest.raises(Misconfigured, match=r"gone cannot be read by \w+, as whom the workers run"):
+        require_readable(tmp_path / "there", tmp_path / "gone")

@@ -1,7 +1,7 @@
 import tomllib
 from pathlib import Path
 
-from gatepost.runtime.settings import Settings
+from gatepost.runtime.settings import Listener, ListenerTLS, Settings
 from gatepost.runtime.settings_file import render_settings_file
 from gatepost.runtime.settings_loader import read_settings
 
@@ -51,3 +51,12 @@ def test_every_setting_is_there_with_its_reason():
     for name in ("max_size_octets", "expire_after", "nameservers", "sending_networks", "keyring_file"):
         before, _, _ = text.partition(f"# {name} = ")
         assert before.rstrip().split("\n")[-1].startswith("# ")
+
+
+def test_listeners_are_written_where_they_were_chosen():
+    chosen = (Listener(port=2525, address="127.0.0.1"), Listener(port=2465, tls=ListenerTLS.IMPLICIT))
+
+    text = render_settings_file({**CHOSEN, "listeners": chosen})
+
+    assert read(text).listeners == chosen
+    assert "These are the default" not in text

@@ -81,3 +81,13 @@ def test_root_gives_files_to_the_user(tmp_path):
     give_to_user(tmp_path, "nobody")
 
     assert tmp_path.owner() == "nobody"
+
+
+@pytest.mark.parametrize("act", [make_directories, hold_service_lock])
+def test_a_path_too_long_for_control_sockets_is_told_before_any_worker_starts(tmp_path, act):
+    settings = Settings(host_name="a.example", state_dir=tmp_path / ("x" * 100))
+
+    with pytest.raises(Misconfigured, match=r"too long for the control sockets, .* choose a shorter state_dir"):
+        act(settings)
+
+    assert list(tmp_path.iterdir()) == []

@@ -169,7 +169,7 @@ def test_a_keyring_of_another_user_is_refused(path: Path) -> None:
     create_keyring(path, Counter())
     os.chown(path, 12345, -1)
 
-    with pytest.raises(Misconfigured, match="uid 12345"):
+    with pytest.raises(Misconfigured, match=r"belongs to #12345: give this command as that user \(`sudo -u #12345"):
         load_keyring(path, Counter())
 
 

@@ -10,6 +10,7 @@ held and the socket is not read.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Final, TypeAlias, cast
 
@@ -88,12 +89,15 @@ class ServerConnection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         has_room = self._owner.connection_opened(self)
         peername = transport.get_extra_info("peername")
-        if not peername:
-            self._transport.abort()  # gone before it was here
-        elif not has_room:
-            self._turn_away("over_total", reply_texts.TOO_MANY_SESSIONS)
-        else:
-            self._arrive(unmapped(ip_address(peername[0].partition("%")[0])))
+        try:
+            if not peername:
+                self._transport.abort()  # gone before it was here
+            elif not has_room:
+                self._turn_away("over_total", reply_texts.TOO_MANY_SESSIONS)
+            else:
+                self._arrive(unmapped(ip_address(peername[0].partition("%")[0])))
+        except Exception as error:  # noqa: BLE001 - the edge: whatever is wrong here ends this connection only
+            self._fail(error)
 
     def data_received(self, data: bytes) -> None:
         """Pass octets on, or hold them while somebody else has to move first."""
@@ -145,8 +149,12 @@ class ServerConnection(asyncio.Protocol):
         if self._pump is None or self._pump.state is PumpState.HANDSHAKE_DUE:
             self._transport.abort()
             return
-        self._pump.end(reply)
-        self._move()
+        try:
+            self._pump.end(reply)
+            self._move()
+        except Exception:
+            log.exception("connection_end_failed", peer=str(self._peer))
+            self._transport.abort()
 
     # ------------------------------------------------------------ stages
 
@@ -157,7 +165,7 @@ class ServerConnection(asyncio.Protocol):
             octets = octets[:_SLICE_OCTETS]
         try:
             self._stage(octets)
-        except Exception as error:  # noqa: BLE001 - the edge: whatever is wrong here ends this connection only
+        except Exception as error:  # noqa: BLE001 - as in connection_made
             self._fail(error)
 
     def _take_preamble(self, octets: bytes) -> None:
@@ -242,7 +250,7 @@ class ServerConnection(asyncio.Protocol):
         self._owner.metrics.connections_refused.add(reason)
         if not self._owner.settings.implicit_tls:
             self._write(reply.octets)
-        self._hang_up()
+        self._hang_up(lingers=False)
 
     def _begin_handshake(self) -> None:
         self._tls = TLSLayer(self._owner.tls_context())
@@ -296,7 +304,7 @@ class ServerConnection(asyncio.Protocol):
         try:
             cast("SessionPump", self._pump).decide(answer)
             self._move()
-        except Exception as error:  # noqa: BLE001 - as in _take
+        except Exception as error:  # noqa: BLE001 - as in connection_made
             self._fail(error)
         self._go_on()
 
@@ -304,11 +312,7 @@ class ServerConnection(asyncio.Protocol):
         """After an exception of ours: a last word if that still works; the process lives on."""
         log.error("connection_failed", peer=str(self._peer), exc_info=error)
         self._owner.metrics.connections_ended.add("failure")
-        try:
-            self.end(reply_texts.SESSION_BROKEN)
-        except Exception:
-            log.exception("connection_failed_again", peer=str(self._peer))
-            self._transport.abort()
+        self.end(reply_texts.SESSION_BROKEN)
 
     # ------------------------------------------------------------ flow
 
@@ -342,8 +346,11 @@ class ServerConnection(asyncio.Protocol):
         if octets and not self._transport.is_closing():
             self._transport.write(octets)
 
-    def _hang_up(self) -> None:
-        """Say that we are done, and read on for a moment: closing on unread octets could lose our last reply."""
+    def _hang_up(self, *, lingers: bool = True) -> None:
+        """Say that we are done, and read on for a moment: closing on unread octets could lose our last reply.
+
+        Not ``lingers``: in a flood of connections we turn away, that each is gone at once is worth more.
+        """
         if self._is_hung_up:
             return
         self._is_hung_up = True
@@ -352,10 +359,11 @@ class ServerConnection(asyncio.Protocol):
         if self._tls is not None:
             self._tls.close()
             self._write(self._tls.take_output())
-        if self._has_peer_ended:
+        if self._has_peer_ended or not lingers:
             self._transport.close()
         elif not self._transport.is_closing():
-            self._transport.write_eof()
+            with suppress(OSError):  # asyncio's own loop raises if the peer is gone already; uvloop does not
+                self._transport.write_eof()
             self._transport.resume_reading()
 
     def _overrun(self, overrun: Overrun) -> None:

@@ -105,7 +105,9 @@ class SMTPListener:
         self._connections.add(connection)
         self._is_empty.clear()
         self._metrics.connections.add(self._name)
-        return self._caps.enter() and not self._is_stopping
+        has_room = self._caps.enter() and not self._is_stopping
+        self._metrics.sessions.set(self._caps.open_sessions)
+        return has_room
 
     def client_known(self, address: PeerAddress) -> bool:
         """Count a client's session; return whether it may have one more."""
@@ -115,6 +117,7 @@ class SMTPListener:
         """Count it out."""
         self._connections.discard(connection)
         self._caps.leave()
+        self._metrics.sessions.set(self._caps.open_sessions)
         if address is not None:
             self._caps.leave_from(address)
         if not self._connections:

@@ -116,7 +116,7 @@ def reply_to_denial(denial: Deny) -> Reply:
     reply = _REFUSALS[denial.reason]
     if isinstance(denial.reason, AccessDenial):
         return reply
-    detail = f": {_escape(denial.detail)}" if denial.detail else ""
+    detail = f" ({_escape(denial.detail)})" if denial.detail else ""
     return Reply(reply.code, reply.enhanced, reply.text.replace("{detail}", detail))
 
 

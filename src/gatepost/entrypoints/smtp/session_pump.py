@@ -84,7 +84,7 @@ class SessionPump:
     def decide(self, answer: Answer) -> None:
         """Take the outcome of a decision that was started."""
         event, self._asking = self._asking, None
-        if self.state is not PumpState.DECIDING or event is None:
+        if event is None:
             return
         self.state = PumpState.READY
         self._tell(event, answer)

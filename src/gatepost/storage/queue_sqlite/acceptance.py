@@ -14,12 +14,12 @@ from gatepost.storage.queue_sqlite.schema import MAX_RECIPIENTS, STATE_CODES
 MAX_LEASE_RECIPIENTS: Final = 100
 """Every server takes this many recipients in one transaction (RFC 5321 §4.5.3.1.8)."""
 
-_MESSAGE: Final = f"message ({MESSAGE_COLUMNS})"
+_MESSAGE: Final = f"message ({MESSAGE_COLUMNS}, processed_detail)"
 _RECIPIENT: Final = "recipient (id, state, account_id, key_id, local_part, domain, next_attempt_at, attempts)"
 
 _PROCESSED: Final = f"""
     INSERT INTO event ({EVENT_COLUMNS})
-    SELECT accepted_at, 'processed', r.account_id, r.key_id, message_id, local_part, domain, '{{}}'
+    SELECT accepted_at, 'processed', r.account_id, r.key_id, message_id, local_part, domain, processed_detail
     FROM message AS m CROSS JOIN recipient AS r ON r.id BETWEEN m.id * 65536 AND m.id * 65536 + 65535
     WHERE m.id BETWEEN ? AND ?
 """  # noqa: S608 - constants

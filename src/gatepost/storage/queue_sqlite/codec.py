@@ -70,7 +70,11 @@ def to_nearest_instant(milliseconds: int) -> datetime:
 
 
 def encode_message(message: QueuedMessage) -> Row:
-    """Return the values of ``MESSAGE_COLUMNS`` that follow the key; raises ``ValueError`` if one cannot be stored."""
+    """Return the values of ``MESSAGE_COLUMNS`` after the key, and ``processed_detail``.
+
+    Raises:
+        ValueError: One of them cannot be stored.
+    """
     content = message.content
     spool: str | None = None
     octets: bytes | None = None
@@ -82,7 +86,7 @@ def encode_message(message: QueuedMessage) -> Row:
     accepted_at = to_milliseconds(message.accepted_at)
     proof = (message.id, message.account_id, message.key_id, accepted_at, content.size_octets, content_checksum)
     head = _encode_head(message)
-    return (*proof, _checksum(proof, head), spool, head, octets)
+    return (*proof, _checksum(proof, head), spool, head, octets, encode_detail(_processed_detail(message)))
 
 
 def decode_message(row: Row, spool: SpoolDirectory) -> QueuedMessage:
@@ -164,6 +168,20 @@ def encode_detail(detail: dict[str, str]) -> str:
 def clean(text: str) -> str:
     """Return a text that can be stored: lone surrogates become question marks."""
     return text.encode("utf-8", "replace").decode()
+
+
+def _processed_detail(message: QueuedMessage) -> dict[str, str]:
+    """Return what an operator still wants to know of a message when it has left the queue."""
+    reverse_path, origin = message.envelope.reverse_path, message.origin
+    return {
+        "author": str(message.author),
+        "reverse_path": f"<{reverse_path or ''}>",
+        "size_octets": str(message.content.size_octets),
+        "client": origin.peer_address,
+        "greeting": origin.greeting,
+        "protocol": origin.protocol,
+        "tls": origin.tls,
+    }
 
 
 def _encode_head(message: QueuedMessage) -> bytes:

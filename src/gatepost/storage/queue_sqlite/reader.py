@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from gatepost.mailflow.envelope import Envelope, Origin
+from gatepost.mailflow.envelope import Envelope
 from gatepost.mailflow.events.event import Event, EventType
 from gatepost.mailflow.queue.recipient import Books, Predicate, RecipientRow, RecipientState
 from gatepost.primitives.ids import AccountId, KeyId, MessageId
@@ -47,7 +47,7 @@ class MessageReport:
     """All that is known of one message.
 
     Attributes:
-        accepted_at: And the four after it: None once its last recipient is final; its events remain.
+        accepted_at: And the two after it: None once its last recipient is final; its events remain.
         set_aside_reason: Why it was taken out of the queue as unreadable; "" if it was not.
         recipients: The live ones.
         events: Oldest first.
@@ -58,9 +58,7 @@ class MessageReport:
     key_id: KeyId | None
     accepted_at: datetime | None
     size_octets: int | None
-    author: Mailbox | None
     envelope: Envelope | None
-    origin: Origin | None
     set_aside_reason: str
     recipients: tuple[RecipientRow, ...]
     events: tuple[Event, ...]
@@ -286,9 +284,9 @@ def _report(
     if row is None and set_aside is None and not events:
         return None
     try:
-        author, envelope, origin = decode_head(row[5]) if row else (None, None, None)
+        envelope = decode_head(row[5])[1] if row else None
     except Unreadable:  # it will be set aside when it is read for delivery
-        author, envelope, origin = None, None, None
+        envelope = None
     account_id = row[1] if row else set_aside[0] if set_aside else events[0].account_id
     return MessageReport(
         id=message_id,
@@ -296,9 +294,7 @@ def _report(
         key_id=KeyId(row[2]) if row else events[0].key_id if events else None,
         accepted_at=to_nearest_instant(row[3]) if row else None,
         size_octets=row[4] if row else None,
-        author=author,
         envelope=envelope,
-        origin=origin,
         set_aside_reason=set_aside[1] if set_aside else "",
         recipients=recipients,
         events=events,

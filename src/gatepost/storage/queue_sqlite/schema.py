@@ -41,7 +41,8 @@ CREATE TABLE message (
     checksum INTEGER NOT NULL,           -- over all the rest of this row (codec.py)
     spool TEXT,                          -- name of the file that holds the content, if this row does not
     head BLOB NOT NULL,                  -- author, envelope, origin
-    content BLOB
+    content BLOB,
+    processed_detail TEXT NOT NULL       -- of its ``processed`` events: what outlives this row of author and origin
 );
 CREATE TABLE recipient (                 -- live ones only
     id INTEGER PRIMARY KEY,              -- message.id * 65536 + position

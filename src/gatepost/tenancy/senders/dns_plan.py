@@ -107,7 +107,7 @@ def _dmarc_record(domain: AuthenticatedDomain) -> PlannedRecord:
         value=f"v=DMARC1; p=none; rua=mailto:postmaster@{domain.name}",
         is_required=False,
         advice=(
-            "Recommended if the domain has no DMARC record: it only asks for reports, to the address in rua=. "
+            "For a domain that has no DMARC record: it only asks for reports, to the address in rua=. "
             "An existing record stays as it is."
         ),
     )

@@ -52,15 +52,15 @@ def test_a_stranger_is_told_no_detail(reason: AccessDenial) -> None:
 def test_detail_is_appended_where_the_client_can_use_it() -> None:
     reply = reply_texts.reply_to_denial(Deny(SubmissionDenial.AUTHOR_NOT_VERIFIED, "news@example.com"))
 
-    assert reply.text.endswith("gatepost domain verify: news@example.com")
+    assert reply.text.endswith("gatepost domain verify (news@example.com)")
 
 
 def test_detail_is_escaped_and_cut() -> None:
     reply = reply_texts.reply_to_denial(Deny(SubmissionDenial.HEADER_MALFORMED, HOSTILE))
 
-    assert r": a\x0d\x0a250 2.0.0 Ok: queued as x\x00\x1b[2J\xe9\xfc{detail}" in reply.text
-    assert len(reply.text.partition(": ")[2]) == reply_texts.MAX_DETAIL_CHARACTERS
-    assert reply.text.endswith("...")
+    assert r" (a\x0d\x0a250 2.0.0 Ok: queued as x\x00\x1b[2J\xe9\xfc{detail}" in reply.text
+    assert len(reply.text.partition(" (")[2]) == reply_texts.MAX_DETAIL_CHARACTERS + len(")")
+    assert reply.text.endswith("...)")
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,7 @@ class SessionAgainstModel(RuleBasedStateMachine):
             max_errors=10_000,
             max_recipients=3,
             max_size_octets=100,
+            takes_undeclared_8bit=False,
         )
         self.session = ServerSession(settings, tls_active=tls)
         self.session.greet()
