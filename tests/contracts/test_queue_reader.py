@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -65,6 +66,26 @@ async def test_another_process_reads_when_no_worker_runs(rig):
 async def test_a_reader_changes_nothing(rig):
     with rig.reader as reader, pytest.raises(Exception, match="readonly"):
         reader._connection.execute("DELETE FROM message")
+
+
+@pytest.mark.parametrize("instant", [1 << 62, -(1 << 62)])
+async def test_an_instant_that_no_clock_can_show_hides_nothing_else(rig, instant):
+    broken = await rig.accept("a@x.example")
+    await rig.accept("b@y.example")
+    await rig.queue.close()
+    with closing(sqlite3.connect(rig.database)) as connection, connection:
+        connection.execute("UPDATE message SET accepted_at = ? WHERE message_id = ?", (instant, broken.id))
+        connection.execute("UPDATE recipient SET next_attempt_at = ?", (instant,))
+        connection.execute("UPDATE event SET at = ?", (instant,))
+
+    with rig.reader as reader:
+        rows = reader.list_recipients(Predicate(), limit=10)
+        report = reader.find_message(broken.id)
+        events = reader.list_events(after_id=0, limit=10)
+
+    assert [row.mailbox.domain for row in rows] == ["x.example", "y.example"]
+    assert report.accepted_at == rows[0].accepted_at == events[0][1].at
+    assert report.accepted_at.year == (9999 if instant > 0 else 1)
 
 
 def test_no_shard_is_said_to_be_none(tmp_path):

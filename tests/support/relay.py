@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ SOURCE = Path(__file__).parents[2] / "src"
 
 SETTINGS = """
 host_name = "relay.test"
-state_dir = "{folder}/state"
+state_dir = "{state_dir}"
 {head}
 
 [workers]
@@ -71,6 +72,9 @@ class Relay:
         delivery: More of its table ``[delivery]``.
         api: More of its table ``[api]``.
         head: More of what stands before its tables.
+        environment: More of the environment of its processes; ``PYTHONPATH`` goes before its own.
+        state_dir: Where state rests, if not in the folder.
+        template: Another installation, never started, whose account, key and domain are copied instead of made.
     """
 
     def __init__(
@@ -83,9 +87,14 @@ class Relay:
         delivery: str = "",
         api: str = "",
         head: str = "",
+        environment: Mapping[str, str] | None = None,
+        state_dir: Path | None = None,
+        template: "Relay | None" = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self.state_dir = state_dir or folder / "state"
+        self._environment = dict(environment or {})
         self.starttls_port, self.implicit_port, self.operations_port = free_port(), free_port(), free_port()
         self.api_port = free_port()
         self.ca_file, self.certificate, self.private_key = make_authority_and_certificate(folder)
@@ -94,7 +103,7 @@ class Relay:
         self._log = folder / "gatepost.log"
         self._process: subprocess.Popen[bytes] | None = None
         settings = SETTINGS.format(
-            folder=folder,
+            state_dir=self.state_dir,
             workers=workers,
             starttls_port=self.starttls_port,
             implicit_port=self.implicit_port,
@@ -110,6 +119,10 @@ class Relay:
             head=head,
         )
         self.config.write_text(settings)
+        if template is not None:
+            shutil.copytree(template.state_dir, self.state_dir, dirs_exist_ok=True)
+            self.records, self.key = template.records, template.key
+            return
         self.command("init")
         self.command("account", "create", "acme")
         self.records = self.authenticate_domain("example.test", "acme")
@@ -148,14 +161,17 @@ class Relay:
             capture_output=True,
             text=True,
             timeout=60,
-            env=_environment(),
+            env=_environment(self._environment),
         )
 
     def start(self) -> None:
         """Start ``gatepost serve`` and wait until every listener takes connections."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*_GATEPOST, "serve", "-c", str(self.config)], stdout=log, stderr=log, env=_environment()
+                [*_GATEPOST, "serve", "-c", str(self.config)],
+                stdout=log,
+                stderr=log,
+                env=_environment(self._environment),
             )
         try:
             for port in (self.starttls_port, self.implicit_port, self.operations_port, self.api_port):
@@ -178,6 +194,12 @@ class Relay:
         """Have certificates and settings read again; that this has happened is to be looked for."""
         assert self._process is not None
         self._process.send_signal(signal.SIGHUP)
+
+    def reap(self) -> None:
+        """Take note that the service was killed."""
+        if self._process is not None:
+            self._process.wait(60)
+            self._process = None
 
     @property
     def process_id(self) -> int:
@@ -217,8 +239,9 @@ class Relay:
 _GATEPOST = [sys.executable, "-m", "gatepost"]
 
 
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
+def _environment(more: Mapping[str, str]) -> dict[str, str]:
+    path = os.pathsep.join([*filter(None, [more.get("PYTHONPATH")]), str(SOURCE)])
+    return {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **more, "PYTHONPATH": path}
 
 
 def _quoted(value: str) -> str:

@@ -24,6 +24,7 @@ Row: TypeAlias = tuple[Any, ...]  # what sqlite3 gives and takes
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 class Unreadable(Exception):
@@ -56,8 +57,16 @@ def to_milliseconds(instant: datetime) -> int:
 
 
 def to_instant(milliseconds: int) -> datetime:
-    """Return the aware UTC instant."""
+    """Return the aware UTC instant; raises OverflowError for one that a datetime cannot hold."""
     return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def to_nearest_instant(milliseconds: int) -> datetime:
+    """Return the aware UTC instant, or the first or last there is: a broken row must not hide the others."""
+    try:
+        return to_instant(milliseconds)
+    except OverflowError:
+        return _LAST if milliseconds > 0 else _FIRST
 
 
 def encode_message(message: QueuedMessage) -> Row:
@@ -137,7 +146,7 @@ def decode_event(row: Row) -> Event:
     at, name, account_id, key_id, message_id, local_part, domain, detail = row
     return Event(
         type=EventType(name),
-        at=to_instant(at),
+        at=to_nearest_instant(at),
         account_id=AccountId(account_id),
         key_id=KeyId(key_id),
         message_id=MessageId(message_id),

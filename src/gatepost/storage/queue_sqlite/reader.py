@@ -19,8 +19,8 @@ from gatepost.storage.queue_sqlite.codec import (
     Unreadable,
     decode_event,
     decode_head,
-    to_instant,
     to_milliseconds,
+    to_nearest_instant,
 )
 from gatepost.storage.queue_sqlite.intervention import compile_predicate
 from gatepost.storage.queue_sqlite.schema import STATE_CODES, STATES, connect_reader, unreadable
@@ -267,8 +267,8 @@ def _recipient(row: Row) -> RecipientRow:
         mailbox=Mailbox(local_part=local_part, domain=domain),
         state=state,
         attempts=attempts,
-        accepted_at=to_instant(accepted_at),
-        next_attempt_at=to_instant(next_at) if state is RecipientState.QUEUED else None,
+        accepted_at=to_nearest_instant(accepted_at),
+        next_attempt_at=to_nearest_instant(next_at) if state is RecipientState.QUEUED else None,
         size_octets=size,
         last_reply=reply,
     )
@@ -292,7 +292,7 @@ def _report(
         id=message_id,
         account_id=AccountId(account_id),
         key_id=KeyId(row[2]) if row else events[0].key_id if events else None,
-        accepted_at=to_instant(row[3]) if row else None,
+        accepted_at=to_nearest_instant(row[3]) if row else None,
         size_octets=row[4] if row else None,
         envelope=envelope,
         set_aside_reason=set_aside[1] if set_aside else "",

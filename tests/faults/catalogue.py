@@ -1,0 +1,70 @@
+"""Every campaign, and the broken builds that must turn it red."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from tests.faults.campaigns import (
+    baseline,
+    clock_jumps,
+    disk_errors,
+    dns_faults,
+    kills,
+    paused_workers,
+    poison_items,
+    power_cuts,
+    recovery,
+    remote_faults,
+    restarts,
+    slow_clients,
+    system_calls,
+)
+from tests.faults.result import Result
+from tests.faults.rig import Options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """One kind of fault.
+
+    Attributes:
+        broken: Names from ``hooks/mutants.py``, each with the word that a violation must begin with then.
+    """
+
+    title: str
+    run: Callable[[Options], Awaitable[Result]]
+    broken: Mapping[str, str]
+
+    def is_right(self, result: Result, broken: str) -> bool:
+        """Tell whether a run came out as it must: clean, or red for the right reason."""
+        if broken:
+            return any(violation.startswith(self.broken[broken]) for violation in result.violations)
+        return not result.violations
+
+
+CAMPAIGNS = {
+    "D0": Campaign(title="no fault", run=baseline.run, broken={"keep_envelope": "ghost", "alter_content": "altered"}),
+    "D1": Campaign(
+        title="kill -9 at random moments",
+        run=kills.run,
+        broken={"answer_early": "lost", "forget_settlements": "duplicate", "forget_interrupted": "stuck"},
+    ),
+    "D2": Campaign(
+        title="kill at every system call",
+        run=system_calls.run,
+        broken={"answer_early": "lost", "forget_interrupted": "stuck"},
+    ),
+    "D3": Campaign(title="power cuts, replayed", run=power_cuts.run, broken={"eatmydata": "lost", "sync_off": "lost"}),
+    "D4": Campaign(
+        title="disk errors",
+        run=disk_errors.run,
+        broken={"refuse_for_good": "wrong 5xx", "trust_failed_flush": "suspect"},
+    ),
+    "D6": Campaign(title="DNS faults", run=dns_faults.run, broken={"bounce_on_servfail": "ending"}),
+    "D7": Campaign(title="clock jumps", run=clock_jumps.run, broken={"expire_untried": "expired"}),
+    "D8": Campaign(title="remote misbehaviour", run=remote_faults.run, broken={"lost_is_delivered": "lost"}),
+    "D9": Campaign(title="slow clients", run=slow_clients.run, broken={"never_time_out": "held"}),
+    "D10": Campaign(title="paused workers", run=paused_workers.run, broken={"lease_for_a_second": "duplicate"}),
+    "D11": Campaign(title="poison items", run=poison_items.run, broken={"choke_on_poison": "poison"}),
+    "D12": Campaign(title="orderly restarts", run=restarts.run, broken={"end_without_draining": "unanswered"}),
+    "R": Campaign(title="recovery with a long queue", run=recovery.run, broken={}),
+}

@@ -1,0 +1,245 @@
+"""Deliberately broken builds: each turns one campaign red, or the campaign proves nothing.
+
+They run inside the relay's processes (``sitecustomize.py``) and change the program before it starts; ``src`` is left
+alone. ``hurry`` and ``shift_clock`` break nothing.
+"""
+
+import asyncio
+import itertools
+import os
+import time
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+
+def hurry():
+    """Retry after a second, restart at once what ran for a second, leave a dead destination alone for a second.
+
+    And look at the clock every three seconds instead of thirty, as the steps of the retry schedule are shorter, too.
+    """
+    from gatepost.mailflow.delivery import shaping
+    from gatepost.mailflow.queue import retry
+    from gatepost.runtime import restart
+    from gatepost.storage.queue_sqlite import leases
+
+    leases._LOOK_AGAIN_SECONDS = 3.0
+    delays = tuple([timedelta(seconds=seconds) for seconds in (0.5, 1, 1.5, 2)])
+    retry.DEFAULT_SCHEDULE = retry.RetrySchedule(delays=delays, lifetime=timedelta(hours=72))
+    restart.HEALTHY_AFTER = timedelta(seconds=1)
+    longest = shaping.Shaping._pause
+    shaping.Shaping._pause = lambda self, failures: min(longest(self, failures), 1.0)
+
+
+def shift_clock():
+    """Let the one clock of the program be off by as many seconds as a file says."""
+    from gatepost.system.clock import SystemClock
+
+    path = Path(os.environ["GATEPOST_FAULT_CLOCK"])
+    now = SystemClock.now
+    SystemClock.now = lambda self: now(self) + timedelta(seconds=float(path.read_text()))
+
+
+def answer_early():
+    """Answer 250 before the commit."""
+    from gatepost.storage.queue_sqlite.jobs import AcceptJob
+    from gatepost.storage.queue_sqlite.store import SQLiteQueue
+    from gatepost.storage.spool import SpooledContent
+
+    async def accept(self, message):
+        self._refuse_new_work()
+        if isinstance(message.content, SpooledContent):
+            message.content.claim()
+        job = AcceptJob(message, self._leases.reserve(message))
+        asyncio.get_running_loop().call_later(0.05, self._writer.put, job)
+
+    SQLiteQueue.accept = accept
+
+
+def forget_settlements():
+    """Forget every tenth delivery instead of writing it down."""
+    from gatepost.storage.queue_sqlite.store import SQLiteQueue
+
+    settle = SQLiteQueue.settle
+    numbers = itertools.count(1)
+
+    async def settle_mostly(self, settlement):
+        if next(numbers) % 10:
+            await settle(self, settlement)
+        elif self._leases.find(settlement.lease) is not None:
+            self._leases.take(settlement.lease)
+
+    SQLiteQueue.settle = settle_mostly
+
+
+def forget_interrupted():
+    """Leave what was leased at a crash as it is."""
+    from gatepost.storage.queue_sqlite import recovery
+
+    recovery._QUEUE_INTERRUPTED = "UPDATE recipient SET state = 1, next_attempt_at = ? WHERE state = 1"
+
+
+def keep_envelope():
+    """Do not clear the recipients between two transactions of a session."""
+    from gatepost.entrypoints.smtp.submission_handler import SubmissionHandler
+
+    begin, forget = SubmissionHandler._begin_transaction, SubmissionHandler._forget
+
+    def begin_with_old(self, offer):
+        old = self._forward_paths
+        answer = begin(self, offer)
+        self._forward_paths = old
+        return answer
+
+    def forget_less(self):
+        old = self._forward_paths
+        forget(self)
+        self._forward_paths = old
+
+    SubmissionHandler._begin_transaction = begin_with_old
+    SubmissionHandler._forget = forget_less
+
+
+def alter_content():
+    """Send other octets than were accepted."""
+    from gatepost.mailflow.delivery import outgoing
+
+    pieces = outgoing.OutgoingCopy.pieces
+    outgoing.OutgoingCopy.pieces = lambda self: iter(
+        [piece.replace(b"at the end", b"at an end") for piece in pieces(self)]
+    )
+
+
+def sync_off():
+    """Never flush anything."""
+    from gatepost.storage.queue_sqlite import checkpoint, schema, shard
+
+    prepare, connect = schema._prepare, checkpoint.connect_checkpointer
+
+    def prepare_without(connection, path):
+        prepare(connection, path)
+        connection.execute("PRAGMA synchronous=OFF")
+
+    def connect_without(path):
+        connection = connect(path)
+        connection.execute("PRAGMA synchronous=OFF")
+        return connection
+
+    schema._prepare = prepare_without
+    checkpoint.connect_checkpointer = connect_without
+    shard._flush_directory = lambda directory: None
+
+
+def refuse_for_good():
+    """Answer a full disk with 5xx."""
+    from gatepost.entrypoints.smtp import reply_texts
+
+    reply_texts.reply_to_trouble = lambda trouble: reply_texts.NOT_STORABLE
+
+
+def trust_failed_flush():
+    """Go on as if nothing were after a failed flush."""
+    from gatepost.storage.queue_sqlite.writer import Writer
+
+    Writer._suspect = lambda self, error: None
+
+
+def lost_is_delivered():
+    """Count a transaction whose connection died as delivered."""
+    from gatepost.mailflow.delivery import outcome
+
+    lost = outcome._lost
+    outcome._lost = lambda result: replace(lost(result), verdict=outcome.Verdict.DELIVERED)
+
+
+def bounce_on_servfail():
+    """Bounce what the DNS could not be asked for."""
+    from gatepost.mailflow.delivery import attempt, route
+
+    del attempt
+    route.Undecided = lambda *, reason: route.Unroutable(status="5.4.4", reason=reason)
+
+
+def expire_untried():
+    """Give up what is old without another attempt."""
+    from gatepost.mailflow.delivery.attempt import AttemptReport, Attempts
+    from gatepost.mailflow.delivery.outcome import Outcome, Verdict
+
+    attempt = Attempts.attempt
+
+    async def attempt_if_young(self, lease):
+        if self._clock.now() - lease.message.accepted_at < timedelta(hours=72):
+            return await attempt(self, lease)
+        report = AttemptReport()
+        report.add(lease.recipients, Outcome(verdict=Verdict.BOUNCED, reason="too old"))
+        return report
+
+    Attempts.attempt = attempt_if_young
+
+
+def never_time_out():
+    """Wait for slow clients for ever."""
+    from gatepost.entrypoints.smtp import time_limits
+
+    time_limits.find_overrun = lambda limits, progress, now: None
+
+
+def lease_for_a_second():
+    """Let anybody have a lease again that was handed out more than a second ago."""
+    from gatepost.storage.queue_sqlite.leases import Leases
+
+    hand_out = Leases.hand_out
+    handed_out_at = {}
+
+    def hand_out_again(self, limit, room):
+        now = time.monotonic()
+        late = [key for key in self._handed_out if now - handed_out_at.get(key, now) > 1]
+        again = [self._handed_out.pop(key).lease for key in late]
+        for lease in again:
+            del handed_out_at[lease.message.id, lease.recipients[0].position]
+        known = set(self._handed_out)
+        leases = hand_out(self, limit, room)
+        for key in self._handed_out.keys() - known:
+            handed_out_at[key] = now
+        return leases + again
+
+    Leases.hand_out = hand_out_again
+    Leases.seconds_to_wait = lambda self: 0.2
+
+
+def choke_on_poison():
+    """Let one record that cannot be read stop the lane it is in."""
+    from gatepost.storage.queue_sqlite import leasing
+
+    leasing.Unreadable = type("NeverRaised", (Exception,), {})
+
+
+def end_without_draining():
+    """End at once at SIGTERM."""
+    from gatepost.runtime.roles import MailWorker
+
+    MailWorker.stop = lambda self: os._exit(0)
+
+
+MUTANTS = {
+    function.__name__: function
+    for function in (
+        hurry,
+        shift_clock,
+        answer_early,
+        forget_settlements,
+        forget_interrupted,
+        keep_envelope,
+        alter_content,
+        sync_off,
+        refuse_for_good,
+        trust_failed_flush,
+        lost_is_delivered,
+        bounce_on_servfail,
+        expire_untried,
+        never_time_out,
+        lease_for_a_second,
+        choke_on_poison,
+        end_without_draining,
+    )
+}
