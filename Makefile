@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv
 TEST := .venv-test
 
-.PHONY: run test check format bench docs lock clean help
+.PHONY: run test check faults format bench docs lock clean help
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,11 +28,15 @@ check: $(TEST)/.done  ## formatting, lint, import contracts, types, unit tests a
 	$(TEST)/bin/ruff check .
 	$(TEST)/bin/lint-imports --no-cache
 	$(TEST)/bin/mypy
-	$(TEST)/bin/pytest -q -n auto tests/architecture tests/unit tests/dialogs tests/benchmarks
+	$(TEST)/bin/pytest -q -n auto tests/architecture tests/unit tests/dialogs tests/benchmarks \
+	    tests/faults/test_checker.py tests/faults/test_crash_states.py
 
 test: check  ## everything: check, then contracts, scenarios and compatibility with real clients and servers
 	tools/install_test_programs
 	$(TEST)/bin/pytest -q -n 2 --dist loadfile tests/contracts tests/scenarios tests/compatibility
+
+faults: $(TEST)/.done  ## the small size of the fault campaign: kills, power cuts, disk, DNS and clock faults
+	$(TEST)/bin/pytest -q tests/faults $(ARGS)
 
 format: $(TEST)/.done  ## format and mend what ruff can
 	$(TEST)/bin/ruff check --fix .
