@@ -7,6 +7,9 @@ broken build. The seed of a run is in its name and in what it prints.
 import asyncio
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.faults import strace
@@ -34,6 +37,13 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Relay:
     return make_template(tmp_path_factory.mktemp("template") / "relay")
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A place with a short name, for the relay's control sockets."""
+    with tempfile.TemporaryDirectory(prefix="gatepost-faults-") as name:
+        yield Path(name)
+
+
 def skip(reason: str) -> None:
     if os.environ.get("GATEPOST_NO_SKIPS"):
         pytest.fail(reason)
@@ -51,13 +61,13 @@ def run(name: str, options: Options) -> list[str]:
 
 
 @pytest.mark.parametrize("name", CAMPAIGNS)
-def test_nothing_is_lost_doubled_altered_or_miscounted_under(name, template, tmp_path):
-    assert run(name, Options(folder=tmp_path, seed=SEED, template=template)) == []
+def test_nothing_is_lost_doubled_altered_or_miscounted_under(name, template, folder):
+    assert run(name, Options(folder=folder, seed=SEED, template=template)) == []
 
 
 @pytest.mark.parametrize(("name", "broken"), BROKEN, ids=[f"{name}-{broken}" for name, broken in BROKEN])
-def test_a_broken_build_is_found_out_by(name, broken, template, tmp_path):
+def test_a_broken_build_is_found_out_by(name, broken, template, folder):
     if broken == "eatmydata" and not shutil.which("eatmydata"):
         skip("eatmydata is not installed")
 
-    assert run(name, Options(folder=tmp_path, seed=SEED, broken=broken, template=template)) == []
+    assert run(name, Options(folder=folder, seed=SEED, broken=broken, template=template)) == []
