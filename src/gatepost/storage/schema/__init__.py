@@ -1,0 +1,29 @@
+"""Every table of the control plane, once; one module a subject.
+
+The tables are made by ``migrations``, never from here: this is what the stores build their statements on, and a test
+proves that both say the same. Types and clauses are those that SQLite and PostgreSQL share.
+"""
+
+from typing import Final
+
+from gatepost.storage.schema.access import access_version, api_keys
+from gatepost.storage.schema.accounts import accounts
+from gatepost.storage.schema.audit import audit_entries, audit_heads
+from gatepost.storage.schema.metadata import Instant, metadata
+from gatepost.storage.schema.senders import dkim_keys, domains
+
+SCHEMA_REVISION: Final = "0003"
+"""The newest migration this program was written for; revisions sort as text."""
+
+__all__ = [
+    "SCHEMA_REVISION",
+    "Instant",
+    "access_version",
+    "accounts",
+    "api_keys",
+    "audit_entries",
+    "audit_heads",
+    "dkim_keys",
+    "domains",
+    "metadata",
+]
