@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from gatepost.entrypoints.api.acts import ActsInProgress
 from gatepost.entrypoints.api.app import build_app
@@ -14,6 +15,8 @@ from gatepost.entrypoints.api.rate_limit import RateLimit
 from gatepost.entrypoints.api.v3 import scopes
 from gatepost.entrypoints.api.v3.api_keys import ApiKeys
 from gatepost.entrypoints.api.v3.mail_send import MailSending
+from gatepost.entrypoints.api.v3.subuser_credits import SubuserCredits
+from gatepost.entrypoints.api.v3.subusers import Subusers
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.runtime.compose_commands import compose_workers
 from gatepost.runtime.control_plane import ControlPlane
@@ -37,6 +40,7 @@ def compose_api_listener(settings: Settings, parts: APIParts, tls_context: Calla
     api, control = settings.api, parts.control
     services = EndpointServices(
         authentication=Authentication(control.principals, parts.metrics),
+        subusers=control.accounts,
         rate_limit=RateLimit(per_second=api.requests_per_second, burst=api.requests_at_once),
         budget=BodyBudget(api.memory_octets),
         clock=control.clock,
@@ -79,4 +83,31 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
         entropy=control.entropy,
         hash_secret=control.keyring.hash_secret,
     )
-    return (*sending.operations(), *keys.operations(), *scopes.OPERATIONS)
+    subusers = _compose_subusers(settings, parts)
+    return (
+        *sending.operations(),
+        *keys.operations(),
+        *scopes.OPERATIONS,
+        *subusers.operations(),
+        *SubuserCredits(subusers=subusers).operations(),
+    )
+
+
+def _compose_subusers(settings: Settings, parts: APIParts) -> Subusers:
+    control = parts.control
+    return Subusers(
+        access=control.principals,
+        accounts=control.accounts,
+        accounts_as=lambda actor: control.acting_as(actor).accounts,
+        unit_of_work=control.audit.unit_of_work,
+        rights_changed=ControlledWorkers(compose_workers(settings)),
+        acts=parts.acts,
+        clock=control.clock,
+        entropy=control.entropy,
+        sending_networks=_own_networks(settings),
+    )
+
+
+def _own_networks(settings: Settings) -> tuple[IPv4Network | IPv6Network, ...]:
+    source = settings.delivery.source_address
+    return (*settings.senders.sending_networks, *((ip_network(source),) if source else ()))

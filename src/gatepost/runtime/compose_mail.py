@@ -43,7 +43,7 @@ from gatepost.network.resolver import CachingResolver, parse_nameserver, system_
 from gatepost.network.smtp_connector import SMTPConnector
 from gatepost.network.tls_contexts import ServerTLS
 from gatepost.primitives.entropy import Entropy
-from gatepost.primitives.errors import RelayError
+from gatepost.primitives.errors import RelayError, Transient
 from gatepost.primitives.ids import AccountId
 from gatepost.runtime.compose_api import APIParts, compose_api_listener
 from gatepost.runtime.compose_queue import open_queue, retry_schedule
@@ -139,7 +139,7 @@ async def compose_mail_parts(
         queue_state=partial(_queue_state, base),
         metrics=base.metrics,
         periodic=_compose_periodic(base, _compose_sources(base, smtp, tls)),
-        close=control.close,
+        close=partial(_close_control, control),
     )
 
 
@@ -215,6 +215,7 @@ def _compose_door(
     return Acceptance(
         queue=queue,
         rights=control.principals,
+        meter=control.principals.meter,
         domains=domains,
         clock=control.clock,
         entropy=control.entropy,
@@ -340,7 +341,7 @@ class _Keys:
 
     def find_signing_keys(self, account_id: AccountId, author_domain: str) -> Sequence[SigningKey]:
         domain = self._domains.find_deciding(author_domain)
-        if domain is None or domain.account_id != account_id:
+        if domain is None or not domain.may_be_used_by(account_id):
             return ()
         return self._keys.keys_for(domain)
 
@@ -382,6 +383,14 @@ def _note_settlement(metrics: Metrics, settlement: Settlement) -> None:
 # ---------------------------------------------------------------- upkeep
 
 
+def _close_control(control: ControlPlane) -> None:
+    try:
+        control.principals.meter.give_back()
+    except Transient as trouble:
+        log.warning("credits_not_given_back", reason=str(trouble))
+    control.close()
+
+
 async def _refresh(base: _Base) -> None:
     base.control.principals.refresh()
     await base.acts.settle()
@@ -421,11 +430,15 @@ def _compose_periodic(base: _Base, sources: Sources) -> tuple[Periodic, ...]:
     async def flush_last_used() -> None:
         base.control.principals.flush_last_used()
 
+    async def give_back_credits() -> None:
+        base.control.principals.meter.give_back()
+
     async def prune_events() -> None:
         await base.queue.prune_events(base.control.clock.now() - EVENTS_KEPT_FOR)
 
     return (
         Periodic(name="flush_last_used", every=LAST_USED_EVERY, work=flush_last_used),
+        Periodic(name="give_back_credits", every=LAST_USED_EVERY, work=give_back_credits),
         Periodic(name="prune_events", every=timedelta(hours=1), work=prune_events),
         Periodic(name="measure", every=MEASURE_EVERY, work=partial(measure, sources, base.metrics), at_start=True),
     )

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from gatepost.entrypoints.api.rate_limit import RateLimit
 from gatepost.entrypoints.api.v3 import scopes
 from gatepost.entrypoints.api.v3.api_keys import ApiKeys
 from gatepost.entrypoints.api.v3.mail_send import MailSending
+from gatepost.entrypoints.api.v3.subuser_credits import SubuserCredits
+from gatepost.entrypoints.api.v3.subusers import Subusers
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.primitives.errors import Transient
 from gatepost.primitives.ids import AccountId, KeyId
@@ -58,8 +61,8 @@ class RecordingRightsChanged:
     async def settle(self) -> None:
         self._note("settle")
 
-    async def settle_and_hold(self, account_id: AccountId, key_id: KeyId, *, reason: str) -> None:
-        self._note("hold", account_id, key_id)
+    async def settle_and_hold(self, account_id: AccountId, key_id: KeyId | None, *, reason: str) -> None:
+        self._note("hold", account_id, *([key_id] if key_id else []))
 
     def _note(self, *what: str) -> None:
         self.asked.append(what)
@@ -148,6 +151,7 @@ class Api:
     rights_changed: RecordingRightsChanged = field(default_factory=RecordingRightsChanged)
     acts: ActsInProgress = field(default_factory=ActsInProgress)
     metrics: Metrics = field(default_factory=Metrics)
+    first_owner: Any = None
     budget: BodyBudget = field(default_factory=lambda: BodyBudget(1 << 24))
     requests_at_once: int = 1000
     max_body_octets: int = 1 << 20
@@ -158,6 +162,7 @@ class Api:
         door = Acceptance(
             queue=self.queue,
             rights=control.principals,
+            meter=control.principals.meter,
             domains=VerifiedDomains(self.claims, PublicSuffixes()),
             clock=self.clock,
             entropy=control.entropy,
@@ -180,11 +185,30 @@ class Api:
             entropy=control.entropy,
             hash_secret=control.keyring.hash_secret,
         )
-        return (*sending.operations(), *keys.operations(), *scopes.OPERATIONS)
+        subusers = Subusers(
+            access=control.principals,
+            accounts=control.accounts,
+            accounts_as=lambda actor: control.acting_as(actor).accounts,
+            unit_of_work=control.audit.unit_of_work,
+            rights_changed=self.rights_changed,
+            acts=self.acts,
+            clock=self.clock,
+            entropy=control.entropy,
+            sending_networks=(ip_network("198.51.100.0/24"),),
+            first_owner=self.first_owner,
+        )
+        return (
+            *sending.operations(),
+            *keys.operations(),
+            *scopes.OPERATIONS,
+            *subusers.operations(),
+            *SubuserCredits(subusers=subusers).operations(),
+        )
 
     def build(self, *more: Operation) -> ASGIApp:
         services = EndpointServices(
             authentication=Authentication(self.control.principals, self.metrics),
+            subusers=self.control.accounts,
             rate_limit=RateLimit(per_second=1, burst=self.requests_at_once),
             budget=self.budget,
             clock=self.clock,
@@ -212,8 +236,11 @@ class Api:
             app or self.build(), method, path, headers=fields | dict(headers or {}), body=octets, peer=peer
         )
 
-    def account(self, name: str) -> AccountId:
-        return lifecycle.create(self.control.accounts, name, now=self.clock.now(), entropy=self.control.entropy).id
+    def account(self, name: str, parent_id: AccountId | None = None) -> AccountId:
+        parent = self.control.accounts.find(parent_id) if parent_id else None
+        return lifecycle.create(
+            self.control.accounts, name, now=self.clock.now(), entropy=self.control.entropy, parent=parent
+        ).id
 
     def key(self, account_id: AccountId, *scopes: str, name: str = "key", **limits: Any) -> str:
         """Make a key, a second after the one before; return the whole of it."""

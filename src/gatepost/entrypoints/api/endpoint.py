@@ -19,8 +19,9 @@ from starlette.types import Receive, Scope, Send
 from gatepost.entrypoints.api import problem as problems
 from gatepost.entrypoints.api.authentication import Authentication
 from gatepost.entrypoints.api.body import decode_body
+from gatepost.entrypoints.api.on_behalf import find_subuser
 from gatepost.entrypoints.api.operation import Answer, Call, Operation
-from gatepost.entrypoints.api.ports import PeerAddress
+from gatepost.entrypoints.api.ports import PeerAddress, Subusers
 from gatepost.entrypoints.api.problem import Errors, Problem
 from gatepost.entrypoints.api.rate_limit import RateLimit
 from gatepost.primitives.clock import Clock
@@ -28,6 +29,7 @@ from gatepost.primitives.errors import Permanent, Transient
 from gatepost.telemetry.logger import get_logger
 from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.access.principal import Principal
+from gatepost.tenancy.accounts.account import Account
 
 _JSON: Final = "application/json"
 #: So much of a body that is refused unread is taken off the wire, so that its sender gets to read why.
@@ -60,6 +62,7 @@ class EndpointServices:
     """What all endpoints of a process share; ``body_timeout`` bounds how long one body may take to arrive."""
 
     authentication: Authentication
+    subusers: Subusers
     rate_limit: RateLimit
     budget: BodyBudget
     clock: Clock
@@ -111,16 +114,27 @@ class Endpoint:
         headers.update(allowance.headers())
         if allowance.retry_after:
             return problems.too_many_requests(ceil(allowance.retry_after.total_seconds()))
-        if request.headers.get("on-behalf-of"):
-            return problems.NOT_ON_BEHALF
-        return await self._read_and_run(request, operation, principal, peer)
+        wanted = request.headers.get("on-behalf-of", "")
+        subuser = find_subuser(wanted, operation, principal.account_id, services.subusers)
+        if isinstance(subuser, Problem):
+            return subuser
+        return await self._read_and_run(request, operation, principal, peer, subuser)
 
     async def _read_and_run(
-        self, request: Request, operation: Operation, principal: Principal, peer: PeerAddress
+        self,
+        request: Request,
+        operation: Operation,
+        principal: Principal,
+        peer: PeerAddress,
+        subuser: Account | None,
     ) -> Answer | Problem:
         parameters = _parameters(request, operation)
         call = Call(
-            principal=principal, peer=peer, parameters=parameters, tls=request.scope.get("state", {}).get("tls", "")
+            principal=principal,
+            peer=peer,
+            parameters=parameters,
+            tls=request.scope.get("state", {}).get("tls", ""),
+            subuser=subuser,
         )
         pieces: list[bytes] = []
         try:
@@ -204,7 +218,7 @@ async def _is_body_done(request: Request) -> bool:
 
 
 def _respond(outcome: Answer | Problem, headers: Mapping[str, str]) -> Response:
-    body: msgspec.Struct | None = Errors(errors=outcome.errors) if isinstance(outcome, Problem) else outcome.body
+    body = Errors(errors=outcome.errors) if isinstance(outcome, Problem) else outcome.body
     status = outcome.status
     content = b"" if body is None else msgspec.json.encode(body)
     media_type = "text/plain" if body is None else _JSON

@@ -29,6 +29,10 @@ _STATUS_TEXTS: Final = {
     500: "A failure of the service; its log says which.",
     503: "The service cannot do it at the moment; Retry-After says when to come again.",
 }
+_QUERY_TYPES: Final = {
+    "limit": {"type": "integer", "minimum": 1},
+    "offset": {"type": "integer", "minimum": 0},
+}
 _ALWAYS_REFUSED: Final = (401, 403, 405, 429, 500, 503)
 _REFUSED_WITH_BODY: Final = (400, 408, 413, 415)
 
@@ -41,9 +45,9 @@ def render_document(operations: Sequence[Operation]) -> bytes:
 
 def describe(operations: Sequence[Operation]) -> dict[str, Any]:
     """Return the document."""
-    given = [struct for operation in operations for struct in operation.gives.values() if struct]
-    structs = [*[operation.takes for operation in operations if operation.takes], *given, Errors]
-    unique = list(dict.fromkeys(structs))
+    given = [shape for operation in operations for shape in operation.gives.values() if shape]
+    shapes = [*[operation.takes for operation in operations if operation.takes], *given, Errors]
+    unique = list(dict.fromkeys(shapes))
     _, components = msgspec.json.schema_components(unique, ref_template=_COMPONENT)
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
@@ -75,6 +79,7 @@ def _describe_operation(operation: Operation) -> dict[str, Any]:
         "operationId": operation.name,
         "summary": operation.summary,
         "x-required-scope": operation.scope,
+        "x-on-behalf-of": operation.is_on_behalf,
         "responses": {
             str(status): {"description": _STATUS_TEXTS[status], **content} for status, content in answers.items()
         },
@@ -84,7 +89,7 @@ def _describe_operation(operation: Operation) -> dict[str, Any]:
         for name in re.findall(r"\{(\w+)\}", operation.path)
     ]
     parameters += [
-        {"name": name, "in": "query", "description": text, "schema": {"type": "integer", "minimum": 1}}
+        {"name": name, "in": "query", "description": text, "schema": _QUERY_TYPES.get(name, {"type": "string"})}
         for name, text in operation.query.items()
     ]
     if parameters:
@@ -94,7 +99,8 @@ def _describe_operation(operation: Operation) -> dict[str, Any]:
     return described
 
 
-def _content(struct: type[msgspec.Struct] | None) -> dict[str, Any]:
-    if struct is None:
+def _content(shape: type[object] | None) -> dict[str, Any]:
+    if shape is None:
         return {}
-    return {"content": {"application/json": {"schema": {"$ref": _COMPONENT.format(name=struct.__name__)}}}}
+    (schema,), _ = msgspec.json.schema_components([shape], ref_template=_COMPONENT)
+    return {"content": {"application/json": {"schema": schema}}}

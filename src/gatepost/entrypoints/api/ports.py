@@ -10,6 +10,7 @@ from gatepost.primitives.decision import Deny
 from gatepost.primitives.ids import AccountId, KeyId, MessageId
 from gatepost.primitives.secret import Secret
 from gatepost.tenancy.access.principal import Principal
+from gatepost.tenancy.accounts.account import Account
 
 PeerAddress: TypeAlias = IPv4Address | IPv6Address
 
@@ -45,6 +46,18 @@ class Door(Protocol):
         ...
 
 
+class Subusers(Protocol):
+    """Who is whose subuser."""
+
+    def find_subuser(self, parent_id: AccountId, name: str) -> Account | None:
+        """Return the parent's subuser of exactly that name, closed ones too."""
+        ...
+
+    def list_subusers(self, parent_id: AccountId) -> Sequence[Account]:
+        """Return the parent's subusers, by name, closed ones too."""
+        ...
+
+
 class RightsChanged(Protocol):
     """Makes a committed change of rights exact: tells every mail worker, this one too.
 
@@ -55,6 +68,6 @@ class RightsChanged(Protocol):
         """Return when no worker accepts anything under an old right any more."""
         ...
 
-    async def settle_and_hold(self, account_id: AccountId, key_id: KeyId, *, reason: str) -> None:
-        """As ``settle``; and everything that is queued under the key is held."""
+    async def settle_and_hold(self, account_id: AccountId, key_id: KeyId | None, *, reason: str) -> None:
+        """As ``settle``; and everything that is queued under the key, or without one for the account, is held."""
         ...

@@ -53,7 +53,11 @@ _CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
 
 NO_CREDENTIAL: Final = problem(401, "Permission denied, wrong credentials", headers=_CHALLENGE)
 FORBIDDEN: Final = problem(403, "access forbidden")
-NOT_ON_BEHALF: Final = problem(403, "access forbidden: this service knows no subuser of that name", at="on-behalf-of")
+#: Whether there is no such subuser, it is somebody else's, or it was deleted: the answer is the same.
+NOT_ON_BEHALF: Final = problem(403, "access forbidden: your account has no subuser of that name", at="on-behalf-of")
+NEVER_ON_BEHALF: Final = problem(
+    403, "access forbidden: this is not done on behalf of a subuser; use a key of its own", at="on-behalf-of"
+)
 NOT_FOUND: Final = problem(404, "not found")
 TOO_SLOW: Final = problem(408, "the request took too long to arrive", headers={"Connection": "close"})
 TOO_LARGE: Final = problem(413, "content too large", headers={"Connection": "close"})
@@ -82,6 +86,11 @@ _ACCESS: Final[dict[AccessDenial, Problem]] = {
     AccessDenial.NETWORK_NOT_ALLOWED: FORBIDDEN,
     AccessDenial.SCOPE_MISSING: FORBIDDEN,
     AccessDenial.ACCOUNT_NOT_ACTIVE: FORBIDDEN,
+    # Sending alone is refused for these; what the account has queued elsewhere is worth keeping.
+    AccessDenial.ACCOUNT_UNDER_REVIEW: problem(
+        503, "the account is under review: no mail is taken until that has ended", headers={"Retry-After": "3600"}
+    ),
+    AccessDenial.CREDITS_EXCEEDED: problem(401, "Maximum credits exceeded"),
 }
 #: What these say where mail is to be sent.
 _MAY_NOT_SEND: Final = problem(401, "Authenticated user is not authorized to send mail")

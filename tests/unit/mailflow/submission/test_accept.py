@@ -67,6 +67,7 @@ def acceptance(diary, domains):
     return Acceptance(
         queue=diary,
         rights=diary,
+        meter=diary,
         domains=domains,
         clock=FixedClock(),
         entropy=FixedEntropy(),

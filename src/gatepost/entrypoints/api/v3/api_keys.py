@@ -26,7 +26,7 @@ from gatepost.tenancy.access.grant import Grant, Widening, narrow
 from gatepost.tenancy.access.ports import ApiKeyStore
 from gatepost.tenancy.access.principal import Principal
 from gatepost.tenancy.access.scope import MAIL_SEND, UnknownScope, require_known
-from gatepost.tenancy.audit.entry import Actor, ActorKind
+from gatepost.tenancy.audit.entry import Actor
 
 MAX_KEYS: Final = 100
 _MAX_NAME: Final = 100
@@ -111,29 +111,31 @@ class ApiKeys:
         return (
             Operation(
                 method="GET", path=many, name="ListApiKeys", summary="List the account's API keys.",
-                scope=_READ, run=self.list_all, gives={200: KeyList}, refuses=(400,),
+                scope=_READ, run=self.list_all, is_on_behalf=True, gives={200: KeyList}, refuses=(400,),
                 query={"limit": "How many to return at most."},
             ),
             Operation(
                 method="POST", path=many, name="CreateApiKey", summary="Make an API key; its text is shown once.",
-                scope=_CREATE, run=self.create, takes=KeyToMake, gives={201: KeyMade},
+                scope=_CREATE, run=self.create, is_on_behalf=True, takes=KeyToMake, gives={201: KeyMade},
             ),
             Operation(
                 method="GET", path=one, name="GetApiKey", summary="Show an API key and its scopes.",
-                scope=_READ, run=self.show, gives={200: KeyShown}, refuses=(404,),
+                scope=_READ, run=self.show, is_on_behalf=True, gives={200: KeyShown}, refuses=(404,),
             ),
             Operation(
                 method="PATCH", path=one, name="UpdateApiKeyName", summary="Rename an API key.",
-                scope=_UPDATE, run=self.rename, takes=KeyName, gives={200: KeyListed}, refuses=(404,),
+                scope=_UPDATE, run=self.rename, is_on_behalf=True, takes=KeyName,
+                gives={200: KeyListed}, refuses=(404,),
             ),
             Operation(
                 method="PUT", path=one, name="UpdateApiKey", summary="Rename an API key and replace its scopes.",
-                scope=_UPDATE, run=self.change, takes=KeyToMake, gives={200: KeyShown}, refuses=(404,),
+                scope=_UPDATE, run=self.change, is_on_behalf=True, takes=KeyToMake,
+                gives={200: KeyShown}, refuses=(404,),
             ),
             Operation(
                 method="DELETE", path=one, name="DeleteApiKey",
                 summary="Revoke an API key for good, on every worker, and hold what it has queued.",
-                scope=_DELETE, run=self.revoke, gives={204: None}, refuses=(404,),
+                scope=_DELETE, run=self.revoke, is_on_behalf=True, gives={204: None}, refuses=(404,),
             ),
         )  # fmt: skip
 
@@ -142,7 +144,7 @@ class ApiKeys:
         limit = call.parameters.get("limit", "")
         if limit and not (limit.isascii() and limit.isdigit() and int(limit) > 0):
             return problem(400, "limit must be a number from 1 up", at="limit")
-        keys = [key for key in self.keys.list_all(call.principal.account_id) if key.revoked_at is None]
+        keys = [key for key in self.keys.list_all(call.account_id) if key.revoked_at is None]
         shown = keys[: int(limit)] if limit else keys
         return Answer(
             status=200, body=KeyList(result=tuple([KeyListed(api_key_id=key.id, name=key.name) for key in shown]))
@@ -168,7 +170,7 @@ class ApiKeys:
             if isinstance(grant, Deny):
                 return _widening(grant)
             made, secret = api_key.issue(
-                account_id=maker.account_id, name=name, grant=grant, now=self.clock.now(), entropy=self.entropy
+                account_id=call.account_id, name=name, grant=grant, now=self.clock.now(), entropy=self.entropy
             )
             credential = api_key.parse(secret.reveal().encode())
             assert credential is not None, "a key just issued is well-formed"
@@ -193,9 +195,7 @@ class ApiKeys:
         def rename(_: Principal) -> ApiKey | Deny | None:
             if self._find(call) is None:
                 return None
-            return self._keys_for(call).change_grant(
-                call.principal.account_id, _key_id(call), lambda grant: grant, name=name
-            )
+            return self._keys_for(call).change_grant(call.account_id, _key_id(call), lambda grant: grant, name=name)
 
         changed = await self._act(call, _UPDATE, rename)
         if isinstance(changed, ApiKey):
@@ -222,7 +222,7 @@ class ApiKeys:
                 allowed = narrow(_grant(maker), replace(current, scopes=added)) if added else current
                 return allowed if isinstance(allowed, Deny) else replace(current, scopes=scopes)
 
-            return self._keys_for(call).change_grant(maker.account_id, _key_id(call), decide, name=name)
+            return self._keys_for(call).change_grant(call.account_id, _key_id(call), decide, name=name)
 
         changed = await self._act(call, _UPDATE, change)
         if isinstance(changed, Problem):
@@ -240,7 +240,7 @@ class ApiKeys:
         was_valid = self._find(call) is not None
 
         def revoke(_: Principal) -> ApiKey | None:
-            return self._keys_for(call).revoke(call.principal.account_id, _key_id(call), self.clock.now())
+            return self._keys_for(call).revoke(call.account_id, _key_id(call), self.clock.now())
 
         revoked = await self._act(call, _DELETE, revoke)
         if isinstance(revoked, Problem):
@@ -263,18 +263,15 @@ class ApiKeys:
 
     async def _settle(self, call: Call, *, holds: bool) -> None:
         if holds:
-            await self.rights_changed.settle_and_hold(
-                call.principal.account_id, _key_id(call), reason="key revoked or narrowed"
-            )
+            await self.rights_changed.settle_and_hold(call.account_id, _key_id(call), reason="key revoked or narrowed")
         else:
             await self.rights_changed.settle()
 
     def _keys_for(self, call: Call) -> ApiKeyStore:
-        key_id = call.principal.key_id
-        return self.keys_as(Actor(kind=ActorKind.KEY, id=key_id, origin=str(call.peer), credential="api key"))
+        return self.keys_as(call.actor)
 
     def _find(self, call: Call) -> ApiKey | None:
-        key = self.keys.find(call.principal.account_id, _key_id(call))
+        key = self.keys.find(call.account_id, _key_id(call))
         return key if key is not None and key.revoked_at is None else None
 
 

@@ -23,6 +23,7 @@ OPERATIONS = (
         name="ListScopes",
         summary="List what the calling key may do.",
         scope=None,
+        is_on_behalf=True,
         run=show,
         gives={200: Scopes},
     ),
