@@ -1,5 +1,7 @@
 """The table of effects, as a table; what each way in answers by it is in ``test_authorize`` and the contracts."""
 
+from itertools import pairwise
+
 import pytest
 
 from gatepost.tenancy.accounts.account import AccountState
@@ -33,6 +35,4 @@ def test_a_worse_state_permits_nothing_that_a_better_one_does_not() -> None:
     ranks = [rank(state) for state in AccountState]
 
     assert len(ranks) == len(EFFECTS)
-    assert all(
-        worse >= better for one, next_ in zip(ranks, ranks[1:]) for better, worse in zip(one, next_, strict=True)
-    )
+    assert all(worse >= better for one, next_ in pairwise(ranks) for better, worse in zip(one, next_, strict=True))
