@@ -7,6 +7,7 @@ from gatepost.tenancy.access import ip_allowlist
 from gatepost.tenancy.access.ip_allowlist import Address
 from gatepost.tenancy.access.principal import AccessDenial, Principal
 from gatepost.tenancy.access.scope import MAIL_SEND
+from gatepost.tenancy.accounts.account import AccountState
 from gatepost.tenancy.accounts.state_effects import EFFECTS, Entry, Sending
 
 
@@ -21,11 +22,12 @@ def authorize(principal: Principal, *, scope: str | None, peer: Address, now: da
         return Deny(AccessDenial.NETWORK_NOT_ALLOWED)
     if scope is not None and scope not in principal.scopes:
         return Deny(AccessDenial.SCOPE_MISSING)
-    return _decide_by_state(principal, scope)
+    return decide_by_state(principal.account_state, scope)
 
 
-def _decide_by_state(principal: Principal, scope: str | None) -> Decision:
-    effects = EFFECTS[principal.account_state]
+def decide_by_state(state: AccountState, scope: str | None) -> Decision:
+    """Decide what keys of an account in that state may do."""
+    effects = EFFECTS[state]
     if effects.keys is not Entry.ALL:
         return Deny(AccessDenial.ACCOUNT_NOT_ACTIVE)
     if scope == MAIL_SEND and effects.sending is not Sending.TAKEN:
