@@ -193,3 +193,17 @@ def test_a_limit_that_is_lifted_lets_everything_through(
 
     assert meter.has_any(account.id)
     assert meter.spend(account.id, 1000)
+
+
+def test_what_was_set_aside_the_day_before_is_not_given_back_to_the_new_one(
+    control_plane: ControlPlane, other_process: ControlPlane, clock: Any, account: Account, limit: Limit
+) -> None:
+    limit(account, 200, CreditPeriod.DAILY)
+    late = meter_of(control_plane)
+    assert late.spend(account.id, 1)
+    clock.instant += timedelta(hours=12)
+    assert meter_of(other_process).spend(account.id, 200)
+
+    late.give_back()
+
+    assert used(control_plane, account) == 200
