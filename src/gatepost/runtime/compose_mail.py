@@ -7,7 +7,7 @@ answers for which port.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -45,7 +45,7 @@ from gatepost.network.tls_contexts import ServerTLS
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.errors import RelayError
 from gatepost.runtime.compose_api import APIParts, compose_api_listener
-from gatepost.runtime.compose_queue import open_queue, retry_schedule
+from gatepost.runtime.compose_queue import open_queue_in_turn, retry_schedule
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
 from gatepost.runtime.measurement import Sources, measure
 from gatepost.runtime.periodic import Periodic
@@ -94,7 +94,13 @@ class _Base:
 
 
 async def compose_mail_parts(
-    settings: Settings, *, index: int, listeners: Sequence[str], config_path: Path, environment: Mapping[str, str]
+    settings: Settings,
+    *,
+    index: int,
+    listeners: Sequence[str],
+    config_path: Path,
+    environment: Mapping[str, str],
+    on_prepared: Callable[[], None] = lambda: None,
 ) -> MailParts:
     """Put together a mail worker.
 
@@ -105,13 +111,16 @@ async def compose_mail_parts(
             empties its shard.
         config_path: Read again at a reload.
         environment: As above.
+        on_prepared: Called before the shard is opened, which waits until whoever holds it lets go.
 
     Raises:
         Misconfigured: The control plane, the shard or a certificate cannot be used; the text says what to do.
     """
     clock, entropy = SystemClock(), SystemEntropy()
     control = open_control_plane(settings.control_database_url.reveal(), settings.keyring_path, clock, entropy)
-    queue = await open_queue(settings, index)
+    tls = ServerTLS(certificate_chains(settings.tls), listeners, clock) if listeners else None
+    on_prepared()
+    queue = await open_queue_in_turn(settings, index)
     domains = VerifiedDomains(control.domains, PublicSuffixes())
     base = _Base(
         settings=settings,
@@ -125,7 +134,6 @@ async def compose_mail_parts(
         budget=MemoryBudget(settings.submission.memory_octets),
         connector=_compose_connector(settings),
     )
-    tls = ServerTLS(certificate_chains(settings.tls), listeners, clock) if listeners else None
     takers = {"tls": lambda new: tls.reload(certificate_chains(new.tls))} if tls else {}
     reloader = Reloader(config_path, environment, settings, takers)
     smtp = _compose_smtp(base, listeners, tls) if tls else {}

@@ -65,11 +65,13 @@ class ControlServer:
         self._server = await asyncio.start_unix_server(self._serve, sock=sock, limit=protocol.MAX_LINE_OCTETS)
 
     async def close(self) -> None:
-        """Stop listening, and let go of open connections."""
+        """Stop listening, and let go of open connections.
+
+        The file stays, and nobody answers there: by now the shard's next worker may have put its own in its place.
+        """
         if self._server is None:
             return
         self._server.close()
-        self._path.unlink(missing_ok=True)
         for task in tuple(self._connections):
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
