@@ -59,6 +59,7 @@ from gatepost.standards.message.header import parse_header_section
 from gatepost.standards.message.mime import NotConvertible, downgrade_to_7bit
 from gatepost.standards.smtp.server import SessionSettings
 from gatepost.standards.smtp.transaction import ClientTimeouts
+from gatepost.storage.disk_reserve import DiskReserve
 from gatepost.storage.queue_sqlite.reader import QueueReader
 from gatepost.storage.queue_sqlite.shard import ShardPaths
 from gatepost.storage.queue_sqlite.store import SQLiteQueue
@@ -90,6 +91,7 @@ class _Base:
     database: Path
     metrics: Metrics
     budget: MemoryBudget
+    disk: DiskReserve
     connector: SMTPConnector
 
 
@@ -122,16 +124,18 @@ async def compose_mail_parts(
     on_prepared()
     queue = await open_queue_in_turn(settings, index)
     domains = VerifiedDomains(control.domains, PublicSuffixes())
+    disk = DiskReserve(settings.queue_dir, settings.reserve_octets, monotonic=time.monotonic)
     base = _Base(
         settings=settings,
         control=control,
         queue=queue,
         domains=domains,
-        door=_compose_door(settings, control, queue, domains),
+        door=_compose_door(settings, control, queue, domains, disk),
         acts=ActsInProgress(),
         database=ShardPaths.of(settings.queue_dir, index).database,
         metrics=Metrics(),
-        budget=MemoryBudget(settings.submission.memory_octets),
+        budget=MemoryBudget(settings.share(settings.submission.memory_octets)),
+        disk=disk,
         connector=_compose_connector(settings),
     )
     takers = {"tls": lambda new: tls.reload(certificate_chains(new.tls))} if tls else {}
@@ -176,7 +180,8 @@ def _compose_smtp(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str
     settings = base.settings
     submission = settings.submission
     caps = SessionCaps(
-        max_sessions=submission.max_sessions, max_sessions_per_address=submission.max_sessions_per_address
+        max_sessions=settings.share(submission.max_sessions),
+        max_sessions_per_address=settings.share(submission.max_sessions_per_address),
     )
     services = _compose_submission(base)
     return {
@@ -218,7 +223,7 @@ def _connection_settings(settings: Settings, listener: Listener) -> ConnectionSe
 
 
 def _compose_door(
-    settings: Settings, control: ControlPlane, queue: SQLiteQueue, domains: VerifiedDomains
+    settings: Settings, control: ControlPlane, queue: SQLiteQueue, domains: VerifiedDomains, disk: DiskReserve
 ) -> Acceptance:
     return Acceptance(
         queue=queue,
@@ -227,6 +232,7 @@ def _compose_door(
         clock=control.clock,
         entropy=control.entropy,
         own_host_names=frozenset({settings.host_name.lower()}),
+        has_room=disk.has_room,
     )
 
 
@@ -242,6 +248,7 @@ def _compose_submission(base: _Base) -> SubmissionServices:
         spool=base.queue.spool,
         budget=base.budget,
         spool_threshold_octets=settings.submission.spool_threshold_octets,
+        has_room=base.disk.has_room,
     )
 
 
@@ -411,6 +418,7 @@ def _compose_sources(base: _Base, listeners: Mapping[str, SMTPListener], tls: Se
         count_sessions=lambda: sum([listener.open_connections for listener in listeners.values()]),
         count_content_octets=lambda: base.budget.held_octets,
         count_outgoing_connections=lambda: base.connector.open_connections,
+        disk=base.disk,
         certificate_expires_at=lambda: tls.expires_at if tls else None,
     )
 

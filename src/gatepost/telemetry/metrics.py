@@ -137,6 +137,12 @@ class Metrics:
             r, "store_suspect", "Stores that failed to reach the disk and accept no more until restarted; must be 0."
         )
 
+        self.disk_free = Gauge(r, "disk_free", "Free on the queue's disk.", "octets", across="livemin")
+        self.disk_reserve_reached = Gauge(
+            r, "disk_reserve_reached", "1 while new mail is refused because the queue's disk is nearly full.",
+            across="livemax",
+        )  # fmt: skip
+
         self.certificate_expiry = Gauge(
             r, "certificate_expiry_timestamp", "When the first served certificate expires.", "seconds",
             across="livemin",
