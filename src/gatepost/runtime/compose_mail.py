@@ -92,6 +92,7 @@ class _Base:
     metrics: Metrics
     budget: MemoryBudget
     disk: DiskReserve
+    caps: SessionCaps
     connector: SMTPConnector
 
 
@@ -136,10 +137,13 @@ async def compose_mail_parts(
         metrics=Metrics(),
         budget=MemoryBudget(settings.share(settings.submission.memory_octets)),
         disk=disk,
+        caps=SessionCaps(
+            max_sessions=settings.share(settings.submission.max_sessions),
+            max_sessions_per_address=settings.share(settings.submission.max_sessions_per_address),
+        ),
         connector=_compose_connector(settings),
     )
-    takers = {"tls": lambda new: tls.reload(certificate_chains(new.tls))} if tls else {}
-    reloader = Reloader(config_path, environment, settings, takers)
+    reloader = Reloader(config_path, environment, settings, _takers(base, tls))
     smtp = _compose_smtp(base, listeners, tls) if tls else {}
     api = _compose_api(base, listeners, tls) if tls else {}
     return MailParts(
@@ -153,6 +157,34 @@ async def compose_mail_parts(
         periodic=_compose_periodic(base, _compose_sources(base, smtp, tls)),
         close=control.close,
     )
+
+
+def _takers(base: _Base, tls: ServerTLS | None) -> Mapping[str, Callable[[Settings], None]]:
+    """Return who takes which settings while the worker runs; certificates first, which may be wrong."""
+
+    def take_certificates(new: Settings) -> None:
+        if tls is not None:
+            tls.reload(certificate_chains(new.tls))
+
+    def take_caps(new: Settings) -> None:
+        base.caps.change(
+            max_sessions=new.share(new.submission.max_sessions),
+            max_sessions_per_address=new.share(new.submission.max_sessions_per_address),
+        )
+
+    def take_memory(new: Settings) -> None:
+        base.budget.limit_octets = new.share(new.submission.memory_octets)
+
+    def take_reserve(new: Settings) -> None:
+        base.disk.reserve_octets = new.reserve_octets
+
+    return {
+        "tls": take_certificates,
+        "submission.max_sessions": take_caps,
+        "submission.max_sessions_per_address": take_caps,
+        "submission.memory_octets": take_memory,
+        "queue.reserve_octets": take_reserve,
+    }
 
 
 def compose_resolver(settings: Settings) -> CachingResolver:
@@ -178,11 +210,6 @@ def _compose_api(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str,
 
 def _compose_smtp(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str, SMTPListener]:
     settings = base.settings
-    submission = settings.submission
-    caps = SessionCaps(
-        max_sessions=settings.share(submission.max_sessions),
-        max_sessions_per_address=settings.share(submission.max_sessions_per_address),
-    )
     services = _compose_submission(base)
     return {
         listener.name: SMTPListener(
@@ -190,7 +217,7 @@ def _compose_smtp(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str
             settings=_connection_settings(settings, listener),
             open_handler=services.open_handler,
             tls_context=tls.context_for(listener.name),
-            caps=caps,
+            caps=base.caps,
             metrics=base.metrics,
         )
         for listener in settings.listeners

@@ -8,35 +8,28 @@ the workers.
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from prometheus_client.multiprocess import mark_process_dead
 
-from gatepost.mailflow.queue.recipient import Predicate
 from gatepost.network.tls_contexts import ServerTLS
-from gatepost.primitives.errors import Misconfigured, RelayError
+from gatepost.primitives.errors import Misconfigured
 from gatepost.runtime import service_manager
 from gatepost.runtime.child import Program
-from gatepost.runtime.control_client import find_shards
+from gatepost.runtime.leftover_shards import find_leftover_shards
 from gatepost.runtime.listening_sockets import ListenerSockets, open_sockets
 from gatepost.runtime.privileges import drop_privileges, require_readable
 from gatepost.runtime.reload import certificate_chains
 from gatepost.runtime.settings import Listener, Settings
 from gatepost.runtime.state_dir import hold_service_lock, renew_metrics_directory
 from gatepost.runtime.supervisor import Supervisor
-from gatepost.storage.queue_sqlite.reader import QueueReader
-from gatepost.storage.queue_sqlite.schema import ShardNotMade
-from gatepost.storage.queue_sqlite.shard import ShardPaths
 from gatepost.system.clock import SystemClock
 from gatepost.telemetry import logger
 from gatepost.telemetry.metrics import MULTIPROCESS_DIRECTORY_VARIABLE
 
 STOP_WITHIN: Final = timedelta(seconds=30)
-
-log = logger.get_logger()
 
 
 def run_service(settings: Settings, config_path: Path, environment: Mapping[str, str]) -> int:
@@ -55,7 +48,7 @@ def run_service(settings: Settings, config_path: Path, environment: Mapping[str,
     check_certificates(settings)
     lock = hold_service_lock(settings)
     renew_metrics_directory(settings.metrics_dir)
-    leftover = [index for index in find_shards(settings.queue_dir) if index >= count and _needs_worker(settings, index)]
+    leftover = find_leftover_shards(settings)
     # Mail may wait a moment for its worker; whoever asks how the service is wants to hear that it is not there yet.
     for own in sockets:
         own.listen()
@@ -96,19 +89,6 @@ def plan_programs(
     mail = [_program("mail", config_path, index, own) for index, own in enumerate(sockets)]
     emptying = [_program("mail", config_path, index, ListenerSockets(), is_essential=False) for index in leftover]
     return [*mail, *emptying, _program("web", config_path, 0, web_sockets, is_essential=False)]
-
-
-def _needs_worker(settings: Settings, index: int) -> bool:
-    """Whether a shard left over still owes somebody an outcome. An empty one stays where it is, for its events."""
-    path = ShardPaths.of(settings.queue_dir, index).database
-    try:
-        with closing(QueueReader(path)) as reader:
-            return reader.count_recipients(Predicate()) > 0
-    except ShardNotMade:
-        return False
-    except RelayError as error:
-        log.error("leftover_shard_unreadable", shard=index, reason=str(error))  # noqa: TRY400 - the text says it all
-        return False
 
 
 def _program(
