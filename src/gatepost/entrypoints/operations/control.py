@@ -4,7 +4,6 @@ import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -56,8 +55,10 @@ class ControlServer:
         """Listen. Only the one process that holds the shard may call it: an old socket file is replaced."""
         if len(os.fsencode(self._path)) > _MAX_PATH_OCTETS:
             raise Misconfigured(f"{self._path} is too long for a UNIX socket: choose a shorter state_dir")
-        with suppress(FileNotFoundError):
-            self._path.unlink()
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as error:
+            raise Misconfigured(f"{self._path} cannot be replaced ({error.strerror}): remove it") from error
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         # On Linux a socket file takes its mode from the socket: it is never open to others, not even for a moment.
         os.fchmod(sock.fileno(), 0o600)
