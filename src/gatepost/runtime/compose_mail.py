@@ -124,9 +124,27 @@ async def compose_mail_parts(
     tls = ServerTLS(certificate_chains(settings.tls), listeners, clock) if listeners else None
     on_prepared()
     queue = await open_queue_in_turn(settings, index)
+    base = _compose_base(settings, index, control, queue)
+    reloader = Reloader(config_path, environment, settings, _takers(base, tls))
+    smtp = _compose_smtp(base, listeners, tls) if tls else {}
+    api = _compose_api(base, listeners, tls) if tls else {}
+    return MailParts(
+        queue=queue,
+        listeners={**smtp, **api},
+        delivery=_compose_delivery(base),
+        refresh=partial(_refresh, base),
+        reload=reloader.reload,
+        queue_state=partial(_queue_state, base),
+        metrics=base.metrics,
+        periodic=_compose_periodic(base, _compose_sources(base, smtp, tls)),
+        close=control.close,
+    )
+
+
+def _compose_base(settings: Settings, index: int, control: ControlPlane, queue: SQLiteQueue) -> _Base:
     domains = VerifiedDomains(control.domains, PublicSuffixes())
     disk = DiskReserve(settings.queue_dir, settings.reserve_octets, monotonic=time.monotonic)
-    base = _Base(
+    return _Base(
         settings=settings,
         control=control,
         queue=queue,
@@ -142,20 +160,6 @@ async def compose_mail_parts(
             max_sessions_per_address=settings.share(settings.submission.max_sessions_per_address),
         ),
         connector=_compose_connector(settings),
-    )
-    reloader = Reloader(config_path, environment, settings, _takers(base, tls))
-    smtp = _compose_smtp(base, listeners, tls) if tls else {}
-    api = _compose_api(base, listeners, tls) if tls else {}
-    return MailParts(
-        queue=queue,
-        listeners={**smtp, **api},
-        delivery=_compose_delivery(base),
-        refresh=partial(_refresh, base),
-        reload=reloader.reload,
-        queue_state=partial(_queue_state, base),
-        metrics=base.metrics,
-        periodic=_compose_periodic(base, _compose_sources(base, smtp, tls)),
-        close=control.close,
     )
 
 
