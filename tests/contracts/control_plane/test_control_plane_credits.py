@@ -120,7 +120,7 @@ def test_what_is_not_used_is_given_back(
     assert meter.spend(account.id, 1)
     assert used(other_process, account) > 1
 
-    control_plane.principals.refresh()
+    meter.give_back()
 
     assert used(other_process, account) == 1
     assert spend_all(account.id, meter_of(other_process), at_most=199) == 199
@@ -177,7 +177,7 @@ def test_a_smaller_limit_is_exact_once_workers_were_told(
     assert meter.spend(account.id, 1)
 
     limit(account, 5)
-    other_process.principals.refresh()
+    meter.give_back()
 
     assert spend_all(account.id, meter, at_most=4) == 4
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from gatepost.primitives.clock import Clock
+from gatepost.primitives.errors import Transient
 from gatepost.primitives.ids import AccountId
 from gatepost.tenancy.access.current import Current
 from gatepost.tenancy.access.ports import AccessVersion
@@ -28,7 +29,7 @@ class _Reserve:
 
 
 class CreditMeter:
-    """Counts recipients of accounts whose ``Principal.is_metered``. For one thread."""
+    """Counts recipients of accounts that are limited. For one thread, but ``give_back`` may run in another."""
 
     def __init__(self, accounts: AccountStore, version: AccessVersion, clock: Clock) -> None:
         self._accounts: Final = accounts
@@ -87,10 +88,15 @@ class CreditMeter:
         return None
 
     def _give_back(self, account_id: AccountId) -> None:
-        reserve = self._reserves[account_id]
-        if reserve.left:
+        # First out of everybody's reach: nobody spends what is being given back.
+        reserve = self._reserves.pop(account_id, None)
+        if reserve is None or not reserve.left:
+            return
+        try:
             self._accounts.give_back_credits(account_id, reserve.left, taken_at=reserve.taken_at, now=self._clock.now())
-        del self._reserves[account_id]
+        except Transient:
+            self._reserves.setdefault(account_id, reserve)
+            raise
 
 
 def plan_spare(left: int) -> int:

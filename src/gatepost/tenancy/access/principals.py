@@ -115,9 +115,8 @@ class Principals:
         return self._meter
 
     def refresh(self) -> None:
-        """Forget every right held, and set no credits aside; the next question of each is answered from the store."""
+        """Forget every right held; the next question of each is answered from the store."""
         self._current.drop()
-        self._meter.give_back()
 
     def record_use(self, principal: Principal, peer: Address) -> None:
         """Note that the key was used now, in memory. ``authenticate`` does so itself."""
