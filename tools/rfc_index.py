@@ -42,6 +42,7 @@ TITLES: Final = {
     4343: "DNS case insensitivity clarification",
     4422: "SASL: Simple Authentication and Security Layer",
     4616: "The PLAIN SASL mechanism",
+    4226: "HOTP: one-time passwords by counter",
     4648: "Base16, Base32 and Base64 encodings",
     4954: "SMTP extension: authentication",
     5248: "Registry for SMTP enhanced status codes",

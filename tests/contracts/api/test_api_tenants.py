@@ -5,9 +5,12 @@ from ipaddress import ip_network
 
 import pytest
 
-from gatepost.primitives.ids import KeyId
+from gatepost.primitives.ids import KeyId, TeammateId
+from gatepost.tenancy.access.person import CallerKind
 from gatepost.tenancy.access.scope import CATALOGUE
 from gatepost.tenancy.accounts.account import AccountState
+from gatepost.tenancy.accounts.teammate import Role, Teammate
+from gatepost.tenancy.audit.entry import SERVICE
 
 CANARY = "canary-of-the-other-tenant"
 BODIES = {
@@ -20,6 +23,9 @@ BODIES = {
     "CreateApiKey": {"name": "x", "scopes": ["mail.send"]},
     "UpdateApiKeyName": {"name": "x"},
     "UpdateApiKey": {"name": "x", "scopes": ["mail.send"]},
+    "UpdateProfile": {"city": "Here"},
+    "InviteTeammate": {"email": "new@own.example", "scopes": ["mail.send"]},
+    "UpdateTeammate": {"scopes": ["mail.send"], "is_admin": False},
 }
 #: By who calls, the answers that are documented. Where nobody's id is in the path, another tenant's key does its own.
 DOCUMENTED = {
@@ -33,7 +39,9 @@ DOCUMENTED = {
 }
 OPERATIONS = [
     "SendMail", "ListApiKeys", "CreateApiKey", "GetApiKey", "UpdateApiKeyName", "UpdateApiKey", "DeleteApiKey",
-    "ListScopes",
+    "ListScopes", "GetProfile", "UpdateProfile", "GetAccount", "GetEmail", "GetUsername", "ListTeammates",
+    "InviteTeammate", "ListPendingTeammates", "DeletePendingTeammate", "ResendTeammateInvite", "GetTeammate",
+    "UpdateTeammate", "DeleteTeammate", "GetTeammateSubuserAccess",
 ]  # fmt: skip
 
 
@@ -43,6 +51,12 @@ def world(api):
     other, own = api.account("other"), api.account("own")
     api.claims.holders |= {"other.example": other}
     foreign = api.key(other, *CATALOGUE, name=CANARY)
+    api.control.people_stores.teammates.add(
+        Teammate(
+            id=TeammateId("per_other"), account_id=other, email=f"{CANARY}@other.example", username=CANARY,
+            role=Role.OWNER, created_at=api.clock.now(),
+        )
+    )  # fmt: skip
     return other, own, foreign
 
 
@@ -68,12 +82,21 @@ def make_key(api, own, caller, scope):
     return api.key(own, *every)
 
 
+def everything_of(api, account_id):
+    stores = api.control.people_stores
+    return [
+        api.control.keys.list_all(account_id),
+        stores.teammates.list_all(account_id),
+        stores.invitations.list_all(account_id),
+    ]
+
+
 def suspend(api, own):
     api.control.accounts.change_state(own, to=AccountState.SUSPENDED, only_from=[AccountState.ACTIVE])
 
 
 def test_every_operation_is_in_the_matrix(api):
-    operations = api.operations()
+    operations = [each for each in api.operations() if CallerKind.KEY in each.callers]
 
     assert [operation.name for operation in operations] == OPERATIONS
     assert {operation.name for operation in operations if operation.takes} == set(BODIES)
@@ -92,22 +115,22 @@ def test_every_operation_is_in_the_matrix(api):
 async def test_who_may_not_gets_a_documented_answer_and_no_byte_of_another_tenant(api, world, name, caller):
     other, own, foreign = world
     operation = next(each for each in api.operations() if each.name == name)
-    before = api.control.keys.list_all(other)
+    invited, _ = api.people.joining.invite(other, f"{CANARY}@x.example", Role.ADMIN, frozenset(), SERVICE)
+    before = everything_of(api, other)
     foreign_id = foreign.split(".")[1]
     key = make_key(api, own, caller, operation.scope)
 
-    reply = await api.ask(
-        operation.method, operation.path.replace("{api_key_id}", foreign_id), BODIES.get(name), key=key
-    )
+    path = operation.path.format(api_key_id=foreign_id, username=CANARY, token=invited.id)
+    reply = await api.ask(operation.method, path, BODIES.get(name), key=key)
 
     assert reply.status in DOCUMENTED[caller]
     if "{" in operation.path and caller == "another tenant's":
         assert reply.status == 404
     if name == "SendMail":
         assert reply.status in {401, 403}
-    for secret in (CANARY, foreign_id, foreign, other):
+    for secret in (CANARY, foreign_id, foreign, other, invited.id):
         assert secret.encode() not in reply.octets
         assert all(secret not in value for value in reply.headers.values())
-    assert api.control.keys.list_all(other) == before
+    assert everything_of(api, other) == before
     assert api.queue.counters.accepted_messages == 0
     assert (await api.ask("GET", "/v3/scopes", key=foreign)).status == 200

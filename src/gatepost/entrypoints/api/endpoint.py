@@ -27,7 +27,8 @@ from gatepost.primitives.clock import Clock
 from gatepost.primitives.errors import Permanent, Transient
 from gatepost.telemetry.logger import get_logger
 from gatepost.telemetry.metrics import Metrics
-from gatepost.tenancy.access.principal import Principal
+from gatepost.tenancy.access.person import Caller, id_of
+from gatepost.tenancy.accounts.attempt_limit import network_of
 
 _JSON: Final = "application/json"
 #: So much of a body that is refused unread is taken off the wire, so that its sender gets to read why.
@@ -104,23 +105,28 @@ class Endpoint:
             return problems.method_not_allowed(sorted(self._operations))
         peer = _peer(request)
         header = request.headers.get("authorization", "")
-        principal = await services.authentication.authenticate(header, peer, scope=operation.scope)
-        if isinstance(principal, Problem):
-            return principal
-        allowance = services.rate_limit.take(principal.key_id, services.clock.now())
+        caller = await services.authentication.identify(header, peer, operation)
+        if isinstance(caller, Problem):
+            return caller
+        counted = id_of(caller) if caller else network_of(peer)
+        allowance = services.rate_limit.take(counted, services.clock.now())
         headers.update(allowance.headers())
         if allowance.retry_after:
             return problems.too_many_requests(ceil(allowance.retry_after.total_seconds()))
         if request.headers.get("on-behalf-of"):
             return problems.NOT_ON_BEHALF
-        return await self._read_and_run(request, operation, principal, peer)
+        return await self._read_and_run(request, operation, caller, peer)
 
     async def _read_and_run(
-        self, request: Request, operation: Operation, principal: Principal, peer: PeerAddress
+        self, request: Request, operation: Operation, caller: Caller | None, peer: PeerAddress
     ) -> Answer | Problem:
         parameters = _parameters(request, operation)
         call = Call(
-            principal=principal, peer=peer, parameters=parameters, tls=request.scope.get("state", {}).get("tls", "")
+            caller=caller,
+            peer=peer,
+            parameters=parameters,
+            tls=request.scope.get("state", {}).get("tls", ""),
+            client=request.headers.get("user-agent", ""),
         )
         pieces: list[bytes] = []
         try:

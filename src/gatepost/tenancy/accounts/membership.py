@@ -1,7 +1,7 @@
 """What becomes of a person in an account: names, password, rights, the end; and the way back for one locked out."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -15,7 +15,7 @@ from gatepost.tenancy.accounts.joining import describe_person
 from gatepost.tenancy.accounts.person_ports import NameTaken, PasswordHash, ResetKind, ResetToken
 from gatepost.tenancy.accounts.session_keeper import Held, Opened, PeopleTools, SessionKeeper, Visitor, actor, subject
 from gatepost.tenancy.accounts.sign_in import find_password, password_context
-from gatepost.tenancy.accounts.teammate import Role, Teammate
+from gatepost.tenancy.accounts.teammate import Role, Teammate, require_name, require_profile
 from gatepost.tenancy.accounts.token import TokenKind
 from gatepost.tenancy.audit.entry import Act, Actor, Snapshot
 
@@ -51,38 +51,51 @@ class Membership:
 
     def change_email(self, held: Held, email: str, visitor: Visitor) -> Opened | Deny:
         """Give a person another address; ends his other sessions, and reset tokens mailed to the old one."""
-        return self._change_self(held, replace(held.person, email=email), Act.EMAIL_CHANGED, visitor)
+        return self._change_self(held, lambda person: replace(person, email=email), Act.EMAIL_CHANGED, visitor)
 
     def change_username(self, held: Held, username: str, visitor: Visitor) -> Opened | Deny:
         """Give a person another user name."""
-        return self._change_self(held, replace(held.person, username=username), Act.USERNAME_CHANGED, visitor)
+        return self._change_self(held, lambda person: replace(person, username=username), Act.USERNAME_CHANGED, visitor)
 
-    def change_profile(self, person: Teammate, changed: Teammate, by: Actor) -> None:
-        """Store names and profile."""
+    def change_profile(self, person: Teammate, given: Mapping[str, str], by: Actor) -> Teammate | None:
+        """Store the names and parts of the profile that are given; None if the person has gone.
+
+        Raises:
+            PersonRefused: One of them cannot be taken.
+        """
+        parts = dict(given)
+        names = {name: require_name(parts.pop(name), name) for name in ("first_name", "last_name") if name in parts}
         recorder = self._tools.record_as(by)
         with recorder.acting():
+            present = self._tools.stores.teammates.find(person.account_id, person.id)
+            if present is None:
+                return None
+            changed = replace(present, **names, profile=require_profile({**present.profile, **parts}))  # type: ignore[arg-type]  # names of text fields
             self._tools.stores.teammates.replace(changed)
             recorder.record(
                 person.account_id,
                 Act.TEAMMATE_PROFILE_CHANGED,
                 subject(person),
-                before=_describe_profile(person),
+                before=_describe_profile(present),
                 after=_describe_profile(changed),
             )
+            return changed
 
     def change_rights(self, person: Teammate, role: Role, scopes: frozenset[str], by: Actor) -> Teammate | None:
         """Give a person other rights; ends his sessions. None if he has gone. Who may do so is the caller's check."""
-        changed = replace(person, role=role, scopes=scopes)
         recorder = self._tools.record_as(by)
         with recorder.acting():
-            if not self._tools.stores.teammates.replace(changed):
+            present = self._tools.stores.teammates.find(person.account_id, person.id)
+            if present is None:
                 return None
+            changed = replace(present, role=role, scopes=scopes)
+            self._tools.stores.teammates.replace(changed)
             self._tools.stores.sessions.end_all(person)
             recorder.record(
                 person.account_id,
                 Act.TEAMMATE_RIGHTS_CHANGED,
                 subject(person),
-                before=describe_person(person),
+                before=describe_person(present),
                 after=describe_person(changed),
             )
         return changed
@@ -146,13 +159,20 @@ class Membership:
             recorder.record(person.account_id, Act.PASSWORD_CHANGED, subject(person), before=None, after=after)
             return self._keeper.renew(held, replace(held.session, is_password_due=False))
 
-    def _change_self(self, held: Held, changed: Teammate, act: Act, visitor: Visitor) -> Opened | Deny:
-        stores, person = self._tools.stores, held.person
+    def _change_self(
+        self, held: Held, change: Callable[[Teammate], Teammate], act: Act, visitor: Visitor
+    ) -> Opened | Deny:
+        """Change how a person is called: as he stands now, since his rights may have changed a moment ago."""
+        stores = self._tools.stores
         recorder = self._tools.record_as(actor(held.session, visitor))
         try:
             with recorder.acting():
                 if not self._keeper.is_current(held):
                     return Deny(PersonDenial.SESSION_NOT_VALID)
+                person = stores.teammates.find(held.person.account_id, held.person.id)
+                if person is None:
+                    return Deny(PersonDenial.SESSION_NOT_VALID)
+                changed = change(person)
                 stores.teammates.replace(changed)
                 stores.resets.drop(person)
                 stores.sessions.end_all(person, but=held.session.id)

@@ -43,7 +43,8 @@ def judge(password: str, *, own_words: Collection[str], common: frozenset[str]) 
     Args:
         password: As typed.
         own_words: Names of the person and of the account: user name, e-mail address, first and last name.
-        common: Passwords that are tried first, in lower case (``system.common_passwords``).
+        common: Passwords that are tried first, and the words they are made of, in lower case
+            (``system.common_passwords``).
     """
     if len(password) > MAX_CHARACTERS:
         return PasswordDenial.TOO_LONG
@@ -51,8 +52,7 @@ def judge(password: str, *, own_words: Collection[str], common: frozenset[str]) 
     if len(text) < MIN_CHARACTERS:
         return PasswordDenial.TOO_SHORT
     lower = text.casefold()
-    plain = _EDGES.sub("", lower)
-    if not common.isdisjoint({form for each in (lower, plain) for form in (each, each.translate(_LOOKALIKES))}):
+    if any(_is_common(form, common) for form in (lower, lower.translate(_LOOKALIKES))):
         return PasswordDenial.COMMON
     if _is_repetition(lower):
         return PasswordDenial.REPEATED
@@ -61,9 +61,26 @@ def judge(password: str, *, own_words: Collection[str], common: frozenset[str]) 
     return None
 
 
+def _is_common(text: str, common: frozenset[str]) -> bool:
+    """Whether it is listed; with what stands around it or without; as it is, written again and again, or with another.
+
+    Signs and digits at the ends are what people put there to please rules of composition.
+    """
+    plain = _EDGES.sub("", text)
+    if text in common or plain in common:
+        return True
+    if any(plain[:size] in common and _repeats(plain, size) for size in range(_SMALLEST_WORD, len(plain) // 2 + 1)):
+        return True
+    return any(plain[:cut] in common and plain[cut:] in common for cut in range(_SMALLEST_WORD, len(plain) - 3))
+
+
 def _is_repetition(text: str) -> bool:
-    """Whether it is one piece of up to a third of the shortest length, again and again: ``abcabcabcabc``."""
-    return any(text == (text[:size] * len(text))[: len(text)] for size in range(1, MIN_CHARACTERS // 2 + 1))
+    """Whether it is one piece of up to half of the shortest length, again and again: ``abcabcabcabc``."""
+    return any(_repeats(text, size) for size in range(1, MIN_CHARACTERS // 2 + 1))
+
+
+def _repeats(text: str, size: int) -> bool:
+    return text == (text[:size] * (len(text) // size + 1))[: len(text)]
 
 
 def _is_made_of(text: str, own_words: Collection[str]) -> bool:

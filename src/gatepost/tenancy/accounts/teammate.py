@@ -18,6 +18,8 @@ from gatepost.standards.address import AddressError, parse_mailbox
 
 MAX_EMAIL: Final = 255
 _USERNAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{1,62}[a-z0-9])")
+#: What stands where a user name may stand in paths of the HTTP API.
+_PATH_WORDS: Final = frozenset({"pending"})
 _MAX_NAME: Final = 100
 _MAX_PROFILE_VALUE: Final = 255
 
@@ -80,10 +82,11 @@ def require_email(text: str) -> str:
 def require_username(text: str) -> str:
     """Return a user name as it is kept: never with an "@", so that it is not somebody else's address."""
     name = text.strip().lower()
-    if not _USERNAME.fullmatch(name):
+    if not _USERNAME.fullmatch(name) or name in _PATH_WORDS:
         raise PersonRefused(
             "username",
-            "username needs 3 to 64 of a-z, 0-9, '.', '_' and '-', beginning and ending with a letter or digit",
+            "username needs 3 to 64 of a-z, 0-9, '.', '_' and '-', beginning and ending with a letter or digit, and is "
+            "not 'pending'",
         )
     return name
 
