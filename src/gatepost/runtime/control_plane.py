@@ -70,6 +70,7 @@ class ControlPlane:
     principals: Principals
     people_stores: PeopleStores
     peers: PeerRules
+    actor: Actor
     database: Database
     version: VersionConnection
     plain: PlainStores
@@ -79,6 +80,7 @@ class ControlPlane:
         recorder = Recorder(self.audit, actor, self.clock)
         return replace(
             self,
+            actor=actor,
             accounts=AuditedAccountStore(self.plain.accounts, recorder),
             keys=AuditedApiKeyStore(self.plain.keys, recorder),
             domains=AuditedDomainStore(self.plain.domains, recorder),
@@ -159,6 +161,7 @@ def open_control_plane(
         ),
         people_stores=_open_people_stores(database),
         peers=EveryPeer(),
+        actor=actor,
         database=database,
         version=version,
         plain=PlainStores(accounts=accounts, keys=keys, domains=domains),

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,9 @@ from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainState
 from gatepost.tenancy.senders.public_suffix import PublicSuffixes
 
 PEER = "192.0.2.1"
+
+# Read once: it is a list of ten thousand names, and never changes.
+public_suffixes = cache(PublicSuffixes)
 
 
 class SettableClock:
@@ -241,7 +245,7 @@ class Api:
         door = Acceptance(
             queue=self.queue,
             rights=control.principals,
-            domains=VerifiedDomains(self.claims, PublicSuffixes()),
+            domains=VerifiedDomains(self.claims, public_suffixes()),
             clock=self.clock,
             entropy=control.entropy,
             own_host_names=["relay.test"],
@@ -264,6 +268,11 @@ class Api:
             hash_secret=control.keyring.hash_secret,
         )
         return (*sending.operations(), *keys.operations(), *scopes.OPERATIONS, *self.people_operations())
+
+    @cached_property
+    def built(self) -> ASGIApp:
+        """The application, built once, for tests that ask much of it."""
+        return self.build()
 
     def build(self, *more: Operation) -> ASGIApp:
         services = EndpointServices(

@@ -21,7 +21,7 @@ class Person:
 
     async def ask(self, method: str, path: str, body: object = None, *, token: str | None = None) -> Any:
         key = self.token if token is None else token
-        return await self.api.ask(method, path, body, key=key, peer=self.peer)
+        return await self.api.ask(method, path, body, key=key, peer=self.peer, app=self.api.built)
 
     async def accept(self, token: str) -> Any:
         """Accept an invitation; the session is to enrol a factor."""
@@ -65,7 +65,7 @@ class Person:
 
 async def join(api: Any, account_id: Any, username: str = "ann", role: Role = Role.OWNER, *scopes: str) -> Person:
     """Make a person of an account, signed in with a factor shown just now."""
-    _, token = api.people.joining.invite(account_id, f"{username}@x.example", role, frozenset(scopes), SERVICE)
+    _, token = api.people.inviting.invite(account_id, f"{username}@x.example", role, frozenset(scopes), SERVICE)
     person = Person(api, username)
     assert (await person.accept(token.reveal())).status == 201
     await person.enrol()

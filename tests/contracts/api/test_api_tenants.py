@@ -115,7 +115,7 @@ def test_every_operation_is_in_the_matrix(api):
 async def test_who_may_not_gets_a_documented_answer_and_no_byte_of_another_tenant(api, world, name, caller):
     other, own, foreign = world
     operation = next(each for each in api.operations() if each.name == name)
-    invited, _ = api.people.joining.invite(other, f"{CANARY}@x.example", Role.ADMIN, frozenset(), SERVICE)
+    invited, _ = api.people.inviting.invite(other, f"{CANARY}@x.example", Role.ADMIN, frozenset(), SERVICE)
     before = everything_of(api, other)
     foreign_id = foreign.split(".")[1]
     key = make_key(api, own, caller, operation.scope)

@@ -19,13 +19,11 @@ from gatepost.tenancy.accounts.token import TokenKind, hash_token
 from gatepost.tenancy.audit.entry import Act, Actor, ActorKind, Snapshot
 
 
-class Joining:
-    """Makes invitations, and people of them."""
+class Inviting:
+    """Makes invitations."""
 
-    def __init__(self, tools: PeopleTools, hasher: PasswordHash, common_passwords: frozenset[str]) -> None:
+    def __init__(self, tools: PeopleTools) -> None:
         self._tools: Final = tools
-        self._hasher: Final = hasher
-        self._common: Final = common_passwords
         self._keeper: Final = SessionKeeper(tools)
 
     def invite(
@@ -98,6 +96,16 @@ class Joining:
                 return False
             recorder.record(account_id, Act.INVITATION_WITHDRAWN, _name(found.id), before=_snapshot(found), after=None)
             return True
+
+
+class Joining:
+    """Makes people of invitations."""
+
+    def __init__(self, tools: PeopleTools, hasher: PasswordHash, common_passwords: frozenset[str]) -> None:
+        self._tools: Final = tools
+        self._hasher: Final = hasher
+        self._common: Final = common_passwords
+        self._keeper: Final = SessionKeeper(tools)
 
     async def accept(
         self,

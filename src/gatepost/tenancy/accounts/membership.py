@@ -111,30 +111,6 @@ class Membership:
             )
             return True
 
-    def recover(self, person: Teammate, by: Actor) -> Secret[str]:
-        """Let a person begin anew, by the operator's word: no password, no factor, no session, and one token.
-
-        Until it is used nobody gets in as that person, by whatever he knew before.
-        """
-        stores, now = self._tools.stores, self._tools.clock.now()
-        token, token_hash = self._keeper.draw(TokenKind.RESET)
-        recorder = self._tools.record_as(by)
-        with recorder.acting():
-            stores.factors.remove_all(person)
-            stores.teammates.set_password(person, None)
-            stores.sessions.end_all(person)
-            stores.resets.drop(person)
-            reset = ResetToken(
-                account_id=person.account_id,
-                teammate_id=person.id,
-                kind=ResetKind.SET_UP,
-                expires_at=now + SET_UP_VALID_FOR,
-            )
-            stores.resets.put(reset, token_hash, now)
-            after = {"token_expires_at": reset.expires_at.isoformat()}
-            recorder.record(person.account_id, Act.TEAMMATE_RECOVERED, subject(person), before=None, after=after)
-        return token
-
     async def _check_old(self, held: Held, old: Secret[str], visitor: Visitor) -> Deny | None:
         attempt = await asyncio.to_thread(self._keeper.reserve, AttemptKind.PASSWORD, held.person, "", visitor)
         if isinstance(attempt, Deny):
@@ -190,6 +166,31 @@ class Membership:
     def _own_words(self, person: Teammate) -> tuple[str, ...]:
         account = self._tools.accounts.find(person.account_id)
         return (person.email, person.username, person.first_name, person.last_name, account.name if account else "")
+
+
+def recover(tools: PeopleTools, person: Teammate, by: Actor) -> Secret[str]:
+    """Let a person begin anew, by the operator's word: no password, no factor, no session, and one token.
+
+    Until it is used nobody gets in as that person, by whatever he knew before.
+    """
+    stores, now = tools.stores, tools.clock.now()
+    token, token_hash = SessionKeeper(tools).draw(TokenKind.RESET)
+    recorder = tools.record_as(by)
+    with recorder.acting():
+        stores.factors.remove_all(person)
+        stores.teammates.set_password(person, None)
+        stores.sessions.end_all(person)
+        stores.resets.drop(person)
+        reset = ResetToken(
+            account_id=person.account_id,
+            teammate_id=person.id,
+            kind=ResetKind.SET_UP,
+            expires_at=now + SET_UP_VALID_FOR,
+        )
+        stores.resets.put(reset, token_hash, now)
+        after = {"token_expires_at": reset.expires_at.isoformat()}
+        recorder.record(person.account_id, Act.TEAMMATE_RECOVERED, subject(person), before=None, after=after)
+    return token
 
 
 def _describe_profile(person: Teammate) -> Snapshot:

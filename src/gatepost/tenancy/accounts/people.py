@@ -5,7 +5,7 @@ from typing import Self
 
 from gatepost.tenancy.accounts.enrolment import Enrolment
 from gatepost.tenancy.accounts.factor_proof import FactorProof
-from gatepost.tenancy.accounts.joining import Joining
+from gatepost.tenancy.accounts.joining import Inviting, Joining
 from gatepost.tenancy.accounts.membership import Membership
 from gatepost.tenancy.accounts.person_ports import PasswordHash, SecurityKeys
 from gatepost.tenancy.accounts.session_keeper import PeopleTools, SessionKeeper
@@ -21,6 +21,7 @@ class PeopleUseCases:
     sign_in: SignIn
     proof: FactorProof
     enrolment: Enrolment
+    inviting: Inviting
     joining: Joining
     membership: Membership
 
@@ -42,6 +43,7 @@ class PeopleUseCases:
             sign_in=SignIn(tools, hasher),
             proof=proof,
             enrolment=Enrolment(tools, security_keys, proof, issuer),
+            inviting=Inviting(tools),
             joining=Joining(tools, hasher, common_passwords),
             membership=Membership(tools, hasher, common_passwords),
         )

@@ -226,7 +226,7 @@ class Teammates:
             allowed = decide_grant(caller, *rights)
             if isinstance(allowed, Deny):
                 return allowed
-            return self.people.joining.invite(caller.account_id, email, *rights, call.actor)
+            return self.people.inviting.invite(caller.account_id, email, *rights, call.actor)
 
         return await self._mail(await self._act(call, _CREATE, invite), 201, call)
 
@@ -244,7 +244,7 @@ class Teammates:
             if found is None:
                 return Deny(PersonDenial.UNKNOWN)
             allowed = decide_grant(caller, found.role, found.scopes)
-            return allowed if isinstance(allowed, Deny) else self.people.joining.resend(found, call.actor)
+            return allowed if isinstance(allowed, Deny) else self.people.inviting.resend(found, call.actor)
 
         return await self._mail(await self._act(call, _CREATE, resend), 200, call)
 
@@ -252,7 +252,7 @@ class Teammates:
         """Withdraw an invitation."""
 
         def withdraw(caller: Caller) -> bool:
-            return self.people.joining.withdraw(caller.account_id, _invitation_id(call), call.actor)
+            return self.people.inviting.withdraw(caller.account_id, _invitation_id(call), call.actor)
 
         outcome = await self._act(call, _DELETE, withdraw)
         if isinstance(outcome, Problem):
@@ -326,7 +326,7 @@ class Teammates:
             await self.letters.send_invitation(invitation, token)
         except Misconfigured as error:
             log.warning("invitation_not_mailed", invitation_id=invitation.id, reason=str(error))
-            withdraw = self.people.joining.withdraw
+            withdraw = self.people.inviting.withdraw
             await asyncio.to_thread(withdraw, invitation.account_id, invitation.id, call.actor)
             return _NO_MAIL
         body = TeammateInvited(
