@@ -12,7 +12,7 @@ NOW = datetime(2026, 3, 1, 12, 0, 10, tzinfo=UTC)
 CODES = ["755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583", "399871", "520489"]
 
 
-@pytest.mark.parametrize(("counter", "code"), enumerate(CODES))
+@pytest.mark.parametrize(("counter", "code"), [*enumerate(CODES)])
 def test_codes_are_those_of_rfc_4226(counter, code):
     assert hotp(SECRET, counter) == code
 
@@ -70,6 +70,7 @@ def test_an_application_reads_secret_and_names():
 
     assert (uri.scheme, uri.netloc, uri.path) == ("otpauth", "totp", "/mail.example.com:ann%20%26%20bob")
     assert parse_qs(uri.query) == {
-        "secret": ["GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"], "issuer": ["mail.example.com"], "digits": ["6"], "period": ["30"],
+        "secret": ["GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"], "issuer": ["mail.example.com"], "digits": ["6"],
+        "period": ["30"],
     }  # fmt: skip
     assert secret_text(b"\x00" * 19) == "A" * 31
