@@ -79,6 +79,7 @@ ELSEWHERE = {
     "storage/engine.py": f"{_CONTROL_PLANE}database.py",
     "storage/invitations.py": f"{_CONTROL_PLANE}people.py",
     "storage/people.py": f"{_CONTROL_PLANE}people.py",
+    "storage/schema/people.py": f"{_CONTROL_PLANE}database.py",
     "storage/sessions.py": f"{_CONTROL_PLANE}people.py",
     "system/security_key.py": "tests/contracts/api/test_api_sessions.py",
     "tenancy/access/people.py": "tests/contracts/api/test_api_sessions.py",

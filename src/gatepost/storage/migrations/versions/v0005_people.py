@@ -10,6 +10,7 @@ down_revision = "0003"
 def upgrade() -> None:
     """Make the tables."""
     _create_people()
+    _create_factors()
     _create_sessions()
     _create_tokens()
 
@@ -35,6 +36,9 @@ def _create_people() -> None:
         sa.UniqueConstraint("username", name="uq_teammates_username"),
     )
     op.create_index("ix_teammates_account_id", "teammates", ["account_id"])
+
+
+def _create_factors() -> None:
     op.create_table(
         "totp_factors",
         sa.Column("teammate_id", sa.Text, nullable=False),
