@@ -4,7 +4,7 @@ Nobody's leaked list is copied. The file is built from what every published anal
 word or a name, write it twice, put a number, a year or a sign behind it, write digits in a row, or run along the
 keyboard. ``WORDS`` are common words, names, teams and the like, in the languages that lead those lists; ``LONG`` are
 well-known passwords of 12 characters and more that no rule makes. How good the result is, a test says: it compares the
-policy with a list that was made from leaks (``tests/compatibility/test_common_passwords.py``).
+policy with a list that was made from leaks (``tests/unit/system/test_common_passwords.py``).
 """
 
 from collections.abc import Iterator

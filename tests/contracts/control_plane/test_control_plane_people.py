@@ -18,10 +18,12 @@ from gatepost.primitives.decision import Deny
 from gatepost.primitives.ids import TeammateId
 from gatepost.primitives.secret import Secret
 from gatepost.tenancy.accounts.attempt_limit import AttemptKind, Counted, Window
+from gatepost.tenancy.accounts.console_session import Step
 from gatepost.tenancy.accounts.membership import recover
-from gatepost.tenancy.accounts.person_ports import NameTaken
+from gatepost.tenancy.accounts.person_ports import NameTaken, ResetKind, ResetToken
 from gatepost.tenancy.accounts.session_keeper import Held, Visitor
 from gatepost.tenancy.accounts.teammate import Role, Teammate
+from gatepost.tenancy.accounts.token import TokenKind
 from gatepost.tenancy.accounts.two_factor import CodeProof
 from gatepost.tenancy.audit.entry import SERVICE
 
@@ -227,6 +229,31 @@ def test_a_renewed_session_has_one_token_however_many_ask_for_it(control_plane, 
     assert not isinstance(
         people.proof.prove(hold(control_plane, people.keeper.open(ann, "password", VISITOR)), later, VISITOR), Deny
     ), "a proof in a dead session uses nothing up"
+
+
+@pytest.mark.parametrize(
+    ("kind", "has_factor", "opens"),
+    [
+        (ResetKind.RESET, True, True),
+        (ResetKind.RESET, False, False),
+        (ResetKind.SET_UP, True, False),
+        (ResetKind.SET_UP, False, True),
+    ],
+)
+def test_a_mailed_token_needs_a_factor_and_an_operators_none(
+    control_plane, people, stores, clock, ann, kind, has_factor, opens
+):
+    if has_factor:
+        enrol(control_plane, people, ann)
+    token, token_hash = people.keeper.draw(TokenKind.RESET)
+    ends_at = clock.now() + timedelta(hours=1)
+    reset = ResetToken(account_id=ann.account_id, teammate_id=ann.id, kind=kind, expires_at=ends_at)
+    stores.resets.put(reset, token_hash, clock.now())
+
+    opened = people.sign_in.with_reset_token(token, VISITOR)
+
+    assert isinstance(opened, Deny) is not opens
+    assert not opens or opened.step is (Step.FACTOR if has_factor else Step.PASSWORD)
 
 
 # ---------------------------------------------------------------- limits
