@@ -326,10 +326,9 @@ class SystemMail(_Section, frozen=True, kw_only=True):
     author: Annotated[
         str | None,
         Meta(
-            examples=["accounts@example.com"],
-            description="The address that the service writes from. Its domain must be verified for one of the "
-            "accounts, to which the mail then belongs. Unset, nobody can be invited by mail, and no password be "
-            "reset by mail.",
+            description="The address that the service writes from, `accounts@example.com`. Its domain must be "
+            "verified for one of the accounts, to which the mail then belongs. Unset, nobody can be invited by mail, "
+            "and no password be reset by mail.",
         ),
     ] = None
 
@@ -340,7 +339,6 @@ class Console(_Section, frozen=True, kw_only=True):
     origins: Annotated[
         tuple[str, ...],
         Meta(
-            examples=[["https://mail.example.com"]],
             description="The pages whose passkeys are taken, as browsers write an origin; each must be on `host_name` "
             "or below it. Empty means `https://<host_name>`, with the port of the API and without.",
         ),
@@ -348,7 +346,6 @@ class Console(_Section, frozen=True, kw_only=True):
     url: Annotated[
         str | None,
         Meta(
-            examples=["https://mail.example.com/welcome"],
             description="The page that invitations and resets lead to; the token is put behind a `#`. Unset, the mail "
             "holds the token alone, for the HTTP API.",
         ),
