@@ -11,12 +11,16 @@ from gatepost.cli.certainty import settle, settle_and_hold
 from gatepost.cli.context import CommandContext
 from gatepost.cli.output import instant, print_fields, print_json, print_table, say
 from gatepost.mailflow.queue.recipient import Predicate
+from gatepost.primitives.decision import Deny
 from gatepost.runtime.control_plane import ControlPlane
-from gatepost.tenancy.accounts import lifecycle
+from gatepost.tenancy.accounts import lifecycle, membership
 from gatepost.tenancy.accounts.account import Account, AccountState
 from gatepost.tenancy.accounts.credits import Allocation, CreditPeriod, allocate
+from gatepost.tenancy.accounts.joining import Inviting
 from gatepost.tenancy.accounts.lifecycle import AccountRefused
+from gatepost.tenancy.accounts.membership import SET_UP_VALID_FOR
 from gatepost.tenancy.accounts.ports import AccountNameTaken
+from gatepost.tenancy.accounts.teammate import PersonRefused, require_email
 
 _PERIODS: Final = {"day": CreditPeriod.DAILY, "week": CreditPeriod.WEEKLY, "month": CreditPeriod.MONTHLY}
 
@@ -124,6 +128,61 @@ def close(context: CommandContext, name: str, yes: bool) -> None:
         if not yes:
             click.confirm(f"Close account {found.name} for good?", abort=True, err=True)
         _stop(context, plane, found, AccountState.CLOSED)
+
+
+@account.command()
+@click.argument("name", metavar="ACCOUNT")
+@click.argument("email")
+@click.pass_obj
+def owner(context: CommandContext, name: str, email: str) -> None:
+    """Invite an account's first owner. Prints a token, once: hand it to that person by a way you trust."""
+    with context.control_plane() as plane:
+        holder = get_account(plane, name)
+        made = Inviting(plane.people_tools).invite_owner(holder.id, _read_email(email), plane.actor)
+    if isinstance(made, Deny):
+        raise click.ClickException(
+            f"account {holder.name} has an owner already: see `gatepost teammate list --account {holder.name}`; for "
+            "one who is locked out there is `gatepost account recover`"
+        )
+    invitation, token = made
+    click.echo(token.reveal())
+    ends = _end(invitation.expires_at)
+    say(f"The line above makes {invitation.email} the owner of {holder.name}, once, until {ends}.")
+    say("It is given to POST /v3/invitations/accept together with a user name and a password.")
+
+
+@account.command()
+@click.argument("person")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def recover(context: CommandContext, person: str, yes: bool) -> None:
+    """Let a locked-out PERSON (user name or e-mail address) begin anew. Prints a token, once.
+
+    Takes away the password, every second factor and every recovery code, and ends every session: make sure that it is
+    that person who asks. With the token he sets a password, and has to enrol a second factor.
+    """
+    with context.control_plane() as plane:
+        found = plane.people_stores.teammates.resolve(person)
+        if found is None:
+            raise click.ClickException(f"nobody is called {person!r}: see `gatepost teammate list --account NAME`")
+        if not yes:
+            click.confirm(f"Take all that {found.username} ({found.email}) signs in with away?", abort=True, err=True)
+        token = membership.recover(plane.people_tools, found, plane.actor)
+        ends_at = plane.clock.now() + SET_UP_VALID_FOR
+    settle(context, done=f"All sessions of {found.username} have ended; nothing he signed in with works any more")
+    click.echo(token.reveal())
+    say(f"The line above is given to POST /v3/password_resets/redeem, once, until {_end(ends_at)}.")
+
+
+def _read_email(text: str) -> str:
+    try:
+        return require_email(text)
+    except PersonRefused as error:
+        raise click.BadParameter(str(error), param_hint="EMAIL") from error
+
+
+def _end(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _stop(context: CommandContext, plane: ControlPlane, found: Account, state: AccountState) -> None:

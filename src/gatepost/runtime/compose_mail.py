@@ -45,6 +45,7 @@ from gatepost.network.tls_contexts import ServerTLS
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.errors import RelayError, Transient
 from gatepost.runtime.compose_api import APIParts, compose_api_listener
+from gatepost.runtime.compose_people import compose_system_mail
 from gatepost.runtime.compose_queue import open_queue_in_turn, retry_schedule
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
 from gatepost.runtime.measurement import Sources, measure
@@ -208,7 +209,13 @@ def _compose_api(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str,
     name = base.settings.api.name
     if name not in names:
         return {}
-    parts = APIParts(control=base.control, door=base.door, acts=base.acts, metrics=base.metrics)
+    parts = APIParts(
+        control=base.control,
+        door=base.door,
+        acts=base.acts,
+        metrics=base.metrics,
+        mailer=compose_system_mail(base.settings, base.control, base.queue, base.domains),
+    )
     return {name: compose_api_listener(base.settings, parts, tls.context_for(name))}
 
 

@@ -5,9 +5,12 @@ from ipaddress import ip_network
 
 import pytest
 
-from gatepost.primitives.ids import KeyId
+from gatepost.primitives.ids import KeyId, TeammateId
+from gatepost.tenancy.access.person import CallerKind
 from gatepost.tenancy.access.scope import CATALOGUE
 from gatepost.tenancy.accounts.account import AccountState
+from gatepost.tenancy.accounts.teammate import Role, Teammate
+from gatepost.tenancy.audit.entry import SERVICE
 
 CANARY = "canary-of-the-other-tenant"
 BODIES = {
@@ -26,6 +29,9 @@ BODIES = {
     "UpdateSubuserIps": [],
     "UpdateSubuserCredits": {"type": "nonrecurring", "total": 1},
     "UpdateSubuserRemainingCredits": {"allocation_update": 1},
+    "UpdateProfile": {"city": "Here"},
+    "InviteTeammate": {"email": "new@own.example", "scopes": ["mail.send"]},
+    "UpdateTeammate": {"scopes": ["mail.send"], "is_admin": False},
 }
 #: By who calls, the answers that are documented. Where nobody's id is in the path, another tenant's key does its own.
 DOCUMENTED = {
@@ -50,6 +56,9 @@ OPERATIONS = [
     "SendMail", "ListApiKeys", "CreateApiKey", "GetApiKey", "UpdateApiKeyName", "UpdateApiKey", "DeleteApiKey",
     "ListScopes", "ListSubusers", "CreateSubuser", "UpdateSubuser", "DeleteSubuser", "UpdateSubuserWebsiteAccess",
     "UpdateSubuserIps", "GetSubuserCredits", "UpdateSubuserCredits", "UpdateSubuserRemainingCredits",
+    "GetProfile", "UpdateProfile", "GetAccount", "GetEmail", "GetUsername", "ListTeammates",
+    "InviteTeammate", "ListPendingTeammates", "DeletePendingTeammate", "ResendTeammateInvite", "GetTeammate",
+    "UpdateTeammate", "DeleteTeammate", "GetTeammateSubuserAccess",
 ]  # fmt: skip
 
 
@@ -61,6 +70,12 @@ def world(api):
     api.account("sibling", parent)
     api.claims.holders |= {"other.example": other}
     foreign = api.key(other, *CATALOGUE, name=CANARY)
+    api.control.people_stores.teammates.add(
+        Teammate(
+            id=TeammateId("per_other"), account_id=other, email=f"{CANARY}@other.example", username=CANARY,
+            role=Role.OWNER, created_at=api.clock.now(),
+        )
+    )  # fmt: skip
     return other, own, foreign
 
 
@@ -90,12 +105,21 @@ def make_key(api, own, caller, scope):
     return api.key(own, *every)
 
 
+def everything_of(api, account_id):
+    stores = api.control.people_stores
+    return [
+        api.control.keys.list_all(account_id),
+        stores.teammates.list_all(account_id),
+        stores.invitations.list_all(account_id),
+    ]
+
+
 def suspend(api, own):
     api.control.accounts.change_state(own, to=AccountState.SUSPENDED, only_from=[AccountState.ACTIVE])
 
 
 def test_every_operation_is_in_the_matrix(api):
-    operations = api.operations()
+    operations = [each for each in api.operations() if CallerKind.KEY in each.callers]
 
     assert [operation.name for operation in operations] == OPERATIONS
     assert {operation.name for operation in operations if operation.takes} == set(BODIES)
@@ -114,14 +138,15 @@ def test_every_operation_is_in_the_matrix(api):
 async def test_who_may_not_gets_a_documented_answer_and_no_byte_of_another_tenant(api, world, name, caller):
     other, own, foreign = world
     operation = next(each for each in api.operations() if each.name == name)
-    before = api.control.keys.list_all(other)
+    invited, _ = api.people.inviting.invite(other, f"{CANARY}@x.example", Role.ADMIN, frozenset(), SERVICE)
+    before = everything_of(api, other)
     foreign_id = foreign.split(".")[1]
     key = make_key(api, own, caller, operation.scope)
 
     # A parent's subuser is its own to manage: there the stranger's is what must not be reached.
     stranger = api.account("hidden", own)
     name_in_path = "hidden" if caller.startswith("the parent's") else "other"
-    path = operation.path.replace("{api_key_id}", foreign_id).replace("{subuser_name}", name_in_path)
+    path = operation.path.format(api_key_id=foreign_id, subuser_name=name_in_path, username=CANARY, token=invited.id)
     subusers = [api.control.accounts.find(each) for each in (other, stranger)]
 
     reply = await api.ask(
@@ -135,10 +160,9 @@ async def test_who_may_not_gets_a_documented_answer_and_no_byte_of_another_tenan
     assert api.control.accounts.find_allocation(other) is None
     if name == "SendMail":
         assert reply.status in {401, 403}
-    assert CANARY.encode() not in reply.octets
-    for secret in (foreign_id, foreign, other):
+    for secret in (CANARY, foreign_id, foreign, other, invited.id):
         assert secret.encode() not in reply.octets
         assert all(secret not in value for value in reply.headers.values())
-    assert api.control.keys.list_all(other) == before
+    assert everything_of(api, other) == before
     assert api.queue.counters.accepted_messages == 0
     assert (await api.ask("GET", "/v3/scopes", key=foreign)).status == 200

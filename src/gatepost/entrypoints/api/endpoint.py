@@ -28,8 +28,9 @@ from gatepost.primitives.clock import Clock
 from gatepost.primitives.errors import Permanent, Transient
 from gatepost.telemetry.logger import get_logger
 from gatepost.telemetry.metrics import Metrics
-from gatepost.tenancy.access.principal import Principal
+from gatepost.tenancy.access.person import Caller, id_of
 from gatepost.tenancy.accounts.account import Account
+from gatepost.tenancy.accounts.attempt_limit import network_of
 
 _JSON: Final = "application/json"
 #: So much of a body that is refused unread is taken off the wire, so that its sender gets to read why.
@@ -107,33 +108,35 @@ class Endpoint:
             return problems.method_not_allowed(sorted(self._operations))
         peer = _peer(request)
         header = request.headers.get("authorization", "")
-        principal = await services.authentication.authenticate(header, peer, scope=operation.scope)
-        if isinstance(principal, Problem):
-            return principal
-        allowance = services.rate_limit.take(principal.key_id, services.clock.now())
+        caller = await services.authentication.identify(header, peer, operation)
+        if isinstance(caller, Problem):
+            return caller
+        counted = id_of(caller) if caller else network_of(peer)
+        allowance = services.rate_limit.take(counted, services.clock.now())
         headers.update(allowance.headers())
         if allowance.retry_after:
             return problems.too_many_requests(ceil(allowance.retry_after.total_seconds()))
         wanted = request.headers.get("on-behalf-of", "")
-        subuser = find_subuser(wanted, operation, principal.account_id, services.subusers)
+        subuser = find_subuser(wanted, operation, caller.account_id if caller else None, services.subusers)
         if isinstance(subuser, Problem):
             return subuser
-        return await self._read_and_run(request, operation, principal, peer, subuser)
+        return await self._read_and_run(request, operation, caller, peer, subuser)
 
     async def _read_and_run(
         self,
         request: Request,
         operation: Operation,
-        principal: Principal,
+        caller: Caller | None,
         peer: PeerAddress,
         subuser: Account | None,
     ) -> Answer | Problem:
         parameters = _parameters(request, operation)
         call = Call(
-            principal=principal,
+            caller=caller,
             peer=peer,
             parameters=parameters,
             tls=request.scope.get("state", {}).get("tls", ""),
+            client=request.headers.get("user-agent", ""),
             subuser=subuser,
         )
         pieces: list[bytes] = []

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from gatepost.entrypoints.api.acts import ActsInProgress
 from gatepost.entrypoints.api.operation import Call
-from gatepost.entrypoints.api.ports import Access
+from gatepost.entrypoints.api.ports import Callers
 from gatepost.entrypoints.api.problem import Problem, problem_of_access
 from gatepost.primitives.decision import Deny
 
@@ -14,11 +14,11 @@ T = TypeVar("T")
 
 
 async def do_judged(
-    acts: ActsInProgress, access: Access, call: Call, *, scope: str, act: Callable[[], T]
+    acts: ActsInProgress, callers: Callers, call: Call, *, scope: str, act: Callable[[], T]
 ) -> T | Problem:
     """Do something in a thread if the caller may, or say why he may not."""
     with acts.enter():
-        principal = access.recheck(call.principal, call.peer, scope=scope)
-        if isinstance(principal, Deny):
-            return problem_of_access(principal, sends_mail=False)
+        caller = callers.recheck(call.principal, call.peer, scope=scope)
+        if isinstance(caller, Deny):
+            return problem_of_access(caller, sends_mail=False)
         return await asyncio.to_thread(act)

@@ -18,7 +18,7 @@ _BY_ID: Final = re.compile(r"account-id +(\S+)", re.IGNORECASE)
 
 
 def find_subuser(
-    header: str, operation: Operation, parent_id: AccountId, subusers: Subusers
+    header: str, operation: Operation, parent_id: AccountId | None, subusers: Subusers
 ) -> Account | Problem | None:
     """Return the subuser that the header names, or a refusal; None if there is no header.
 
@@ -28,7 +28,7 @@ def find_subuser(
     wanted = header.strip()
     if not wanted:
         return None
-    if not operation.is_on_behalf:
+    if not operation.is_on_behalf or parent_id is None:
         return NEVER_ON_BEHALF
     try:
         by_id = _BY_ID.fullmatch(wanted)

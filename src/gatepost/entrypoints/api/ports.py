@@ -9,6 +9,8 @@ from gatepost.mailflow.submission.submission import Submission
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.ids import AccountId, KeyId, MessageId
 from gatepost.primitives.secret import Secret
+from gatepost.tenancy.access.people import Need
+from gatepost.tenancy.access.person import Caller, Person
 from gatepost.tenancy.access.principal import Principal
 from gatepost.tenancy.accounts.account import Account
 
@@ -26,6 +28,26 @@ class Access(Protocol):
 
     def recheck(self, principal: Principal, peer: PeerAddress, *, scope: str | None) -> Principal | Deny:
         """Look the right up anew; microseconds."""
+        ...
+
+
+class Sessions(Protocol):
+    """Whose session a token is, and what that person may do."""
+
+    def identify(self, token: Secret[bytes], peer: PeerAddress, need: Need) -> Person | Deny:
+        """Look a session up; may write down that it was used."""
+        ...
+
+    def recheck(self, person: Person, peer: PeerAddress, need: Need) -> Person | Deny:
+        """Look everything up anew."""
+        ...
+
+
+class Callers(Protocol):
+    """Looks up anew what a caller may do: asked as the last thing before an act."""
+
+    def recheck(self, caller: Caller, peer: PeerAddress, *, scope: str | None) -> Caller | Deny:
+        """Return the caller as he stands now, or why he may not do that any more."""
         ...
 
 

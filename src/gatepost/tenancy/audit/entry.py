@@ -63,6 +63,29 @@ class Act(Enum):
     #: To a subuser, which may send as the domain while it is the parent's.
     DOMAIN_ASSIGNED = "domain_assigned"
     DOMAIN_UNASSIGNED = "domain_unassigned"
+    TEAMMATE_INVITED = "teammate_invited"
+    INVITATION_RESENT = "invitation_resent"
+    INVITATION_WITHDRAWN = "invitation_withdrawn"
+    TEAMMATE_JOINED = "teammate_joined"
+    TEAMMATE_RIGHTS_CHANGED = "teammate_rights_changed"
+    TEAMMATE_PROFILE_CHANGED = "teammate_profile_changed"
+    TEAMMATE_REMOVED = "teammate_removed"
+    EMAIL_CHANGED = "email_changed"
+    USERNAME_CHANGED = "username_changed"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - an act, not a password
+    PASSWORD_RESET_REQUESTED = "password_reset_requested"  # noqa: S105
+    FACTOR_ENROLLED = "factor_enrolled"
+    FACTOR_REMOVED = "factor_removed"
+    #: Shown again in a session that was signed in already.
+    FACTOR_PROVED = "factor_proved"
+    FACTOR_REFUSED = "factor_refused"
+    RECOVERY_CODES_MADE = "recovery_codes_made"
+    #: The password, or a token in its place, was right; the second factor is due.
+    SESSION_OPENED = "session_opened"
+    SIGNED_IN = "signed_in"
+    SESSION_ENDED = "session_ended"
+    #: By the operator: factors and password are gone, a token for a new start was made.
+    TEAMMATE_RECOVERED = "teammate_recovered"
 
 
 class ActorKind(Enum):
@@ -72,6 +95,8 @@ class ActorKind(Enum):
     OPERATOR = "operator"
     #: An API key.
     KEY = "key"
+    #: A teammate in a console session.
+    PERSON = "person"
     #: Gatepost itself, of its own accord.
     SERVICE = "service"
 
@@ -81,7 +106,7 @@ class Actor:
     """Who does something, for the record. Nothing in it is trusted with a decision.
 
     Attributes:
-        id: The operating system's user name, or the key's id.
+        id: The operating system's user name, the key's id, or the teammate's.
         origin: From where: an address, a terminal; "" if unknown.
         credential: By what he was known, and with which second factor: ``uid 0``, ``api key``, ``password, totp``.
         account: The account he belongs to, where he acts on behalf of one of its subusers; "" otherwise.

@@ -1,4 +1,4 @@
-"""``/v3/api_keys``: keys are made, listed, renamed, changed and revoked, never beyond what the caller's own key holds.
+"""``/v3/api_keys``: made, listed, renamed, changed and revoked, never beyond what the caller holds: a key or a person.
 
 A change that takes rights away is answered once every mail worker goes by it (``RightsChanged``). If that cannot be
 made certain the answer is 503: the change is committed, and asking again makes it certain.
@@ -13,8 +13,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from gatepost.entrypoints.api.acts import ActsInProgress
 from gatepost.entrypoints.api.operation import Answer, Call, Operation
-from gatepost.entrypoints.api.ports import Access, RightsChanged
-from gatepost.entrypoints.api.problem import FORBIDDEN, Problem, problem, problem_of_access
+from gatepost.entrypoints.api.ports import Callers, RightsChanged
+from gatepost.entrypoints.api.problem import FORBIDDEN, Problem, problem, problem_of_person
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.entropy import Entropy
@@ -23,8 +23,8 @@ from gatepost.telemetry.logger import get_logger
 from gatepost.tenancy.access import api_key
 from gatepost.tenancy.access.api_key import ApiKey
 from gatepost.tenancy.access.grant import Grant, Widening, narrow
+from gatepost.tenancy.access.person import Caller, id_of
 from gatepost.tenancy.access.ports import ApiKeyStore
-from gatepost.tenancy.access.principal import Principal
 from gatepost.tenancy.access.scope import MAIL_SEND, UnknownScope, require_known
 from gatepost.tenancy.audit.entry import Actor
 
@@ -96,7 +96,7 @@ class ApiKeys:
         hash_secret: The keyring's.
     """
 
-    access: Access
+    access: Callers
     keys: ApiKeyStore
     keys_as: Callable[[Actor], ApiKeyStore]
     rights_changed: RightsChanged
@@ -116,7 +116,8 @@ class ApiKeys:
             ),
             Operation(
                 method="POST", path=many, name="CreateApiKey", summary="Make an API key; its text is shown once.",
-                scope=_CREATE, run=self.create, is_on_behalf=True, takes=KeyToMake, gives={201: KeyMade},
+                scope=_CREATE, run=self.create, is_on_behalf=True, needs_proof=True, takes=KeyToMake,
+                gives={201: KeyMade},
             ),
             Operation(
                 method="GET", path=one, name="GetApiKey", summary="Show an API key and its scopes.",
@@ -124,18 +125,18 @@ class ApiKeys:
             ),
             Operation(
                 method="PATCH", path=one, name="UpdateApiKeyName", summary="Rename an API key.",
-                scope=_UPDATE, run=self.rename, is_on_behalf=True, takes=KeyName,
+                scope=_UPDATE, run=self.rename, is_on_behalf=True, needs_proof=True, takes=KeyName,
                 gives={200: KeyListed}, refuses=(404,),
             ),
             Operation(
                 method="PUT", path=one, name="UpdateApiKey", summary="Rename an API key and replace its scopes.",
-                scope=_UPDATE, run=self.change, is_on_behalf=True, takes=KeyToMake,
+                scope=_UPDATE, run=self.change, is_on_behalf=True, needs_proof=True, takes=KeyToMake,
                 gives={200: KeyShown}, refuses=(404,),
             ),
             Operation(
                 method="DELETE", path=one, name="DeleteApiKey",
                 summary="Revoke an API key for good, on every worker, and hold what it has queued.",
-                scope=_DELETE, run=self.revoke, is_on_behalf=True, gives={204: None}, refuses=(404,),
+                scope=_DELETE, run=self.revoke, is_on_behalf=True, needs_proof=True, gives={204: None}, refuses=(404,),
             ),
         )  # fmt: skip
 
@@ -162,7 +163,7 @@ class ApiKeys:
         if name is None:
             return _NAME_INVALID
 
-        def make(maker: Principal) -> Answer | Problem:
+        def make(maker: Caller) -> Answer | Problem:
             scopes = _scopes(wanted.scopes, otherwise=maker.scopes)
             if isinstance(scopes, Problem):
                 return scopes
@@ -176,7 +177,7 @@ class ApiKeys:
             assert credential is not None, "a key just issued is well-formed"
             if not self._keys_for(call).add(made, self.hash_secret(credential[1].reveal()), at_most=MAX_KEYS):
                 return _TOO_MANY
-            log.info("key_made", key_id=made.id, account_id=made.account_id, by=maker.key_id)
+            log.info("key_made", key_id=made.id, account_id=made.account_id, by=id_of(maker))
             return Answer(
                 status=201,
                 body=KeyMade(
@@ -192,7 +193,7 @@ class ApiKeys:
         if name is None:
             return _NAME_INVALID
 
-        def rename(_: Principal) -> ApiKey | Deny | None:
+        def rename(_: Caller) -> ApiKey | Deny | None:
             if self._find(call) is None:
                 return None
             return self._keys_for(call).change_grant(call.account_id, _key_id(call), lambda grant: grant, name=name)
@@ -213,7 +214,7 @@ class ApiKeys:
         if not scopes:
             return _SCOPES_MISSING
 
-        def change(maker: Principal) -> ApiKey | Deny | None:
+        def change(maker: Caller) -> ApiKey | Deny | None:
             if self._find(call) is None:
                 return None
 
@@ -232,14 +233,14 @@ class ApiKeys:
         if changed is None:
             return _KEY_UNKNOWN
         await self._settle(call, holds=MAIL_SEND not in scopes)
-        log.info("key_changed", key_id=changed.id, account_id=changed.account_id, by=call.principal.key_id)
+        log.info("key_changed", key_id=changed.id, account_id=changed.account_id, by=id_of(call.principal))
         return Answer(status=200, body=_shown(changed))
 
     async def revoke(self, call: Call) -> Answer | Problem:
         """Revoke a key. One that is revoked already is unknown, but only once every worker is sure to know it."""
         was_valid = self._find(call) is not None
 
-        def revoke(_: Principal) -> ApiKey | None:
+        def revoke(_: Caller) -> ApiKey | None:
             return self._keys_for(call).revoke(call.account_id, _key_id(call), self.clock.now())
 
         revoked = await self._act(call, _DELETE, revoke)
@@ -250,15 +251,15 @@ class ApiKeys:
         await self._settle(call, holds=True)
         if not was_valid:
             return _KEY_UNKNOWN
-        log.info("key_revoked", key_id=revoked.id, account_id=revoked.account_id, by=call.principal.key_id)
+        log.info("key_revoked", key_id=revoked.id, account_id=revoked.account_id, by=id_of(call.principal))
         return Answer(status=204)
 
-    async def _act(self, call: Call, scope: str, act: Callable[[Principal], T]) -> T | Problem:
+    async def _act(self, call: Call, scope: str, act: Callable[[Caller], T]) -> T | Problem:
         """Do something in a thread, by the rights that the caller has at this moment."""
         with self.acts.enter():
             principal = self.access.recheck(call.principal, call.peer, scope=scope)
             if isinstance(principal, Deny):
-                return problem_of_access(principal, sends_mail=False)
+                return problem_of_person(principal)
             return await asyncio.to_thread(act, principal)
 
     async def _settle(self, call: Call, *, holds: bool) -> None:
@@ -296,7 +297,7 @@ def _scopes(names: tuple[str, ...] | UnsetType, *, otherwise: frozenset[str]) ->
         return problem(400, f"one or more of given scopes are invalid: {error}", at="scopes")
 
 
-def _grant(principal: Principal) -> Grant:
+def _grant(principal: Caller) -> Grant:
     return Grant(
         scopes=principal.scopes,
         allowed_networks=principal.allowed_networks,

@@ -151,7 +151,7 @@ class SubuserCredits:
             subusers.accounts_as(subusers.actor(call)).change_allocation(found.id, change)
             return found
 
-        changed = await do_judged(subusers.acts, subusers.access, call, scope=scope, act=act)
+        changed = await do_judged(subusers.acts, subusers.callers, call, scope=scope, act=act)
         if isinstance(changed, Problem):
             return changed
         # What workers had set aside under the old limit comes back to be counted under the new one.

@@ -16,7 +16,7 @@ from msgspec import UNSET, UnsetType
 from gatepost.entrypoints.api.acts import ActsInProgress
 from gatepost.entrypoints.api.judged_act import do_judged
 from gatepost.entrypoints.api.operation import Answer, Call, Operation
-from gatepost.entrypoints.api.ports import Access, RightsChanged
+from gatepost.entrypoints.api.ports import Callers, RightsChanged
 from gatepost.entrypoints.api.problem import FieldError, Problem, invalid, problem
 from gatepost.entrypoints.api.v3.subuser_bodies import (
     REGION,
@@ -35,6 +35,7 @@ from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.secret import Secret
 from gatepost.standards.address import AddressError, parse_mailbox
 from gatepost.telemetry.logger import get_logger
+from gatepost.tenancy.access.person import id_of
 from gatepost.tenancy.accounts import lifecycle
 from gatepost.tenancy.accounts.account import Account, AccountState
 from gatepost.tenancy.accounts.lifecycle import AccountRefused
@@ -66,7 +67,7 @@ class Subusers:
         first_owner: Makes the first person of a new subuser; without one a password is read by nobody and not kept.
     """
 
-    access: Access
+    callers: Callers
     accounts: AccountStore
     accounts_as: Callable[[Actor], AccountStore]
     unit_of_work: Callable[[], AbstractContextManager[object]]
@@ -138,10 +139,10 @@ class Subusers:
         errors = list(self._find_errors(wanted))
         if errors:
             return invalid(errors)
-        made = await do_judged(self.acts, self.access, call, scope=_CREATE, act=lambda: self._make(call, wanted))
+        made = await do_judged(self.acts, self.callers, call, scope=_CREATE, act=lambda: self._make(call, wanted))
         if isinstance(made, Problem):
             return made
-        log.info("subuser_made", account_id=made.id, parent_id=made.parent_id, by=call.principal.key_id)
+        log.info("subuser_made", account_id=made.id, parent_id=made.parent_id, by=id_of(call.principal))
         region = REGION if wanted.include_region is True else UNSET
         body = SubuserMade(
             username=made.name,
@@ -196,7 +197,7 @@ class Subusers:
             return changed
         if is_off:
             await self.rights_changed.settle_and_hold(changed.id, None, reason="subuser disabled")
-        log.info("subuser_changed", account_id=changed.id, disabled=is_off, by=call.principal.key_id)
+        log.info("subuser_changed", account_id=changed.id, disabled=is_off, by=id_of(call.principal))
         return Answer(status=204)
 
     async def delete(self, call: Call) -> Answer | Problem:
@@ -211,13 +212,13 @@ class Subusers:
             lifecycle.move(self.accounts_as(self.actor(call)), found, AccountState.CLOSED)
             return found
 
-        closed = await do_judged(self.acts, self.access, call, scope=_DELETE, act=close)
+        closed = await do_judged(self.acts, self.callers, call, scope=_DELETE, act=close)
         if isinstance(closed, Problem):
             return closed
         await self.rights_changed.settle_and_hold(closed.id, None, reason="subuser deleted")
         if not was_open:
             return UNKNOWN
-        log.info("subuser_deleted", account_id=closed.id, by=call.principal.key_id)
+        log.info("subuser_deleted", account_id=closed.id, by=id_of(call.principal))
         return Answer(status=204)
 
     async def bar(self, call: Call) -> Answer | Problem:
@@ -268,7 +269,7 @@ class Subusers:
                 return _NOT_ENABLED
             return self.accounts_as(self.actor(call)).change_subuser(call.account_id, found.id, change) or UNKNOWN
 
-        return await do_judged(self.acts, self.access, call, scope=_UPDATE, act=act)
+        return await do_judged(self.acts, self.callers, call, scope=_UPDATE, act=act)
 
     def _find_errors(self, wanted: SubuserToMake) -> list[FieldError]:
         errors: list[FieldError] = []
