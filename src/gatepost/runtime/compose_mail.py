@@ -44,7 +44,6 @@ from gatepost.network.smtp_connector import SMTPConnector
 from gatepost.network.tls_contexts import ServerTLS
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.errors import RelayError
-from gatepost.primitives.ids import AccountId
 from gatepost.runtime.compose_api import APIParts, compose_api_listener
 from gatepost.runtime.compose_queue import open_queue, retry_schedule
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
@@ -53,8 +52,9 @@ from gatepost.runtime.periodic import Periodic
 from gatepost.runtime.reload import Reloader, certificate_chains
 from gatepost.runtime.roles import MailListener, MailParts, QueueState
 from gatepost.runtime.settings import Listener, ListenerTLS, Settings
+from gatepost.runtime.signing_keys import CurrentKeys
 from gatepost.standards.dkim.body_hash import BodyHasher, relaxed_body_hash
-from gatepost.standards.dkim.sign import SigningKey, sign
+from gatepost.standards.dkim.sign import sign
 from gatepost.standards.message.header import parse_header_section
 from gatepost.standards.message.mime import NotConvertible, downgrade_to_7bit
 from gatepost.standards.smtp.server import SessionSettings
@@ -256,7 +256,11 @@ def _compose_delivery(base: _Base) -> DeliveryWorker:
         router=router,
         connector=base.connector,
         pool=pool,
-        copies=OutgoingCopies(tools=COPY_TOOLS, keys=_Keys(base), host_name=settings.host_name),
+        copies=OutgoingCopies(
+            tools=COPY_TOOLS,
+            keys=CurrentKeys(base.domains, SigningKeys(base.control.keyring)),
+            host_name=settings.host_name,
+        ),
         clock=base.control.clock,
         monotonic=time.monotonic,
         is_on_hold=base.queue.is_on_hold,
@@ -329,20 +333,6 @@ def _downgrade(octets: bytes) -> bytes | None:
 
 
 COPY_TOOLS: Final = CopyTools(parse=parse_header_section, hash_body=_hash_body, sign=sign, downgrade=_downgrade)
-
-
-class _Keys:
-    """The DKIM keys of the verified domain that covers an author, as they are now."""
-
-    def __init__(self, base: _Base) -> None:
-        self._domains = base.domains
-        self._keys = SigningKeys(base.control.keyring)
-
-    def find_signing_keys(self, account_id: AccountId, author_domain: str) -> Sequence[SigningKey]:
-        domain = self._domains.find_deciding(author_domain)
-        if domain is None or domain.account_id != account_id:
-            return ()
-        return self._keys.keys_for(domain)
 
 
 def _compose_retry(schedule: RetrySchedule, entropy: Entropy) -> RetryPolicy:
@@ -419,7 +409,8 @@ def _compose_sources(base: _Base, listeners: Mapping[str, SMTPListener], tls: Se
 
 def _compose_periodic(base: _Base, sources: Sources) -> tuple[Periodic, ...]:
     async def flush_last_used() -> None:
-        base.control.principals.flush_last_used()
+        # It waits for other writers, and for a server that may be gone.
+        await asyncio.to_thread(base.control.principals.flush_last_used)
 
     async def prune_events() -> None:
         await base.queue.prune_events(base.control.clock.now() - EVENTS_KEPT_FOR)
