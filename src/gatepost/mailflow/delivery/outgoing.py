@@ -164,7 +164,7 @@ class OutgoingCopies:
             header=amended.octets + b"\r\n",
             content=content,
             body_at=body_at,
-            has_8bit_body=not all([piece.isascii() for piece in body_pieces(content, body_at)]),
+            has_8bit_body=not all(piece.isascii() for piece in body_pieces(content, body_at)),
         )
 
 

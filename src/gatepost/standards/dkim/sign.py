@@ -134,7 +134,9 @@ def prepare(
 
 def finish(fields: Sequence[UnsignedField], signatures: Sequence[bytes]) -> bytes:
     """Return the fields with their signatures, each with its CRLF, ready to be put in front of the section."""
-    return b"".join([add_signature(field.octets, signature) for field, signature in zip(fields, signatures, strict=True)])
+    return b"".join(
+        [add_signature(field.octets, signature) for field, signature in zip(fields, signatures, strict=True)]
+    )
 
 
 def sign_digest(key: SigningKey, digest: bytes) -> bytes:
