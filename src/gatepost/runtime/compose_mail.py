@@ -7,7 +7,7 @@ answers for which port.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -45,7 +45,7 @@ from gatepost.network.tls_contexts import ServerTLS
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.errors import RelayError
 from gatepost.runtime.compose_api import APIParts, compose_api_listener
-from gatepost.runtime.compose_queue import open_queue, retry_schedule
+from gatepost.runtime.compose_queue import open_queue_in_turn, retry_schedule
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
 from gatepost.runtime.measurement import Sources, measure
 from gatepost.runtime.periodic import Periodic
@@ -59,6 +59,7 @@ from gatepost.standards.message.header import parse_header_section
 from gatepost.standards.message.mime import NotConvertible, downgrade_to_7bit
 from gatepost.standards.smtp.server import SessionSettings
 from gatepost.standards.smtp.transaction import ClientTimeouts
+from gatepost.storage.disk_reserve import DiskReserve
 from gatepost.storage.queue_sqlite.reader import QueueReader
 from gatepost.storage.queue_sqlite.shard import ShardPaths
 from gatepost.storage.queue_sqlite.store import SQLiteQueue
@@ -91,11 +92,19 @@ class _Base:
     database: Path
     metrics: Metrics
     budget: MemoryBudget
+    disk: DiskReserve
+    caps: SessionCaps
     connector: SMTPConnector
 
 
 async def compose_mail_parts(
-    settings: Settings, *, index: int, listeners: Sequence[str], config_path: Path, environment: Mapping[str, str]
+    settings: Settings,
+    *,
+    index: int,
+    listeners: Sequence[str],
+    config_path: Path,
+    environment: Mapping[str, str],
+    on_prepared: Callable[[], None] = lambda: None,
 ) -> MailParts:
     """Put together a mail worker.
 
@@ -106,29 +115,18 @@ async def compose_mail_parts(
             empties its shard.
         config_path: Read again at a reload.
         environment: As above.
+        on_prepared: Called before the shard is opened, which waits until whoever holds it lets go.
 
     Raises:
         Misconfigured: The control plane, the shard or a certificate cannot be used; the text says what to do.
     """
     clock, entropy = SystemClock(), SystemEntropy()
     control = open_control_plane(settings.control_database_url.reveal(), settings.keyring_path, clock, entropy)
-    queue = await open_queue(settings, index)
-    domains = VerifiedDomains(control.domains, PublicSuffixes())
-    base = _Base(
-        settings=settings,
-        control=control,
-        queue=queue,
-        domains=domains,
-        door=_compose_door(settings, control, queue, domains),
-        acts=ActsInProgress(),
-        database=ShardPaths.of(settings.queue_dir, index).database,
-        metrics=Metrics(),
-        budget=MemoryBudget(settings.submission.memory_octets),
-        connector=_compose_connector(settings),
-    )
     tls = ServerTLS(certificate_chains(settings.tls), listeners, clock) if listeners else None
-    takers = {"tls": lambda new: tls.reload(certificate_chains(new.tls))} if tls else {}
-    reloader = Reloader(config_path, environment, settings, takers)
+    on_prepared()
+    queue = await open_queue_in_turn(settings, index)
+    base = _compose_base(settings, index, control, queue)
+    reloader = Reloader(config_path, environment, settings, _takers(base, tls))
     smtp = _compose_smtp(base, listeners, tls) if tls else {}
     api = _compose_api(base, listeners, tls) if tls else {}
     return MailParts(
@@ -142,6 +140,56 @@ async def compose_mail_parts(
         periodic=_compose_periodic(base, _compose_sources(base, smtp, tls)),
         close=control.close,
     )
+
+
+def _compose_base(settings: Settings, index: int, control: ControlPlane, queue: SQLiteQueue) -> _Base:
+    domains = VerifiedDomains(control.domains, PublicSuffixes())
+    disk = DiskReserve(settings.queue_dir, settings.reserve_octets, monotonic=time.monotonic)
+    return _Base(
+        settings=settings,
+        control=control,
+        queue=queue,
+        domains=domains,
+        door=_compose_door(settings, control, queue, domains, disk),
+        acts=ActsInProgress(),
+        database=ShardPaths.of(settings.queue_dir, index).database,
+        metrics=Metrics(),
+        budget=MemoryBudget(settings.share(settings.submission.memory_octets)),
+        disk=disk,
+        caps=SessionCaps(
+            max_sessions=settings.share(settings.submission.max_sessions),
+            max_sessions_per_address=settings.share(settings.submission.max_sessions_per_address),
+        ),
+        connector=_compose_connector(settings),
+    )
+
+
+def _takers(base: _Base, tls: ServerTLS | None) -> Mapping[str, Callable[[Settings], None]]:
+    """Return who takes which settings while the worker runs; certificates first, which may be wrong."""
+
+    def take_certificates(new: Settings) -> None:
+        if tls is not None:
+            tls.reload(certificate_chains(new.tls))
+
+    def take_caps(new: Settings) -> None:
+        base.caps.change(
+            max_sessions=new.share(new.submission.max_sessions),
+            max_sessions_per_address=new.share(new.submission.max_sessions_per_address),
+        )
+
+    def take_memory(new: Settings) -> None:
+        base.budget.limit_octets = new.share(new.submission.memory_octets)
+
+    def take_reserve(new: Settings) -> None:
+        base.disk.reserve_octets = new.reserve_octets
+
+    return {
+        "tls": take_certificates,
+        "submission.max_sessions": take_caps,
+        "submission.max_sessions_per_address": take_caps,
+        "submission.memory_octets": take_memory,
+        "queue.reserve_octets": take_reserve,
+    }
 
 
 def compose_resolver(settings: Settings) -> CachingResolver:
@@ -167,10 +215,6 @@ def _compose_api(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str,
 
 def _compose_smtp(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str, SMTPListener]:
     settings = base.settings
-    submission = settings.submission
-    caps = SessionCaps(
-        max_sessions=submission.max_sessions, max_sessions_per_address=submission.max_sessions_per_address
-    )
     services = _compose_submission(base)
     return {
         listener.name: SMTPListener(
@@ -178,7 +222,7 @@ def _compose_smtp(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str
             settings=_connection_settings(settings, listener),
             open_handler=services.open_handler,
             tls_context=tls.context_for(listener.name),
-            caps=caps,
+            caps=base.caps,
             metrics=base.metrics,
         )
         for listener in settings.listeners
@@ -211,7 +255,7 @@ def _connection_settings(settings: Settings, listener: Listener) -> ConnectionSe
 
 
 def _compose_door(
-    settings: Settings, control: ControlPlane, queue: SQLiteQueue, domains: VerifiedDomains
+    settings: Settings, control: ControlPlane, queue: SQLiteQueue, domains: VerifiedDomains, disk: DiskReserve
 ) -> Acceptance:
     return Acceptance(
         queue=queue,
@@ -220,6 +264,7 @@ def _compose_door(
         clock=control.clock,
         entropy=control.entropy,
         own_host_names=frozenset({settings.host_name.lower()}),
+        has_room=disk.has_room,
     )
 
 
@@ -235,6 +280,7 @@ def _compose_submission(base: _Base) -> SubmissionServices:
         spool=base.queue.spool,
         budget=base.budget,
         spool_threshold_octets=settings.submission.spool_threshold_octets,
+        has_room=base.disk.has_room,
     )
 
 
@@ -407,6 +453,7 @@ def _compose_sources(base: _Base, listeners: Mapping[str, SMTPListener], tls: Se
         count_sessions=lambda: sum([listener.open_connections for listener in listeners.values()]),
         count_content_octets=lambda: base.budget.held_octets,
         count_outgoing_connections=lambda: base.connector.open_connections,
+        disk=base.disk,
         certificate_expires_at=lambda: tls.expires_at if tls else None,
     )
 

@@ -2,7 +2,8 @@
 
 No setting of the server helps when it is the server that stands still, and TCP calls a frozen host alive. So each
 answer is waited for here, for a bounded time; and once one has not come, every further question is refused at once,
-until a thread of our own has got an answer again. A server that refuses connections holds nobody, and needs none of this.
+until a thread of our own has got an answer again. A server that refuses connections holds nobody, and needs no such
+care.
 """
 
 import asyncio

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +11,13 @@ from tests.support.postgresql import PostgresqlServer
 
 from gatepost.primitives.errors import Transient
 from gatepost.runtime.control_plane import ControlPlane
+from gatepost.runtime.signing_keys import CurrentKeys
+from gatepost.system.entropy import SystemEntropy
 from gatepost.tenancy.accounts.account import Account
+from gatepost.tenancy.senders.alignment import VerifiedDomains
+from gatepost.tenancy.senders.dkim_key import SigningKeys, generate_dkim_keys
+from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainState
+from gatepost.tenancy.senders.public_suffix import PublicSuffixes
 
 PROMPT_SECONDS = 5.0
 AGAIN_SECONDS = 10.0
@@ -22,6 +28,13 @@ def frozen(postgresql_only: None, postgresql: PostgresqlServer) -> Iterator[Any]
     """Freezes the server, every process of it, until the test ends or thaws it."""
     postgresql.freeze()
     yield postgresql
+    postgresql.thaw()
+
+
+@pytest.fixture
+def frozen_later(postgresql_only: None, postgresql: PostgresqlServer) -> Iterator[Callable[[], Any]]:
+    """Freezes it when called."""
+    yield postgresql.freeze
     postgresql.thaw()
 
 
@@ -99,3 +112,31 @@ async def test_server_that_is_gone_holds_nobody_and_is_found_again(
     assert waited < AGAIN_SECONDS
     # What was remembered before it was gone is looked up anew.
     assert numbers[0] < numbers[1]
+
+
+async def test_mail_goes_on_being_signed_with_the_keys_last_read(
+    warm: ControlPlane, account: Account, frozen_later: Callable[[], Any]
+) -> None:
+    now = warm.clock.now()
+    keys = generate_dkim_keys(account.id, "example.com", keyring=warm.keyring, entropy=SystemEntropy(), created_at=now)
+    warm.domains.add(
+        AuthenticatedDomain(
+            name="example.com",
+            account_id=account.id,
+            state=DomainState.PENDING,
+            dkim_keys=keys,
+            created_at=now,
+            verified_at=None,
+        )
+    )
+    warm.domains.mark_verified(account.id, "example.com", now)
+    current = CurrentKeys(VerifiedDomains(warm.domains, PublicSuffixes()), SigningKeys(warm.keyring))
+    before = current.find_signing_keys(account.id, "example.com")
+
+    frozen_later()
+    during = current.find_signing_keys(account.id, "example.com")
+
+    assert [key.selector for key in before] == [key.selector for key in keys]
+    assert during == before
+    with pytest.raises(Transient):
+        current.find_signing_keys(account.id, "never.read.example.com")

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from gatepost.mailflow.delivery.attempt import AttemptReport, Attempts, local_failure
 from gatepost.mailflow.delivery.fault_count import FaultCount
@@ -72,6 +73,7 @@ class DeliveryWorker:
         self._stopping = asyncio.Event()
         self._room = asyncio.Event()
         self._faults = FaultCount()
+        self._drain_seconds = self._limits.drain_seconds
 
     async def run(self) -> None:
         """Deliver until ``stop``; returns when nothing is under way any more."""
@@ -87,8 +89,14 @@ class DeliveryWorker:
                 sweeper.cancel()
         self._pool.close()
 
-    def stop(self) -> None:
-        """Lease no more, give back what waits for a connection, and let attempts under way end. May be called twice."""
+    def stop(self, *, within: timedelta | None = None) -> None:
+        """Lease no more, give back what waits for a connection, and let attempts under way end. May be called twice.
+
+        Args:
+            within: How long they may take, if not as long as the limits say.
+        """
+        if within is not None:
+            self._drain_seconds = within.total_seconds()
         self._stopping.set()
 
     async def _lease_until_stopped(self, tasks: asyncio.TaskGroup) -> None:
@@ -220,7 +228,7 @@ class DeliveryWorker:
 
     async def _drain(self) -> None:
         if self._running:
-            _, late = await asyncio.wait(list(self._running), timeout=self._limits.drain_seconds)
+            _, late = await asyncio.wait(list(self._running), timeout=self._drain_seconds)
             for task in late:
                 task.cancel()
 
