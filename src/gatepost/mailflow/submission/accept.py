@@ -17,7 +17,6 @@ from gatepost.primitives.ids import MessageId, new_message_id
 from gatepost.standards.dns.names import normalize
 from gatepost.tenancy.senders.alignment import VerifiedDomains
 
-
 _read_address = lru_cache(maxsize=4096)(ip_address)
 
 
