@@ -86,6 +86,8 @@ class Writer(Thread):
         if not self._waiting:
             self._loop.call_soon(self._hand_over)
         self._waiting.append(job)
+        if isinstance(job, StopJob):  # the last of its group: what is put behind it finds nobody
+            self._hand_over()
 
     def run(self) -> None:
         """Commit groups until the last job."""
@@ -109,8 +111,9 @@ class Writer(Thread):
                 self._checkpoint()
 
     def _hand_over(self) -> None:
-        jobs, self._waiting = self._waiting, []
-        self._jobs.put(jobs)
+        if self._waiting:
+            jobs, self._waiting = self._waiting, []
+            self._jobs.put(jobs)
 
     def _gather(self) -> list[Job]:
         jobs = self._jobs.get()
