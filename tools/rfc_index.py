@@ -72,6 +72,7 @@ TITLES: Final = {
     7766: "DNS transport over TCP",
     8020: "NXDOMAIN: there is nothing underneath",
     8264: "PRECIS framework",
+    8017: "PKCS #1: RSA Cryptography Specifications",
     8301: "Cryptographic algorithm and key usage update to DKIM",
     8314: "Cleartext considered obsolete: TLS for submission and access",
     8446: "TLS 1.3",

@@ -55,7 +55,7 @@ from gatepost.runtime.roles import MailListener, MailParts, QueueState
 from gatepost.runtime.settings import Listener, ListenerTLS, Settings
 from gatepost.runtime.signing_keys import CurrentKeys
 from gatepost.standards.dkim.body_hash import BodyHasher, relaxed_body_hash
-from gatepost.standards.dkim.sign import sign
+from gatepost.standards.dkim.sign import finish, prepare
 from gatepost.standards.message.header import parse_header_section
 from gatepost.standards.message.mime import NotConvertible, downgrade_to_7bit
 from gatepost.standards.smtp.server import SessionSettings
@@ -66,6 +66,7 @@ from gatepost.storage.queue_sqlite.shard import ShardPaths
 from gatepost.storage.queue_sqlite.store import SQLiteQueue
 from gatepost.system.clock import SystemClock
 from gatepost.system.entropy import SystemEntropy
+from gatepost.system.signing import choose_signer
 from gatepost.telemetry.logger import get_logger
 from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.senders.alignment import VerifiedDomains
@@ -313,6 +314,7 @@ def _compose_delivery(base: _Base) -> DeliveryWorker:
         copies=OutgoingCopies(
             tools=COPY_TOOLS,
             keys=CurrentKeys(base.domains, SigningKeys(base.control.keyring)),
+            signer=choose_signer(),
             host_name=settings.host_name,
         ),
         clock=base.control.clock,
@@ -386,7 +388,9 @@ def _downgrade(octets: bytes) -> bytes | None:
         return None
 
 
-COPY_TOOLS: Final = CopyTools(parse=parse_header_section, hash_body=_hash_body, sign=sign, downgrade=_downgrade)
+COPY_TOOLS: Final = CopyTools(
+    parse=parse_header_section, hash_body=_hash_body, prepare=prepare, finish=finish, downgrade=_downgrade
+)
 
 
 def _compose_retry(schedule: RetrySchedule, entropy: Entropy) -> RetryPolicy:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final, NamedTuple
 
@@ -18,6 +19,8 @@ from gatepost.primitives.ids import MessageId, new_message_id
 from gatepost.standards.dns.names import normalize
 from gatepost.tenancy.access.principal import AccessDenial
 from gatepost.tenancy.senders.alignment import VerifiedDomains
+
+_read_address = lru_cache(maxsize=4096)(ip_address)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +166,7 @@ class Acceptance:
         identity = examine(submission.content, envelope)
         if isinstance(identity, Deny):
             return identity
-        peer = ip_address(submission.origin.peer_address)
+        peer = _read_address(submission.origin.peer_address)
         now = self._clock.now()
         message_id = new_message_id(now, self._entropy)
         principal = self._rights.recheck(submission.principal, peer)
