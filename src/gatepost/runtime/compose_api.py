@@ -8,12 +8,15 @@ from gatepost.entrypoints.api.acts import ActsInProgress
 from gatepost.entrypoints.api.app import build_app
 from gatepost.entrypoints.api.authentication import Authentication
 from gatepost.entrypoints.api.endpoint import BodyBudget, EndpointServices
+from gatepost.entrypoints.api.idempotency import Once, PastRequests
 from gatepost.entrypoints.api.listener import APIListener, ListenerLimits
 from gatepost.entrypoints.api.operation import Operation
 from gatepost.entrypoints.api.rate_limit import RateLimit
 from gatepost.entrypoints.api.v3 import scopes
 from gatepost.entrypoints.api.v3.api_keys import ApiKeys
+from gatepost.entrypoints.api.v3.mail_batch import MailBatches
 from gatepost.entrypoints.api.v3.mail_send import MailSending
+from gatepost.entrypoints.api.v3.scheduled_sends import ScheduledSends
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.runtime.compose_commands import compose_workers
 from gatepost.runtime.control_plane import ControlPlane
@@ -29,6 +32,7 @@ class APIParts:
     control: ControlPlane
     door: Acceptance
     acts: ActsInProgress
+    past: PastRequests
     metrics: Metrics
 
 
@@ -64,6 +68,8 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
     control = parts.control
     sending = MailSending(
         door=parts.door,
+        batches=control.batches,
+        once=Once(parts.past, control.clock),
         clock=control.clock,
         entropy=control.entropy,
         metrics=parts.metrics,
@@ -79,4 +85,12 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
         entropy=control.entropy,
         hash_secret=control.keyring.hash_secret,
     )
-    return (*sending.operations(), *keys.operations(), *scopes.OPERATIONS)
+    batches = MailBatches(batches=control.batches, clock=control.clock, entropy=control.entropy)
+    scheduled = ScheduledSends(batches=control.batches, clock=control.clock)
+    return (
+        *sending.operations(),
+        *batches.operations(),
+        *scheduled.operations(),
+        *keys.operations(),
+        *scopes.OPERATIONS,
+    )

@@ -24,6 +24,7 @@ from gatepost.entrypoints.smtp.session_caps import SessionCaps
 from gatepost.entrypoints.smtp.submission_handler import SubmissionServices
 from gatepost.entrypoints.smtp.time_limits import TimeLimits
 from gatepost.mailflow.delivery.attempt import Attempts
+from gatepost.mailflow.delivery.batch_stop import find_stop
 from gatepost.mailflow.delivery.outgoing import CopyTools, OutgoingCopies
 from gatepost.mailflow.delivery.pool import ConnectionPool, PoolLimits
 from gatepost.mailflow.delivery.route import RoutePolicy
@@ -34,8 +35,10 @@ from gatepost.mailflow.delivery.static_route import parse_static_route
 from gatepost.mailflow.delivery.tls_requirement import TLSRequirement
 from gatepost.mailflow.delivery.worker import DeliveryWorker, WorkerLimits
 from gatepost.mailflow.events.event import EventType
+from gatepost.mailflow.queue.idempotency import REMEMBERED_FOR
 from gatepost.mailflow.queue.recipient import Lease, Settlement
 from gatepost.mailflow.queue.retry import RetrySchedule, decide_next
+from gatepost.mailflow.queue.start import start_due
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.mailflow.submission.policy import decide_recipient, decide_reverse_path
 from gatepost.network.delivery_tls import DeliveryTLS
@@ -62,6 +65,7 @@ from gatepost.standards.smtp.transaction import ClientTimeouts
 from gatepost.storage.queue_sqlite.reader import QueueReader
 from gatepost.storage.queue_sqlite.shard import ShardPaths
 from gatepost.storage.queue_sqlite.store import SQLiteQueue
+from gatepost.storage.request_ledger import RequestLedger
 from gatepost.system.clock import SystemClock
 from gatepost.system.entropy import SystemEntropy
 from gatepost.telemetry.logger import get_logger
@@ -71,6 +75,9 @@ from gatepost.tenancy.senders.dkim_key import SigningKeys
 from gatepost.tenancy.senders.public_suffix import PublicSuffixes
 
 LAST_USED_EVERY: Final = timedelta(seconds=60)
+START_EVERY: Final = timedelta(seconds=1)
+"""How late scheduled mail may begin. Costs nothing while none is due."""
+
 MEASURE_EVERY: Final = timedelta(seconds=15)
 EVENTS_KEPT_FOR: Final = timedelta(days=30)
 
@@ -160,7 +167,13 @@ def _compose_api(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str,
     name = base.settings.api.name
     if name not in names:
         return {}
-    parts = APIParts(control=base.control, door=base.door, acts=base.acts, metrics=base.metrics)
+    parts = APIParts(
+        control=base.control,
+        door=base.door,
+        acts=base.acts,
+        past=RequestLedger(base.settings.queue_dir),
+        metrics=base.metrics,
+    )
     return {name: compose_api_listener(base.settings, parts, tls.context_for(name))}
 
 
@@ -260,6 +273,7 @@ def _compose_delivery(base: _Base) -> DeliveryWorker:
         clock=base.control.clock,
         monotonic=time.monotonic,
         is_on_hold=base.queue.is_on_hold,
+        find_stop=partial(find_stop, statuses=base.control.batch_statuses),
     )
     return DeliveryWorker(
         queue=base.queue,
@@ -346,9 +360,9 @@ class _Keys:
 
 
 def _compose_retry(schedule: RetrySchedule, entropy: Entropy) -> RetryPolicy:
-    def next_attempt(attempts: int, accepted_at: datetime, now: datetime) -> datetime | None:
+    def next_attempt(attempts: int, due_at: datetime, now: datetime) -> datetime | None:
         jitter = int.from_bytes(entropy.draw(4), "big") / (1 << 32)
-        return decide_next(attempts, accepted_at, now, jitter, schedule)
+        return decide_next(attempts, due_at, now, jitter, schedule)
 
     return next_attempt
 
@@ -367,7 +381,7 @@ def _note_settlement(metrics: Metrics, settlement: Settlement) -> None:
         event = recipient.event
         metrics.attempts.add(event.type.value)
         if event.type is EventType.DELIVERED:
-            metrics.delivery_seconds.observe((event.at - message.accepted_at).total_seconds())
+            metrics.delivery_seconds.observe((event.at - message.due_at).total_seconds())
     log.info(
         "settled",
         message_id=message.id,
@@ -423,9 +437,14 @@ def _compose_periodic(base: _Base, sources: Sources) -> tuple[Periodic, ...]:
 
     async def prune_events() -> None:
         await base.queue.prune_events(base.control.clock.now() - EVENTS_KEPT_FOR)
+        await base.queue.prune_requests(base.control.clock.now() - REMEMBERED_FOR)
+
+    async def start_scheduled() -> None:
+        await start_due(base.queue, base.control.batch_statuses, base.control.clock.now())
 
     return (
         Periodic(name="flush_last_used", every=LAST_USED_EVERY, work=flush_last_used),
+        Periodic(name="start_scheduled", every=START_EVERY, work=start_scheduled, at_start=True),
         Periodic(name="prune_events", every=timedelta(hours=1), work=prune_events),
         Periodic(name="measure", every=MEASURE_EVERY, work=partial(measure, sources, base.metrics), at_start=True),
     )

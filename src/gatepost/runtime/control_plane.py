@@ -5,11 +5,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from gatepost.mailflow.queue.batches import BatchStore, CurrentStatuses
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.entropy import Entropy
 from gatepost.storage.access import SqlApiKeyStore
 from gatepost.storage.accounts import SqlAccountStore
 from gatepost.storage.audit import SqlAuditLog
+from gatepost.storage.batches import SqlBatchStore
 from gatepost.storage.database import Database
 from gatepost.storage.engine import VersionConnection
 from gatepost.storage.senders import SqlDomainStore
@@ -52,6 +54,8 @@ class ControlPlane:
     domains: DomainStore
     audit: AuditLog
     principals: Principals
+    batches: BatchStore
+    batch_statuses: CurrentStatuses
     database: Database
     version: VersionConnection
     plain: PlainStores
@@ -99,6 +103,7 @@ def open_control_plane(
     database = Database(database_url)
     version = database.open_version()
     keys, accounts, domains = SqlApiKeyStore(database), SqlAccountStore(database), SqlDomainStore(database, version)
+    batches = SqlBatchStore(database)
     plane = ControlPlane(
         clock=clock,
         entropy=entropy,
@@ -115,6 +120,8 @@ def open_control_plane(
             clock=clock,
             throttle=AuthenticationThrottle(),
         ),
+        batches=batches,
+        batch_statuses=CurrentStatuses(batches, version),
         database=database,
         version=version,
         plain=PlainStores(accounts=accounts, keys=keys, domains=domains),

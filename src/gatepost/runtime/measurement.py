@@ -9,7 +9,7 @@ from typing import Final
 from gatepost.runtime.roles import QueueState
 from gatepost.telemetry.metrics import Metrics
 
-_LIVE_STATES: Final = ("queued", "leased", "held")
+_LIVE_STATES: Final = ("scheduled", "queued", "leased", "held")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,17 +14,21 @@ from gatepost.entrypoints.api.acts import ActsInProgress
 from gatepost.entrypoints.api.app import build_app
 from gatepost.entrypoints.api.authentication import Authentication
 from gatepost.entrypoints.api.endpoint import BodyBudget, EndpointServices
+from gatepost.entrypoints.api.idempotency import Once
 from gatepost.entrypoints.api.operation import Operation
 from gatepost.entrypoints.api.rate_limit import RateLimit
 from gatepost.entrypoints.api.v3 import scopes
 from gatepost.entrypoints.api.v3.api_keys import ApiKeys
+from gatepost.entrypoints.api.v3.mail_batch import MailBatches
 from gatepost.entrypoints.api.v3.mail_send import MailSending
+from gatepost.entrypoints.api.v3.scheduled_sends import ScheduledSends
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.primitives.errors import Transient
 from gatepost.primitives.ids import AccountId, KeyId
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
 from gatepost.storage.migrate import migrate
 from gatepost.storage.queue_sqlite.store import QueueSettings, SQLiteQueue
+from gatepost.storage.request_ledger import RequestLedger
 from gatepost.system.entropy import SystemEntropy
 from gatepost.system.keyring import create_keyring
 from gatepost.telemetry.metrics import Metrics
@@ -144,6 +148,7 @@ class Api:
     control: ControlPlane
     queue: SQLiteQueue
     clock: SettableClock
+    past: RequestLedger
     claims: Claims = field(default_factory=Claims)
     rights_changed: RecordingRightsChanged = field(default_factory=RecordingRightsChanged)
     acts: ActsInProgress = field(default_factory=ActsInProgress)
@@ -165,6 +170,8 @@ class Api:
         )
         sending = MailSending(
             door=door,
+            batches=control.batches,
+            once=Once(self.past, self.clock),
             clock=self.clock,
             entropy=control.entropy,
             metrics=self.metrics,
@@ -180,7 +187,15 @@ class Api:
             entropy=control.entropy,
             hash_secret=control.keyring.hash_secret,
         )
-        return (*sending.operations(), *keys.operations(), *scopes.OPERATIONS)
+        batches = MailBatches(batches=control.batches, clock=self.clock, entropy=control.entropy)
+        scheduled = ScheduledSends(batches=control.batches, clock=self.clock)
+        return (
+            *sending.operations(),
+            *batches.operations(),
+            *scheduled.operations(),
+            *keys.operations(),
+            *scopes.OPERATIONS,
+        )
 
     def build(self, *more: Operation) -> ASGIApp:
         services = EndpointServices(
@@ -246,7 +261,9 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
         settings=QueueSettings(longest_delay=timedelta(hours=5)),
         report=lambda _event, _fields: None,
     )
-    yield Api(control, queue, clock)
+    past = RequestLedger(tmp_path / "queue")
+    yield Api(control, queue, clock, past)
+    past.close()
     await queue.close()
     control.close()
 

@@ -133,6 +133,7 @@ async def deliver(
         clock=rig.clock,
         monotonic=time.monotonic,
         is_on_hold=queue.is_on_hold,
+        find_stop=lambda _: None,
     )
 
     def retry(attempts: int, accepted_at: datetime, now: datetime) -> datetime | None:

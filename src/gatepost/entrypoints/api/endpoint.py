@@ -118,9 +118,12 @@ class Endpoint:
     async def _read_and_run(
         self, request: Request, operation: Operation, principal: Principal, peer: PeerAddress
     ) -> Answer | Problem:
-        parameters = _parameters(request, operation)
         call = Call(
-            principal=principal, peer=peer, parameters=parameters, tls=request.scope.get("state", {}).get("tls", "")
+            principal=principal,
+            peer=peer,
+            parameters=_parameters(request, operation),
+            headers={name: request.headers[name] for name in operation.headers if name in request.headers},
+            tls=request.scope.get("state", {}).get("tls", ""),
         )
         pieces: list[bytes] = []
         try:
@@ -132,7 +135,7 @@ class Endpoint:
                 body = decode_body(operation.takes, octets)
                 if isinstance(body, Problem):
                     return body
-                call = replace(call, body=body, size_octets=len(octets))
+                call = replace(call, body=body, octets=octets)
             return await operation.run(call)
         except (Transient, Permanent) as trouble:
             log.warning("api_store_trouble", operation=operation.name, reason=str(trouble))
@@ -204,7 +207,7 @@ async def _is_body_done(request: Request) -> bool:
 
 
 def _respond(outcome: Answer | Problem, headers: Mapping[str, str]) -> Response:
-    body: msgspec.Struct | None = Errors(errors=outcome.errors) if isinstance(outcome, Problem) else outcome.body
+    body = Errors(errors=outcome.errors) if isinstance(outcome, Problem) else outcome.body
     status = outcome.status
     content = b"" if body is None else msgspec.json.encode(body)
     media_type = "text/plain" if body is None else _JSON

@@ -22,9 +22,11 @@ _STATUS_TEXTS: Final = {
     403: "The key may not do this, or not from this address; or a limit is reached.",
     404: "There is no such thing in this account.",
     405: "The path does not have this method.",
+    409: "The same request is being carried out; Retry-After says when to come again.",
     408: "The body took too long to arrive.",
     413: "The body is too large.",
     415: "The body is not JSON in UTF-8, sent as it is.",
+    422: "The Idempotency-Key was used for a request with another body.",
     429: "Too many requests, or too many wrong keys from this network; Retry-After says when to come again.",
     500: "A failure of the service; its log says which.",
     503: "The service cannot do it at the moment; Retry-After says when to come again.",
@@ -41,9 +43,9 @@ def render_document(operations: Sequence[Operation]) -> bytes:
 
 def describe(operations: Sequence[Operation]) -> dict[str, Any]:
     """Return the document."""
-    given = [struct for operation in operations for struct in operation.gives.values() if struct]
-    structs = [*[operation.takes for operation in operations if operation.takes], *given, Errors]
-    unique = list(dict.fromkeys(structs))
+    given = [kind for operation in operations for kind in operation.gives.values() if kind]
+    kinds = [*[operation.takes for operation in operations if operation.takes], *given, Errors]
+    unique = list(dict.fromkeys(kinds))
     _, components = msgspec.json.schema_components(unique, ref_template=_COMPONENT)
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
@@ -87,6 +89,10 @@ def _describe_operation(operation: Operation) -> dict[str, Any]:
         {"name": name, "in": "query", "description": text, "schema": {"type": "integer", "minimum": 1}}
         for name, text in operation.query.items()
     ]
+    parameters += [
+        {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+        for name, text in operation.headers.items()
+    ]
     if parameters:
         described["parameters"] = parameters
     if operation.takes:
@@ -94,7 +100,8 @@ def _describe_operation(operation: Operation) -> dict[str, Any]:
     return described
 
 
-def _content(struct: type[msgspec.Struct] | None) -> dict[str, Any]:
-    if struct is None:
+def _content(kind: type[msgspec.Struct | tuple[Any, ...]] | None) -> dict[str, Any]:
+    if kind is None:
         return {}
-    return {"content": {"application/json": {"schema": {"$ref": _COMPONENT.format(name=struct.__name__)}}}}
+    (schema,), _ = msgspec.json.schema_components([kind], ref_template=_COMPONENT)
+    return {"content": {"application/json": {"schema": schema}}}

@@ -1,7 +1,8 @@
 """Operations: one method of one path, what it needs, takes and gives. Routes and the document are made of them."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -16,7 +17,8 @@ class Call:
 
     Attributes:
         body: An instance of what the operation takes; None where it takes nothing.
-        size_octets: How long the body was.
+        octets: The body as it came.
+        headers: Those that the operation reads, under the names it has for them.
         parameters: Those of the path and of the query, by name.
         tls: Protocol and cipher.
     """
@@ -24,17 +26,18 @@ class Call:
     principal: Principal
     peer: PeerAddress
     body: msgspec.Struct | None = None
-    size_octets: int = 0
+    octets: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
     tls: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What an operation gives: a status, and a struct unless the body is empty."""
+    """What an operation gives: a status, and a struct or a list of them unless the body is empty."""
 
     status: int
-    body: msgspec.Struct | None = None
+    body: msgspec.Struct | Sequence[msgspec.Struct] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -47,9 +50,10 @@ class Operation:
         scope: The right it needs; None for what any valid key may do.
         run: Carries it out; a refusal is returned.
         takes: The struct that its body must be.
-        gives: By status, the struct of the answer; None for an empty one.
+        gives: By status, the struct of the answer, or a tuple of them for a list; None for an empty one.
         refuses: Statuses of its own, beside those that any request may meet.
         query: Names of query parameters that are read, with what they do.
+        headers: Names of header fields that are read, with what they do.
     """
 
     method: str
@@ -58,7 +62,8 @@ class Operation:
     summary: str
     scope: str | None
     run: Callable[[Call], Awaitable[Answer | Problem]]
-    gives: Mapping[int, type[msgspec.Struct] | None]
+    gives: Mapping[int, type[msgspec.Struct | tuple[Any, ...]] | None]
     takes: type[msgspec.Struct] | None = None
     refuses: tuple[int, ...] = ()
     query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)

@@ -1,9 +1,11 @@
 """The one door: whatever way a message came in, here it is refused, or made durable and answered for."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
+from gatepost.mailflow.options import NO_OPTIONS
+from gatepost.mailflow.queue.idempotency import RequestRecord
 from gatepost.mailflow.queue.ports import Queue
 from gatepost.mailflow.queue.recipient import QueuedMessage
 from gatepost.mailflow.submission.policy import decide_identity, decide_recipient, examine
@@ -60,8 +62,14 @@ class Acceptance:
         await self._queue.accept(message)
         return message.id
 
-    async def accept_all(self, submissions: Sequence[Submission]) -> tuple[MessageId, ...] | RefusedAt:
+    async def accept_all(
+        self, submissions: Sequence[Submission], *, token: tuple[str, bytes] | None = None
+    ) -> tuple[MessageId, ...] | RefusedAt:
         """Take all of these messages, whose contents are in memory, or none of them.
+
+        Args:
+            submissions: Of one principal; what their client is told of all of them is the first one's id.
+            token: What the client named its request by, and the fingerprint of that: recorded with the messages.
 
         Returns:
             Their ids, in order; or the first refusal, after which nothing is kept.
@@ -72,10 +80,10 @@ class Acceptance:
         messages = self._judge_all(submissions)
         if isinstance(messages, RefusedAt):
             return messages
-        if len(messages) == 1:
+        if len(messages) == 1 and token is None:
             await self._queue.accept(messages[0])
         else:
-            await self._queue.accept_all(messages)
+            await self._queue.accept_all(messages, record=_record(messages[0], token))
         return tuple([message.id for message in messages])
 
     def check_all(self, submissions: Sequence[Submission]) -> RefusedAt | None:
@@ -89,6 +97,9 @@ class Acceptance:
             message = self._judge(submission)
             if isinstance(message, Deny):
                 return RefusedAt(position=position, denial=message)
+            if messages:
+                options = replace(message.options or NO_OPTIONS, request_id=messages[0].id)
+                message = replace(message, options=options)
             messages.append(message)
         return messages
 
@@ -125,4 +136,19 @@ class Acceptance:
             origin=submission.origin,
             content=submission.content,
             accepted_at=now,
+            options=submission.options,
         )
+
+
+def _record(first: QueuedMessage, token: tuple[str, bytes] | None) -> RequestRecord | None:
+    if token is None:
+        return None
+    name, fingerprint = token
+    return RequestRecord(
+        account_id=first.account_id,
+        key_id=first.key_id,
+        token=name,
+        fingerprint=fingerprint,
+        message_id=first.id,
+        at=first.accepted_at,
+    )

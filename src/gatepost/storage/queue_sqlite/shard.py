@@ -10,7 +10,13 @@ from typing import Protocol
 
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.errors import Misconfigured
-from gatepost.storage.queue_sqlite.recovery import find_lanes, find_next_key, recover, remove_stale_files
+from gatepost.storage.queue_sqlite.recovery import (
+    find_lanes,
+    find_next_key,
+    find_next_start,
+    recover,
+    remove_stale_files,
+)
 from gatepost.storage.queue_sqlite.schema import connect_writer, damaged
 from gatepost.storage.spool import SpoolDirectory
 
@@ -56,6 +62,7 @@ class Shard:
     Attributes:
         lanes: Account, domain, first and last due instant, as found at opening.
         interrupted: How many recipients were found leased.
+        next_start_at: When the first of what is scheduled is due.
     """
 
     def __init__(self, directory: Path, number: int, *, entropy: Entropy, now: int) -> None:
@@ -88,6 +95,7 @@ class Shard:
             self.interrupted = recover(self.connection, now=now)
             self.next_key = find_next_key(self.connection)
             self.lanes = find_lanes(self.connection)
+            self.next_start_at = find_next_start(self.connection)
             remove_stale_files(self.connection, self.spool)
             _flush_directory(directory)
         except sqlite3.DatabaseError as error:

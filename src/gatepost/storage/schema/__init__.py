@@ -9,10 +9,11 @@ from typing import Final
 from gatepost.storage.schema.access import access_version, api_keys
 from gatepost.storage.schema.accounts import accounts
 from gatepost.storage.schema.audit import audit_entries, audit_heads
+from gatepost.storage.schema.batches import mail_batches, scheduled_sends
 from gatepost.storage.schema.metadata import Instant, metadata
 from gatepost.storage.schema.senders import dkim_keys, domains
 
-SCHEMA_REVISION: Final = "0003"
+SCHEMA_REVISION: Final = "0008"
 """The newest migration this program was written for; revisions sort as text."""
 
 __all__ = [
@@ -25,5 +26,7 @@ __all__ = [
     "audit_heads",
     "dkim_keys",
     "domains",
+    "mail_batches",
     "metadata",
+    "scheduled_sends",
 ]
