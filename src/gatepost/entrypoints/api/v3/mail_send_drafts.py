@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import cast
+from typing import Final, cast
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -16,6 +16,8 @@ from gatepost.mailflow.submission.compose import Draft
 from gatepost.standards.address import Mailbox
 from gatepost.standards.message.header_build import NamedMailbox
 from gatepost.standards.message.mime_build import Entity, build_attachment, build_text
+
+_BODY_END: Final = re.compile("</body", re.IGNORECASE | re.ASCII)
 
 
 def write_drafts(body: MailSend) -> Iterator[Draft]:
@@ -98,9 +100,8 @@ def _add_footer(body: MailSend, media_type: str, text: str) -> str:
     if media_type == "text/plain" and isinstance(footer.text, str):
         return f"{text}\n{footer.text}"
     if media_type == "text/html" and isinstance(footer.html, str):
-        end = text.lower().rfind("</body")
-        # Lower case of some characters is longer: such a text gets its footer at its end.
-        end = end if end >= 0 and text[end : end + 6].lower() == "</body" else len(text)
+        ends = [found.start() for found in _BODY_END.finditer(text)]
+        end = ends[-1] if ends else len(text)
         return text[:end] + footer.html + text[end:]
     return text
 
