@@ -10,6 +10,7 @@ The throttle, which would answer a guesser ever more slowly, is opened wide.
 
 import argparse
 import http.client
+import logging
 import math
 import random
 import statistics
@@ -24,6 +25,7 @@ from datetime import timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
 
+import structlog
 import uvicorn
 
 from gatepost.entrypoints.api.app import build_app
@@ -178,6 +180,7 @@ def void(_: object) -> None:
 
 @contextmanager
 def _over_http(control: ControlPlane, principals: Principals) -> Iterator[Attempt]:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     metrics = Metrics()
     services = EndpointServices(
         authentication=Authentication(principals, metrics), rate_limit=RateLimit(per_second=ENDLESS, burst=ENDLESS),

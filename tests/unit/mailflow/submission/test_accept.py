@@ -46,7 +46,7 @@ class Diary:
             raise self.trouble
         self.queued.append(message)
 
-    async def accept_all(self, messages):
+    async def accept_all(self, messages, *, record=None):
         self.entries.append("queue all")
         if self.trouble:
             raise self.trouble
