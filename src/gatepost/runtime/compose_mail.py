@@ -232,6 +232,7 @@ def _compose_door(
         clock=control.clock,
         entropy=control.entropy,
         own_host_names=frozenset({settings.host_name.lower()}),
+        is_batch=control.batches.is_valid,
     )
 
 

@@ -83,7 +83,7 @@ async def test_what_is_queued_is_what_was_asked_for(api, account, key):
         ({"from": {"email": "ann@example.com", "name": "ceo@victim.example"}}, 400, "from"),
         ({"headers": {"Sender": "ceo@victim.example"}}, 403, "headers"),
         ({"headers": {"Resent-From": "ceo@victim.example"}}, 403, "headers"),
-        ({"headers": {"X-SMTPAPI": '{"to": ["x@y.test"]}'}}, 400, "headers"),
+        ({"headers": {"X-SMTPAPI": '{"category": "x"}'}}, 400, "headers.X-SMTPAPI"),
         ({"headers": {"X-A": "a" * 999}}, 400, "personalizations.0"),
         ({"personalizations": [{"to": [{"email": "a@b.test"}]}, {"to": [{"email": "a@[127.0.0.1]"}]}]}, 400,
          "personalizations.1"),

@@ -1,21 +1,23 @@
 """The one door: whatever way a message came in, here it is refused, or made durable and answered for."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from ipaddress import ip_address
 
-from gatepost.mailflow.options import NO_OPTIONS
+from gatepost.mailflow.options import NO_OPTIONS, SendingOptions
 from gatepost.mailflow.queue.idempotency import RequestRecord
 from gatepost.mailflow.queue.ports import Queue
 from gatepost.mailflow.queue.recipient import QueuedMessage
-from gatepost.mailflow.submission.policy import decide_identity, decide_recipient, examine
+from gatepost.mailflow.submission.policy import SubmissionDenial, decide_identity, decide_recipient, examine
 from gatepost.mailflow.submission.ports import CurrentRights
 from gatepost.mailflow.submission.submission import Submission
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.entropy import Entropy
-from gatepost.primitives.ids import MessageId, new_message_id
+from gatepost.primitives.ids import AccountId, MessageId, new_message_id
 from gatepost.standards.dns.names import normalize
+from gatepost.tenancy.access.principal import Principal
 from gatepost.tenancy.senders.alignment import VerifiedDomains
 
 
@@ -39,12 +41,15 @@ class Acceptance:
         clock: Clock,
         entropy: Entropy,
         own_host_names: Collection[str] = (),
+        is_batch: Callable[[AccountId, str, datetime], bool] = lambda _account, _batch, _now: False,
     ) -> None:
+        """Accept with these; ``is_batch`` says whether an account's mail can be put into a batch now."""
         self._queue = queue
         self._rights = rights
         self._domains = domains
         self._clock = clock
         self._entropy = entropy
+        self._is_batch = is_batch
         self._own_host_names = frozenset(normalize(name) for name in own_host_names)
 
     async def accept(self, submission: Submission) -> MessageId | Deny:
@@ -115,11 +120,11 @@ class Acceptance:
             routable = decide_recipient(forward_path, self._own_host_names)
             if isinstance(routable, Deny):
                 return routable
-        identity = examine(submission.content, envelope)
+        now = self._clock.now()
+        identity = examine(submission.content, envelope, now)
         if isinstance(identity, Deny):
             return identity
         peer = ip_address(submission.origin.peer_address)
-        now = self._clock.now()
         message_id = new_message_id(now, self._entropy)
         principal = self._rights.recheck(submission.principal, peer)
         if isinstance(principal, Deny):
@@ -127,6 +132,9 @@ class Acceptance:
         allowed = decide_identity(principal, envelope, identity, self._domains)
         if isinstance(allowed, Deny):
             return allowed
+        options = submission.options or identity.options
+        if identity.options and not self._is_in_valid_batch(principal, identity.options, now):
+            return Deny(SubmissionDenial.X_SMTPAPI, "batch_id is no valid batch id of the account")
         return QueuedMessage(
             id=message_id,
             account_id=principal.account_id,
@@ -136,8 +144,11 @@ class Acceptance:
             origin=submission.origin,
             content=submission.content,
             accepted_at=now,
-            options=submission.options,
+            options=options,
         )
+
+    def _is_in_valid_batch(self, principal: Principal, options: SendingOptions, now: datetime) -> bool:
+        return not options.batch_id or self._is_batch(principal.account_id, options.batch_id, now)
 
 
 def _record(first: QueuedMessage, token: tuple[str, bytes] | None) -> RequestRecord | None:

@@ -27,7 +27,7 @@ _LINE_ENDS: Final = re.compile(r"[\r\n]")
 _RESERVED_HEADERS: Final = frozenset(
     {
         "bcc", "cc", "date", "dkim-signature", "from", "mime-version", "received", "reply-to", "return-path", "subject",
-        "to", "x-sg-eid", "x-sg-id",
+        "to", "x-sg-eid", "x-sg-id", "x-smtpapi",
     }
 )  # fmt: skip
 
