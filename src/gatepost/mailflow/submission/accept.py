@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 from gatepost.mailflow.options import NO_OPTIONS, SendingOptions
 from gatepost.mailflow.queue.idempotency import RequestRecord
-from gatepost.mailflow.queue.ports import Queue
+from gatepost.mailflow.queue.ports import Queue, StoreTrouble, StoreUnavailable
 from gatepost.mailflow.queue.recipient import QueuedMessage
 from gatepost.mailflow.submission.policy import SubmissionDenial, decide_identity, decide_recipient, examine
 from gatepost.mailflow.submission.ports import CurrentRights
@@ -42,14 +42,27 @@ class Acceptance:
         entropy: Entropy,
         own_host_names: Collection[str] = (),
         is_batch: Callable[[AccountId, str, datetime], bool] = lambda _account, _batch, _now: False,
+        has_room: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Accept with these; ``is_batch`` says whether an account's mail can be put into a batch now."""
+        """Take mail for this queue.
+
+        Args:
+            queue: Where it goes.
+            rights: Who may send, looked up anew for each message.
+            domains: Who may write in whose name.
+            clock: Dates acceptances.
+            entropy: Makes ids.
+            own_host_names: No mail is taken for these.
+            has_room: Whether the store has room for new mail, beyond what it keeps free for that which it has.
+            is_batch: Whether mail of an account can be put into a batch now.
+        """
         self._queue = queue
         self._rights = rights
         self._domains = domains
         self._clock = clock
         self._entropy = entropy
         self._is_batch = is_batch
+        self._has_room = has_room
         self._own_host_names = frozenset(normalize(name) for name in own_host_names)
 
     async def accept(self, submission: Submission) -> MessageId | Deny:
@@ -61,6 +74,7 @@ class Acceptance:
         Raises:
             Transient: It could be neither judged nor stored now; nothing is kept, the client is to come again.
         """
+        self._require_room()
         message = self._judge(submission)
         if isinstance(message, Deny):
             return message
@@ -82,6 +96,7 @@ class Acceptance:
         Raises:
             Transient: As ``accept``.
         """
+        self._require_room()
         messages = self._judge_all(submissions)
         if isinstance(messages, RefusedAt):
             return messages
@@ -95,6 +110,10 @@ class Acceptance:
         """Say what ``accept_all`` would refuse; nothing is kept."""
         judged = self._judge_all(submissions)
         return judged if isinstance(judged, RefusedAt) else None
+
+    def _require_room(self) -> None:
+        if not self._has_room():
+            raise StoreUnavailable(StoreTrouble.NO_ROOM, "less is free than is kept for delivery")
 
     def _judge_all(self, submissions: Sequence[Submission]) -> list[QueuedMessage] | RefusedAt:
         messages: list[QueuedMessage] = []

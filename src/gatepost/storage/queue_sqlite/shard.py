@@ -10,6 +10,7 @@ from typing import Protocol
 
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.errors import Misconfigured
+from gatepost.storage.queue_sqlite.in_hand import InHand
 from gatepost.storage.queue_sqlite.recovery import (
     find_lanes,
     find_next_key,
@@ -40,6 +41,7 @@ class ShardPaths:
     database: Path
     lock: Path
     spool: Path
+    in_hand: Path
 
     @classmethod
     def of(cls, directory: Path, number: int) -> "ShardPaths":
@@ -48,6 +50,7 @@ class ShardPaths:
             database=directory / f"shard-{number}.db",
             lock=directory / f"shard-{number}.lock",
             spool=directory / f"spool-{number}",
+            in_hand=directory / f"shard-{number}.hand",
         )
 
 
@@ -57,11 +60,12 @@ def list_shards(directory: Path) -> list[Path]:
 
 
 class Shard:
-    """The lock, the write connection and the spool of one shard; ``close`` lets go of all three.
+    """The lock, the write connection and the files of one shard; ``close`` lets go of all.
 
     Attributes:
         lanes: Account, domain, first and last due instant, as found at opening.
-        interrupted: How many recipients were found leased.
+        recovered: What was left of the last process.
+        in_hand: Where leases are noted that are with delivery.
         next_start_at: When the first of what is scheduled is due.
     """
 
@@ -92,7 +96,9 @@ class Shard:
         self.spool = SpoolDirectory(self.paths.spool, entropy)
         self.connection = connect_writer(self.paths.database)
         try:
-            self.interrupted = recover(self.connection, now=now)
+            self.in_hand = InHand(self.paths.in_hand)
+            self.recovered = recover(self.connection, now=now, in_hand=self.in_hand.found)
+            self.in_hand.clear()
             self.next_key = find_next_key(self.connection)
             self.lanes = find_lanes(self.connection)
             self.next_start_at = find_next_start(self.connection)
@@ -107,6 +113,7 @@ class Shard:
     def close(self) -> None:
         """Close the files and let another process have them."""
         self.connection.close()
+        self.in_hand.close()
         os.close(self._lock)
 
 
