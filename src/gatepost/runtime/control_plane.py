@@ -6,12 +6,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from gatepost.mailflow.queue.batches import BatchStore, CurrentStatuses
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.ids import AccountId
 from gatepost.storage.access import SqlApiKeyStore
 from gatepost.storage.accounts import SqlAccountStore
 from gatepost.storage.audit import SqlAuditLog
+from gatepost.storage.batches import SqlBatchStore
 from gatepost.storage.database import Database
 from gatepost.storage.engine import VersionConnection
 from gatepost.storage.invitations import SqlInvitationStore, SqlResetStore
@@ -71,6 +73,8 @@ class ControlPlane:
     people_stores: PeopleStores
     peers: PeerRules
     actor: Actor
+    batches: BatchStore
+    batch_statuses: CurrentStatuses
     database: Database
     version: VersionConnection
     plain: PlainStores
@@ -143,6 +147,7 @@ def open_control_plane(
     database = Database(database_url)
     version = database.open_version()
     keys, accounts, domains = SqlApiKeyStore(database), SqlAccountStore(database), SqlDomainStore(database, version)
+    batches = SqlBatchStore(database)
     plane = ControlPlane(
         clock=clock,
         entropy=entropy,
@@ -162,6 +167,8 @@ def open_control_plane(
         people_stores=_open_people_stores(database),
         peers=EveryPeer(),
         actor=actor,
+        batches=batches,
+        batch_statuses=CurrentStatuses(batches, version),
         database=database,
         version=version,
         plain=PlainStores(accounts=accounts, keys=keys, domains=domains),
