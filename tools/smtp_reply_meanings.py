@@ -55,6 +55,8 @@ MEANINGS: Final = {
     f"{CLOSES}",
     "AccessDenial.PASSWORD_NOT_TAKEN": "User name and password of a person never work. Use the word `apikey` and a "
     f"key. {CLOSES}",
+    "AccessDenial.ADDRESS_NOT_LISTED": "The account lists from where it may be reached (`gatepost access list`), and "
+    f"this address is not listed. It is a 4xx so that a mail server keeps its queue until that is mended. {CLOSES}",
     "AccessDenial.NETWORK_NOT_ALLOWED": "The key is limited to networks (`--allow-ip`), and this is none of them. It "
     f"is a 4xx so that a mail server keeps its queue until that is mended. {CLOSES}",
     "AccessDenial.SCOPE_MISSING": f"The key has no scope `mail.send`, which cannot be added: make another. {CLOSES}",

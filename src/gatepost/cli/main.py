@@ -42,6 +42,8 @@ COMMANDS: Final = {
     "check": Entry("gatepost.cli.check", "Say what is wrong with a set-up, and how to mend it."),
     "serve": Entry("gatepost.cli.serve", "Run the relay."),
     "account": Entry("gatepost.cli.account", "Make and manage accounts."),
+    "access": Entry("gatepost.cli.access", "Say from where an account may be reached, and see who came."),
+    "limit": Entry("gatepost.cli.limit", "Say how much an account may send in a time."),
     "key": Entry("gatepost.cli.key", "Make and manage API keys."),
     "domain": Entry("gatepost.cli.domain", "Add and verify sending domains."),
     "queue": Entry("gatepost.cli.queue", "List, hold, release and remove queued mail."),

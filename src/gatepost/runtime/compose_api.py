@@ -12,6 +12,7 @@ from gatepost.entrypoints.api.listener import APIListener, ListenerLimits
 from gatepost.entrypoints.api.operation import Operation
 from gatepost.entrypoints.api.rate_limit import RateLimit
 from gatepost.entrypoints.api.v3 import scopes
+from gatepost.entrypoints.api.v3.access_settings import AccessSettings
 from gatepost.entrypoints.api.v3.api_keys import ApiKeys
 from gatepost.entrypoints.api.v3.mail_send import MailSending
 from gatepost.mailflow.submission.accept import Acceptance
@@ -79,4 +80,13 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
         entropy=control.entropy,
         hash_secret=control.keyring.hash_secret,
     )
-    return (*sending.operations(), *keys.operations(), *scopes.OPERATIONS)
+    access_settings = AccessSettings(
+        access=control.principals,
+        lists=control.ip_access,
+        lists_as=lambda actor: control.acting_as(actor).ip_access,
+        attempts=control.attempts,
+        rights_changed=ControlledWorkers(compose_workers(settings)),
+        acts=parts.acts,
+        clock=control.clock,
+    )
+    return (*sending.operations(), *keys.operations(), *access_settings.operations(), *scopes.OPERATIONS)

@@ -421,11 +421,15 @@ def _compose_periodic(base: _Base, sources: Sources) -> tuple[Periodic, ...]:
     async def flush_last_used() -> None:
         base.control.principals.flush_last_used()
 
+    async def flush_attempts() -> None:
+        base.control.principals.flush_attempts()
+
     async def prune_events() -> None:
         await base.queue.prune_events(base.control.clock.now() - EVENTS_KEPT_FOR)
 
     return (
         Periodic(name="flush_last_used", every=LAST_USED_EVERY, work=flush_last_used),
+        Periodic(name="flush_attempts", every=LAST_USED_EVERY, work=flush_attempts),
         Periodic(name="prune_events", every=timedelta(hours=1), work=prune_events),
         Periodic(name="measure", every=MEASURE_EVERY, work=partial(measure, sources, base.metrics), at_start=True),
     )

@@ -12,14 +12,19 @@ from gatepost.storage.accounts import SqlAccountStore
 from gatepost.storage.audit import SqlAuditLog
 from gatepost.storage.database import Database
 from gatepost.storage.engine import VersionConnection
+from gatepost.storage.ip_access import SqlAttemptStore, SqlIPAccessStore
 from gatepost.storage.senders import SqlDomainStore
+from gatepost.storage.sending_limits import SqlSendingLimitsStore
 from gatepost.system.keyring import Keyring, load_keyring
 from gatepost.tenancy.access.audited import AuditedApiKeyStore
+from gatepost.tenancy.access.ip_access.attempt_log import AttemptLog
+from gatepost.tenancy.access.ip_access.audited import AuditedIPAccessStore
+from gatepost.tenancy.access.ip_access.ports import AttemptStore, IPAccessStore
 from gatepost.tenancy.access.ports import ApiKeyStore
 from gatepost.tenancy.access.principals import Principals
 from gatepost.tenancy.access.throttle import AuthenticationThrottle
-from gatepost.tenancy.accounts.audited import AuditedAccountStore
-from gatepost.tenancy.accounts.ports import AccountStore
+from gatepost.tenancy.accounts.audited import AuditedAccountStore, AuditedSendingLimitsStore
+from gatepost.tenancy.accounts.ports import AccountStore, SendingLimitsStore
 from gatepost.tenancy.audit.entry import SERVICE, Actor
 from gatepost.tenancy.audit.ports import AuditLog
 from gatepost.tenancy.audit.recorder import Recorder
@@ -34,6 +39,8 @@ class PlainStores:
     accounts: SqlAccountStore
     keys: SqlApiKeyStore
     domains: SqlDomainStore
+    ip_access: SqlIPAccessStore
+    sending_limits: SqlSendingLimitsStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +57,9 @@ class ControlPlane:
     accounts: AccountStore
     keys: ApiKeyStore
     domains: DomainStore
+    ip_access: IPAccessStore
+    attempts: AttemptStore
+    sending_limits: SendingLimitsStore
     audit: AuditLog
     principals: Principals
     database: Database
@@ -64,6 +74,8 @@ class ControlPlane:
             accounts=AuditedAccountStore(self.plain.accounts, recorder),
             keys=AuditedApiKeyStore(self.plain.keys, recorder),
             domains=AuditedDomainStore(self.plain.domains, recorder),
+            ip_access=AuditedIPAccessStore(self.plain.ip_access, recorder),
+            sending_limits=AuditedSendingLimitsStore(self.plain.sending_limits, recorder),
         )
 
     def close(self) -> None:
@@ -99,6 +111,7 @@ def open_control_plane(
     database = Database(database_url)
     version = database.open_version()
     keys, accounts, domains = SqlApiKeyStore(database), SqlAccountStore(database), SqlDomainStore(database, version)
+    ip_access, attempts, limits = SqlIPAccessStore(database), SqlAttemptStore(database), SqlSendingLimitsStore(database)
     plane = ControlPlane(
         clock=clock,
         entropy=entropy,
@@ -106,10 +119,16 @@ def open_control_plane(
         accounts=accounts,
         keys=keys,
         domains=domains,
+        ip_access=ip_access,
+        attempts=attempts,
+        sending_limits=limits,
         audit=SqlAuditLog(database, keyring.mac_audit),
         principals=Principals(
             keys=keys,
             accounts=accounts,
+            lists=ip_access,
+            limits=limits,
+            attempts=AttemptLog(attempts),
             version=version,
             keyring_hash=keyring.hash_secret,
             clock=clock,
@@ -117,6 +136,6 @@ def open_control_plane(
         ),
         database=database,
         version=version,
-        plain=PlainStores(accounts=accounts, keys=keys, domains=domains),
+        plain=PlainStores(accounts=accounts, keys=keys, domains=domains, ip_access=ip_access, sending_limits=limits),
     )
     return plane.acting_as(actor)

@@ -6,10 +6,13 @@ from ipaddress import ip_network
 import pytest
 
 from gatepost.primitives.ids import KeyId
+from gatepost.tenancy.access.ip_access import edit
+from gatepost.tenancy.access.ip_access.edit import Author
 from gatepost.tenancy.access.scope import CATALOGUE
 from gatepost.tenancy.accounts.account import AccountState
 
 CANARY = "canary-of-the-other-tenant"
+CANARY_NETWORK = "198.51.100.64/27"
 BODIES = {
     "SendMail": {
         "personalizations": [{"to": [{"email": "bob@dest.test"}]}],
@@ -20,6 +23,9 @@ BODIES = {
     "CreateApiKey": {"name": "x", "scopes": ["mail.send"]},
     "UpdateApiKeyName": {"name": "x"},
     "UpdateApiKey": {"name": "x", "scopes": ["mail.send"]},
+    "AddIpToAllowList": {"ips": [{"ip": "192.0.2.0/24"}]},
+    "UpdateAllowListMode": {"mode": "observed"},
+    "DeleteAllowedIps": {"ids": [1]},
 }
 #: By who calls, the answers that are documented. Where nobody's id is in the path, another tenant's key does its own.
 DOCUMENTED = {
@@ -29,11 +35,13 @@ DOCUMENTED = {
     "of a suspended account": {401, 403},
     "without the scope": {401, 403},
     "from a refused address": {401, 403},
+    "from an address that the account does not list": {401, 403},
     "another tenant's": {200, 201, 403, 404},
 }
 OPERATIONS = [
     "SendMail", "ListApiKeys", "CreateApiKey", "GetApiKey", "UpdateApiKeyName", "UpdateApiKey", "DeleteApiKey",
-    "ListScopes",
+    "ListAllowedIp", "AddIpToAllowList", "UpdateAllowListMode", "DeleteAllowedIps", "GetAllowedIp", "DeleteAllowedIp",
+    "ListAccessActivity", "ListScopes",
 ]  # fmt: skip
 
 
@@ -43,6 +51,7 @@ def world(api):
     other, own = api.account("other"), api.account("own")
     api.claims.holders |= {"other.example": other}
     foreign = api.key(other, *CATALOGUE, name=CANARY)
+    let_in(api, other, CANARY_NETWORK, "192.0.2.0/24")
     return other, own, foreign
 
 
@@ -61,11 +70,18 @@ def make_key(api, own, caller, scope):
             return api.key(own, *(every - {scope}))
         case "from a refused address":
             return api.key(own, *every, allowed_networks=(ip_network("10.0.0.0/8"),))
+        case "from an address that the account does not list":
+            let_in(api, own, "10.0.0.0/8")
         case "of a suspended account":
             key = api.key(own, *every)
             suspend(api, own)
             return key
     return api.key(own, *every)
+
+
+def let_in(api, account, *networks):
+    wanted = [ip_network(text) for text in networks]
+    edit.add_rules(api.control.ip_access, account, wanted, Author(address=None), now=api.clock.now())
 
 
 def suspend(api, own):
@@ -92,12 +108,15 @@ def test_every_operation_is_in_the_matrix(api):
 async def test_who_may_not_gets_a_documented_answer_and_no_byte_of_another_tenant(api, world, name, caller):
     other, own, foreign = world
     operation = next(each for each in api.operations() if each.name == name)
-    before = api.control.keys.list_all(other)
+    before = api.control.keys.list_all(other), api.control.ip_access.find(other)
     foreign_id = foreign.split(".")[1]
     key = make_key(api, own, caller, operation.scope)
 
     reply = await api.ask(
-        operation.method, operation.path.replace("{api_key_id}", foreign_id), BODIES.get(name), key=key
+        operation.method,
+        operation.path.replace("{api_key_id}", foreign_id).replace("{rule_id}", "1"),
+        BODIES.get(name),
+        key=key,
     )
 
     assert reply.status in DOCUMENTED[caller]
@@ -105,9 +124,9 @@ async def test_who_may_not_gets_a_documented_answer_and_no_byte_of_another_tenan
         assert reply.status == 404
     if name == "SendMail":
         assert reply.status in {401, 403}
-    for secret in (CANARY, foreign_id, foreign, other):
+    for secret in (CANARY, CANARY_NETWORK, foreign_id, foreign, other):
         assert secret.encode() not in reply.octets
         assert all(secret not in value for value in reply.headers.values())
-    assert api.control.keys.list_all(other) == before
+    assert (api.control.keys.list_all(other), api.control.ip_access.find(other)) == before
     assert api.queue.counters.accepted_messages == 0
     assert (await api.ask("GET", "/v3/scopes", key=foreign)).status == 200

@@ -27,6 +27,7 @@ from gatepost.primitives.secret import Secret
 from gatepost.standards.address import Mailbox
 from gatepost.standards.smtp.server import SessionSettings
 from gatepost.telemetry.metrics import Metrics
+from gatepost.tenancy.access.ip_access.attempt import AuthMethod
 from gatepost.tenancy.access.principal import AccessDenial, Principal
 from gatepost.tenancy.accounts.account import AccountState
 
@@ -51,7 +52,7 @@ class Access:
             return Deny(AccessDenial.KEY_NOT_VALID)
         return self.recheck(PRINCIPAL, peer)
 
-    def recheck(self, principal: Principal, peer: PeerAddress) -> Principal | Deny:
+    def recheck(self, principal: Principal, peer: PeerAddress, *, method: AuthMethod | None = None) -> Principal | Deny:
         if self.trouble is not None:
             raise self.trouble
         return principal if self.denial is None else self.denial

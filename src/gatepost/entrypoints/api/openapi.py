@@ -23,6 +23,7 @@ _STATUS_TEXTS: Final = {
     404: "There is no such thing in this account.",
     405: "The path does not have this method.",
     408: "The body took too long to arrive.",
+    409: "The act would shut out whoever asks for it.",
     413: "The body is too large.",
     415: "The body is not JSON in UTF-8, sent as it is.",
     429: "Too many requests, or too many wrong keys from this network; Retry-After says when to come again.",

@@ -79,6 +79,7 @@ _ACCESS: Final[dict[AccessDenial, Problem]] = {
     AccessDenial.PASSWORD_NOT_TAKEN: NO_CREDENTIAL,
     AccessDenial.KEY_NOT_VALID: _KEY_NOT_VALID,
     AccessDenial.TOO_MANY_ATTEMPTS: _TOO_MANY,
+    AccessDenial.ADDRESS_NOT_LISTED: FORBIDDEN,
     AccessDenial.NETWORK_NOT_ALLOWED: FORBIDDEN,
     AccessDenial.SCOPE_MISSING: FORBIDDEN,
     AccessDenial.ACCOUNT_NOT_ACTIVE: FORBIDDEN,
@@ -86,7 +87,12 @@ _ACCESS: Final[dict[AccessDenial, Problem]] = {
 #: What these say where mail is to be sent.
 _MAY_NOT_SEND: Final = problem(401, "Authenticated user is not authorized to send mail")
 _SEND_DENIALS: Final = frozenset(
-    {AccessDenial.NETWORK_NOT_ALLOWED, AccessDenial.SCOPE_MISSING, AccessDenial.ACCOUNT_NOT_ACTIVE}
+    {
+        AccessDenial.ADDRESS_NOT_LISTED,
+        AccessDenial.NETWORK_NOT_ALLOWED,
+        AccessDenial.SCOPE_MISSING,
+        AccessDenial.ACCOUNT_NOT_ACTIVE,
+    }
 )
 
 #: Status, field, text; ``{detail}`` is where the denial's own words go.

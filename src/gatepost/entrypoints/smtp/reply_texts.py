@@ -36,6 +36,7 @@ _SENDER_IDENTITY: Final = (
     "The from address does not match a verified Sender Identity. Mail cannot be sent until this error is resolved."
 )
 _NOT_AUTHORIZED: Final = Reply(535, "5.7.8", "Authentication failed: Authenticated user is not authorized to send mail")
+_NOT_FROM_THERE: Final = Reply(451, "4.7.1", "Authentication failed: Could not authenticate")
 
 _ACCESS: Final[dict[AccessDenial, Reply]] = {
     AccessDenial.BAD_CREDENTIAL: Reply(535, "5.7.8", "Authentication failed: Bad username / password"),
@@ -49,8 +50,9 @@ _ACCESS: Final[dict[AccessDenial, Reply]] = {
         "Authentication failed: Basic authentication is not allowed with 2FA enabled;"
         " use the user name apikey and an API key",
     ),
-    # Transient in the dialect: a mail server keeps its queue while somebody mends the key's list of networks.
-    AccessDenial.NETWORK_NOT_ALLOWED: Reply(451, "4.7.1", "Authentication failed: Could not authenticate"),
+    # Transient in the dialect: a mail server keeps its queue while somebody mends the list, the account's or the key's.
+    AccessDenial.ADDRESS_NOT_LISTED: _NOT_FROM_THERE,
+    AccessDenial.NETWORK_NOT_ALLOWED: _NOT_FROM_THERE,
     AccessDenial.SCOPE_MISSING: _NOT_AUTHORIZED,
     AccessDenial.ACCOUNT_NOT_ACTIVE: _NOT_AUTHORIZED,
     AccessDenial.TOO_MANY_ATTEMPTS: Reply(421, "4.7.0", "Too many failed authentication attempts; try again later"),

@@ -38,6 +38,7 @@ from gatepost.standards.smtp.events import (
 from gatepost.telemetry.logger import get_logger
 from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.access.authenticate import Refusal
+from gatepost.tenancy.access.ip_access.attempt import AuthMethod
 from gatepost.tenancy.access.principal import AccessDenial, Principal
 
 log = get_logger()
@@ -50,8 +51,8 @@ class Access(Protocol):
         """Check a credential offered from an address; microseconds."""
         ...
 
-    def recheck(self, principal: Principal, peer: PeerAddress) -> Principal | Deny:
-        """Look the right up anew; microseconds."""
+    def recheck(self, principal: Principal, peer: PeerAddress, *, method: AuthMethod) -> Principal | Deny:
+        """Look the right up anew, and count it as an attempt; microseconds."""
         ...
 
 
@@ -157,7 +158,9 @@ class SubmissionHandler:
 
     def _begin_transaction(self, offer: TransactionOffered) -> Answer:
         try:
-            principal = self._services.access.recheck(self._authenticated, self._view.peer_address)
+            principal = self._services.access.recheck(
+                self._authenticated, self._view.peer_address, method=AuthMethod.SMTP
+            )
             if isinstance(principal, Deny):
                 return self._refuse("right_gone", principal)
             decision = self._services.decide_reverse_path(principal, offer.reverse_path)

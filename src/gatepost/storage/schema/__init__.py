@@ -9,15 +9,17 @@ from typing import Final
 from gatepost.storage.schema.access import access_version, api_keys
 from gatepost.storage.schema.accounts import accounts
 from gatepost.storage.schema.audit import audit_entries, audit_heads
+from gatepost.storage.schema.ip_access import access_attempts, ip_access_lists, ip_access_rules, sending_limits
 from gatepost.storage.schema.metadata import Instant, metadata
 from gatepost.storage.schema.senders import dkim_keys, domains
 
-SCHEMA_REVISION: Final = "0003"
+SCHEMA_REVISION: Final = "0007"
 """The newest migration this program was written for; revisions sort as text."""
 
 __all__ = [
     "SCHEMA_REVISION",
     "Instant",
+    "access_attempts",
     "access_version",
     "accounts",
     "api_keys",
@@ -25,5 +27,8 @@ __all__ = [
     "audit_heads",
     "dkim_keys",
     "domains",
+    "ip_access_lists",
+    "ip_access_rules",
     "metadata",
+    "sending_limits",
 ]

@@ -12,22 +12,28 @@ from hmac import compare_digest
 from typing import Final, TypeAlias
 
 from gatepost.primitives.clock import Clock
-from gatepost.primitives.decision import Deny
+from gatepost.primitives.decision import Decision, Deny
 from gatepost.primitives.errors import Transient
 from gatepost.primitives.ids import AccountId, KeyId
 from gatepost.primitives.secret import Secret
 from gatepost.tenancy.access.authenticate import NO_HASH, Refusal, read_credential
 from gatepost.tenancy.access.authorize import authorize
 from gatepost.tenancy.access.current import Current
+from gatepost.tenancy.access.ip_access.access_list import Verdict
+from gatepost.tenancy.access.ip_access.attempt import AuthMethod
+from gatepost.tenancy.access.ip_access.attempt_log import AttemptLog
+from gatepost.tenancy.access.ip_access.ports import IPAccessStore
 from gatepost.tenancy.access.ip_allowlist import Address, unmapped
 from gatepost.tenancy.access.ports import AccessVersion, ApiKeyStore, KeyUse
 from gatepost.tenancy.access.principal import AccessDenial, Principal
 from gatepost.tenancy.access.scope import MAIL_SEND
 from gatepost.tenancy.access.throttle import AuthenticationThrottle
-from gatepost.tenancy.accounts.ports import AccountStore
+from gatepost.tenancy.accounts.ports import AccountStore, SendingLimitsStore
 
 MAX_REMEMBERED: Final = 50_000
 """How many keys a process remembers; beyond, it starts afresh."""
+
+_ADDRESS_DENIALS: Final = frozenset({AccessDenial.ADDRESS_NOT_LISTED, AccessDenial.NETWORK_NOT_ALLOWED})
 
 _Held: TypeAlias = dict[KeyId, Principal | None]
 
@@ -40,6 +46,9 @@ class Principals:
         *,
         keys: ApiKeyStore,
         accounts: AccountStore,
+        lists: IPAccessStore,
+        limits: SendingLimitsStore,
+        attempts: AttemptLog,
         version: AccessVersion,
         keyring_hash: Callable[[bytes], bytes],
         clock: Clock,
@@ -47,6 +56,9 @@ class Principals:
     ) -> None:
         self._keys: Final = keys
         self._accounts: Final = accounts
+        self._lists: Final = lists
+        self._limits: Final = limits
+        self._attempts: Final = attempts
         self._hash: Final = keyring_hash
         self._clock: Final = clock
         self._throttle: Final = throttle
@@ -57,7 +69,13 @@ class Principals:
         self._used: dict[KeyId, tuple[AccountId, datetime, Address]] = {}
 
     def authenticate(
-        self, username: str, password: Secret[bytes], peer: Address, *, scope: str | None = MAIL_SEND
+        self,
+        username: str,
+        password: Secret[bytes],
+        peer: Address,
+        *,
+        scope: str | None = MAIL_SEND,
+        method: AuthMethod = AuthMethod.SMTP,
     ) -> Principal | Refusal:
         """Say who it is that offers this credential from there, if he may do what ``scope`` names.
 
@@ -88,15 +106,19 @@ class Principals:
         if principal is None:
             return Refusal(AccessDenial.KEY_NOT_VALID)
         decision = authorize(principal, scope=scope, peer=peer, now=now)
+        self._note(principal, peer, method, decision, now)
         if isinstance(decision, Deny):
             return Refusal(decision.reason)
         self._used[key_id] = (principal.account_id, now, peer)
         return principal
 
-    def recheck(self, principal: Principal, peer: Address, *, scope: str | None = MAIL_SEND) -> Principal | Deny:
+    def recheck(
+        self, principal: Principal, peer: Address, *, scope: str | None = MAIL_SEND, method: AuthMethod | None = None
+    ) -> Principal | Deny:
         """Return the principal with the rights it has at this moment, or why it may no longer do that.
 
         Ask for each message, as the last thing before it is accepted; and as the last thing before each other act.
+        With a ``method`` it counts as an attempt, so that a session that stays open is seen by a list that is observed.
 
         Raises:
             Transient: The store does not answer; neither yes nor no.
@@ -104,7 +126,10 @@ class Principals:
         current = self._find(principal.key_id)
         if current is None:
             return Deny(AccessDenial.KEY_NOT_VALID)
-        decision = authorize(current, scope=scope, peer=peer, now=self._clock.now())
+        now = self._clock.now()
+        decision = authorize(current, scope=scope, peer=peer, now=now)
+        if method is not None:
+            self._note(current, peer, method, decision, now)
         return decision if isinstance(decision, Deny) else current
 
     def refresh(self) -> None:
@@ -138,6 +163,15 @@ class Principals:
             raise
         return len(uses)
 
+    def flush_attempts(self) -> int:
+        """Write the attempts counted since the last time; when, and what it raises, as ``flush_last_used``."""
+        return self._attempts.flush(self._clock.now())
+
+    def _note(self, principal: Principal, peer: Address, method: AuthMethod, decision: Decision, now: datetime) -> None:
+        refused = isinstance(decision, Deny) and decision.reason in _ADDRESS_DENIALS
+        verdict = Verdict.REFUSED if refused else principal.access_list.judge(peer)
+        self._attempts.note(principal.account_id, peer, method, verdict, now)
+
     def _find(self, key_id: KeyId) -> Principal | None:
         held = self._current.get()
         try:
@@ -163,6 +197,8 @@ class Principals:
             allowed_networks=key.grant.allowed_networks,
             allowed_authors=key.grant.allowed_authors,
             expires_at=key.grant.expires_at,
+            access_list=self._lists.find(account.id),
+            limits=self._limits.find(account.id),
         )
 
     def _remember(self, key_id: KeyId, proved: bytes) -> None:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from gatepost.primitives.ids import AccountId
 from gatepost.tenancy.accounts.account import Account, AccountState
+from gatepost.tenancy.accounts.sending_limits import SendingLimits
 
 
 class AccountNameTaken(Exception):
@@ -32,4 +33,16 @@ class AccountStore(Protocol):
 
     def change_state(self, account_id: AccountId, *, to: AccountState, only_from: Collection[AccountState]) -> bool:
         """Move the account to a state if it is in one of ``only_from`` at that moment; return whether it was."""
+        ...
+
+
+class SendingLimitsStore(Protocol):
+    """What the operator has set for single accounts. What a call changed is on stable storage when it returns."""
+
+    def find(self, account_id: AccountId) -> SendingLimits:
+        """Return what was set for the account; nothing but None if nothing was."""
+        ...
+
+    def put(self, account_id: AccountId, limits: SendingLimits) -> None:
+        """Set them, in place of all that were set. The account must exist."""
         ...

@@ -51,6 +51,12 @@ class Act(Enum):
     DOMAIN_VERIFIED = "domain_verified"
     DOMAIN_WITHDRAWN = "domain_withdrawn"
     DOMAIN_REMOVED = "domain_removed"
+    #: The account's list of addresses, or whether it is enforced.
+    IP_ACCESS_CHANGED = "ip_access_changed"
+    #: The same, by somebody who knew that it may shut himself out.
+    IP_ACCESS_FORCED = "ip_access_forced"
+    #: How much the account may send in a time.
+    SENDING_LIMITS_CHANGED = "sending_limits_changed"
 
 
 class ActorKind(Enum):

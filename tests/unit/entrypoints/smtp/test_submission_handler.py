@@ -33,6 +33,7 @@ from gatepost.standards.smtp.events import (
 )
 from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.access.authenticate import Refusal
+from gatepost.tenancy.access.ip_access.attempt import AuthMethod
 from gatepost.tenancy.access.principal import AccessDenial, Principal
 from gatepost.tenancy.accounts.account import AccountState
 
@@ -79,7 +80,8 @@ class World:
     def authenticate(self, username: str, password: Secret[bytes], peer: IPv4Address) -> Principal | Deny:
         return self._say(self.authenticated)
 
-    def recheck(self, principal: Principal, peer: IPv4Address) -> Principal | Deny:
+    def recheck(self, principal: Principal, peer: IPv4Address, *, method: AuthMethod) -> Principal | Deny:
+        assert method is AuthMethod.SMTP
         assert peer == View.peer_address
         return self._say(self.rechecked)
 
