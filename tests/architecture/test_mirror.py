@@ -56,6 +56,7 @@ ELSEWHERE = {
     "network/smtp_connection.py": "tests/contracts/delivery/test_delivery_connection.py",
     "network/smtp_connector.py": "tests/contracts/delivery/test_delivery_connection.py",
     "runtime/compose_api.py": "tests/scenarios/test_api.py",
+    "runtime/compose_meters.py": "tests/scenarios/test_access_and_limits.py",
     "runtime/compose_queue.py": "tests/scenarios/test_relay.py",
     "runtime/rights_changed.py": "tests/scenarios/test_api.py",
     "runtime/compose_commands.py": "tests/scenarios/test_relay.py",

@@ -8,19 +8,23 @@ from gatepost.entrypoints.api.acts import ActsInProgress
 from gatepost.entrypoints.api.app import build_app
 from gatepost.entrypoints.api.authentication import Authentication
 from gatepost.entrypoints.api.endpoint import BodyBudget, EndpointServices
+from gatepost.entrypoints.api.forwarded import Proxies
 from gatepost.entrypoints.api.listener import APIListener, ListenerLimits
 from gatepost.entrypoints.api.operation import Operation
-from gatepost.entrypoints.api.rate_limit import RateLimit
+from gatepost.entrypoints.api.rate_limit import RateLimit, RequestRates
 from gatepost.entrypoints.api.v3 import scopes
 from gatepost.entrypoints.api.v3.access_settings import AccessSettings
 from gatepost.entrypoints.api.v3.api_keys import ApiKeys
 from gatepost.entrypoints.api.v3.mail_send import MailSending
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.runtime.compose_commands import compose_workers
+from gatepost.runtime.compose_meters import WorkerMeters
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.runtime.rights_changed import ControlledWorkers
 from gatepost.runtime.settings import Settings
 from gatepost.telemetry.metrics import Metrics
+from gatepost.tenancy.access.ip_allowlist import NetworkSet
+from gatepost.tenancy.access.meters import Rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,14 +35,25 @@ class APIParts:
     door: Acceptance
     acts: ActsInProgress
     metrics: Metrics
+    meters: WorkerMeters
 
 
 def compose_api_listener(settings: Settings, parts: APIParts, tls_context: Callable[[], ssl.SSLContext]) -> APIListener:
     """Put the API together."""
     api, control = settings.api, parts.control
+    proxies = Proxies(NetworkSet(api.trusted_proxies), api.forwarded_header)
     services = EndpointServices(
         authentication=Authentication(control.principals, parts.metrics),
-        rate_limit=RateLimit(per_second=api.requests_per_second, burst=api.requests_at_once),
+        rate_limit=RateLimit(
+            parts.meters.of_accounts,
+            parts.meters.of_strangers,
+            RequestRates(
+                key=_each_second(api.requests_per_second),
+                account=_each_second(api.account_requests_per_second),
+                address=_each_second(api.address_requests_per_second),
+            ),
+        ),
+        proxies=proxies,
         budget=BodyBudget(api.memory_octets),
         clock=control.clock,
         metrics=parts.metrics,
@@ -55,9 +70,15 @@ def compose_api_listener(settings: Settings, parts: APIParts, tls_context: Calla
             idle_timeout=api.idle_timeout,
             handshake_timeout=settings.submission.handshake_timeout,
         ),
+        is_proxy=proxies.is_trusted,
         clock=control.clock,
         metrics=parts.metrics,
     )
+
+
+def _each_second(requests: int) -> Rate:
+    """Return a rate with room for a burst of twice as many."""
+    return Rate(2 * requests, requests)
 
 
 def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, ...]:

@@ -46,6 +46,7 @@ from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.errors import RelayError
 from gatepost.primitives.ids import AccountId
 from gatepost.runtime.compose_api import APIParts, compose_api_listener
+from gatepost.runtime.compose_meters import WorkerMeters, open_meters
 from gatepost.runtime.compose_queue import open_queue, retry_schedule
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
 from gatepost.runtime.measurement import Sources, measure
@@ -66,6 +67,7 @@ from gatepost.system.clock import SystemClock
 from gatepost.system.entropy import SystemEntropy
 from gatepost.telemetry.logger import get_logger
 from gatepost.telemetry.metrics import Metrics
+from gatepost.tenancy.access.sending_rate import SendingRate
 from gatepost.tenancy.senders.alignment import VerifiedDomains
 from gatepost.tenancy.senders.dkim_key import SigningKeys
 from gatepost.tenancy.senders.public_suffix import PublicSuffixes
@@ -85,6 +87,8 @@ class _Base:
     control: ControlPlane
     queue: SQLiteQueue
     domains: VerifiedDomains
+    rate: SendingRate
+    meters: WorkerMeters
     door: Acceptance
     acts: ActsInProgress
     database: Path
@@ -110,15 +114,25 @@ async def compose_mail_parts(
         Misconfigured: The control plane, the shard or a certificate cannot be used; the text says what to do.
     """
     clock, entropy = SystemClock(), SystemEntropy()
-    control = open_control_plane(settings.control_database_url.reveal(), settings.keyring_path, clock, entropy)
+    meters = open_meters(settings)
+    control = open_control_plane(
+        settings.control_database_url.reveal(), settings.keyring_path, clock, entropy, meters=meters.of_strangers
+    )
     queue = await open_queue(settings, index)
     domains = VerifiedDomains(control.domains, PublicSuffixes())
+    rate = SendingRate(
+        meters.of_accounts,
+        default=settings.limits.of_accounts,
+        address_messages_per_minute=settings.limits.address_messages_per_minute,
+    )
     base = _Base(
         settings=settings,
         control=control,
         queue=queue,
         domains=domains,
-        door=_compose_door(settings, control, queue, domains),
+        rate=rate,
+        meters=meters,
+        door=_compose_door(settings, control, queue, domains, rate),
         acts=ActsInProgress(),
         database=ShardPaths.of(settings.queue_dir, index).database,
         metrics=Metrics(),
@@ -160,7 +174,7 @@ def _compose_api(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str,
     name = base.settings.api.name
     if name not in names:
         return {}
-    parts = APIParts(control=base.control, door=base.door, acts=base.acts, metrics=base.metrics)
+    parts = APIParts(control=base.control, door=base.door, acts=base.acts, metrics=base.metrics, meters=base.meters)
     return {name: compose_api_listener(base.settings, parts, tls.context_for(name))}
 
 
@@ -210,7 +224,7 @@ def _connection_settings(settings: Settings, listener: Listener) -> ConnectionSe
 
 
 def _compose_door(
-    settings: Settings, control: ControlPlane, queue: SQLiteQueue, domains: VerifiedDomains
+    settings: Settings, control: ControlPlane, queue: SQLiteQueue, domains: VerifiedDomains, rate: SendingRate
 ) -> Acceptance:
     return Acceptance(
         queue=queue,
@@ -219,6 +233,7 @@ def _compose_door(
         clock=control.clock,
         entropy=control.entropy,
         own_host_names=frozenset({settings.host_name.lower()}),
+        rate=rate,
     )
 
 
@@ -228,6 +243,8 @@ def _compose_submission(base: _Base) -> SubmissionServices:
     return SubmissionServices(
         access=control.principals,
         door=base.door,
+        rate=base.rate,
+        clock=control.clock,
         decide_reverse_path=lambda principal, path: decide_reverse_path(principal, path, base.domains),
         decide_recipient=lambda mailbox: decide_recipient(mailbox, own_names),
         metrics=base.metrics,

@@ -20,6 +20,7 @@ from gatepost.tenancy.access.audited import AuditedApiKeyStore
 from gatepost.tenancy.access.ip_access.attempt_log import AttemptLog
 from gatepost.tenancy.access.ip_access.audited import AuditedIPAccessStore
 from gatepost.tenancy.access.ip_access.ports import AttemptStore, IPAccessStore
+from gatepost.tenancy.access.meters import Meters
 from gatepost.tenancy.access.ports import ApiKeyStore
 from gatepost.tenancy.access.principals import Principals
 from gatepost.tenancy.access.throttle import AuthenticationThrottle
@@ -93,7 +94,13 @@ class ControlPlane:
 
 
 def open_control_plane(
-    database_url: str, keyring_file: Path, clock: Clock, entropy: Entropy, *, actor: Actor = SERVICE
+    database_url: str,
+    keyring_file: Path,
+    clock: Clock,
+    entropy: Entropy,
+    *,
+    actor: Actor = SERVICE,
+    meters: Meters | None = None,
 ) -> ControlPlane:
     """Open the control plane.
 
@@ -103,6 +110,7 @@ def open_control_plane(
         clock: Tells the time.
         entropy: Draws keys.
         actor: Who will change things; who serves several takes ``acting_as`` for each.
+        meters: Where wrong credentials are counted; by default in this process.
 
     Raises:
         Misconfigured: The database or the keyring is missing, unreadable or not ours; the text says what to do.
@@ -132,7 +140,7 @@ def open_control_plane(
             version=version,
             keyring_hash=keyring.hash_secret,
             clock=clock,
-            throttle=AuthenticationThrottle(),
+            throttle=AuthenticationThrottle(meters=meters),
         ),
         database=database,
         version=version,

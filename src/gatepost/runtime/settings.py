@@ -15,8 +15,10 @@ from typing import Annotated, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from gatepost.entrypoints.api.forwarded import ForwardedHeader
 from gatepost.primitives.secret import Secret
 from gatepost.telemetry.logger import LogFormat, LogLevel
+from gatepost.tenancy.accounts.sending_limits import SendingLimits
 
 Network: TypeAlias = IPv4Network | IPv6Network
 IPAddress: TypeAlias = IPv4Address | IPv6Address
@@ -197,11 +199,38 @@ class API(_Section, frozen=True, kw_only=True):
         ),
     ] = 256 * _MIB
     requests_per_second: Annotated[
-        int, Meta(ge=1, description="Requests that one key may make at one mail worker, lastingly; beyond it 429.")
-    ] = 500
-    requests_at_once: Annotated[
-        int, Meta(ge=1, description="Requests that one key may make at one mail worker in a burst after a pause.")
-    ] = 1000
+        int,
+        Meta(
+            ge=1,
+            description="Requests that one key may make, lastingly, of all mail workers together; beyond it 429. "
+            "Twice as many at once after a pause.",
+        ),
+    ] = 2000
+    account_requests_per_second: Annotated[
+        int, Meta(ge=1, description="The same for all keys of one account together.")
+    ] = 5000
+    address_requests_per_second: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="The same for one client address, or one IPv6 /64, whatever keys it uses, wrong ones too.",
+        ),
+    ] = 2000
+    trusted_proxies: Annotated[
+        tuple[Network, ...],
+        Meta(
+            description="Proxies that say in a header whose request they hand on; they must say it in each request. "
+            "From anywhere else such a header is ignored, since the client's address decides what a key may do. A "
+            "listed proxy may open any number of connections."
+        ),
+    ] = ()
+    forwarded_header: Annotated[
+        ForwardedHeader,
+        Meta(
+            description="The header that those proxies write. The other one is ignored: they hand it on as their "
+            "client made it up."
+        ),
+    ] = ForwardedHeader.X_FORWARDED_FOR
     max_connections: Annotated[int, Meta(ge=1, description="Connections of one mail worker at a time.")] = 5000
     max_connections_per_address: Annotated[
         int, Meta(ge=1, description="Connections of one client address at one mail worker.")
@@ -220,6 +249,46 @@ class API(_Section, frozen=True, kw_only=True):
     def name(self) -> str:
         """What logs, metrics and TLS contexts call its listener."""
         return "api"
+
+
+class Limits(_Section, frozen=True, kw_only=True):
+    """How much may be sent, by SMTP and HTTP together. `gatepost limit` sets other limits for single accounts.
+
+    Over a limit is 451 at MAIL or RCPT, and 429, with when to come again. Each is counted for all mail workers of a
+    machine together: so much at once after a pause, and then as much as comes back evenly in that time.
+    """
+
+    account_messages_per_minute: Annotated[
+        int,
+        Meta(ge=0, le=1_000_000_000, description="Messages of one account; 0 means no limit."),
+    ] = 0
+    account_messages_per_hour: Annotated[
+        int, Meta(ge=0, le=1_000_000_000, description="Messages of one account in an hour; 0 means no limit.")
+    ] = 0
+    account_recipients_per_minute: Annotated[
+        int, Meta(ge=0, le=1_000_000_000, description="Recipients of one account, in all its messages.")
+    ] = 0
+    account_recipients_per_hour: Annotated[
+        int, Meta(ge=0, le=1_000_000_000, description="Recipients of one account in an hour.")
+    ] = 0
+    address_messages_per_minute: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000_000,
+            description="Messages from one client address, or one IPv6 /64, whatever keys it uses.",
+        ),
+    ] = 0
+
+    @property
+    def of_accounts(self) -> SendingLimits:
+        """Those of an account of which nothing else was set."""
+        return SendingLimits(
+            messages_per_minute=self.account_messages_per_minute,
+            messages_per_hour=self.account_messages_per_hour,
+            recipients_per_minute=self.account_recipients_per_minute,
+            recipients_per_hour=self.account_recipients_per_hour,
+        )
 
 
 class QueueSettings(_Section, frozen=True, kw_only=True):
@@ -364,6 +433,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     proxy_protocol: ProxyProtocol = ProxyProtocol()
     submission: Submission = Submission()
     api: API = API()
+    limits: Limits = Limits()
     queue: QueueSettings = QueueSettings()
     delivery: Delivery = Delivery()
     senders: Senders = Senders()

@@ -14,8 +14,9 @@ from gatepost.entrypoints.api.acts import ActsInProgress
 from gatepost.entrypoints.api.app import build_app
 from gatepost.entrypoints.api.authentication import Authentication
 from gatepost.entrypoints.api.endpoint import BodyBudget, EndpointServices
+from gatepost.entrypoints.api.forwarded import ForwardedHeader, Proxies
 from gatepost.entrypoints.api.operation import Operation
-from gatepost.entrypoints.api.rate_limit import RateLimit
+from gatepost.entrypoints.api.rate_limit import RateLimit, RequestRates
 from gatepost.entrypoints.api.v3 import scopes
 from gatepost.entrypoints.api.v3.access_settings import AccessSettings
 from gatepost.entrypoints.api.v3.api_keys import ApiKeys
@@ -31,7 +32,11 @@ from gatepost.system.keyring import create_keyring
 from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.access import api_key
 from gatepost.tenancy.access.grant import Grant
+from gatepost.tenancy.access.ip_allowlist import NetworkSet
+from gatepost.tenancy.access.meters import MemoryCells, Meters, Rate
+from gatepost.tenancy.access.sending_rate import SendingRate
 from gatepost.tenancy.accounts import lifecycle
+from gatepost.tenancy.accounts.sending_limits import UNLIMITED, SendingLimits
 from gatepost.tenancy.senders.alignment import VerifiedDomains
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainState
 from gatepost.tenancy.senders.public_suffix import PublicSuffixes
@@ -150,7 +155,12 @@ class Api:
     acts: ActsInProgress = field(default_factory=ActsInProgress)
     metrics: Metrics = field(default_factory=Metrics)
     budget: BodyBudget = field(default_factory=lambda: BodyBudget(1 << 24))
+    meters: Meters = field(default_factory=lambda: Meters(MemoryCells()))
     requests_at_once: int = 1000
+    requests_of_account: int = 100_000
+    requests_of_address: int = 100_000
+    default_limits: SendingLimits = UNLIMITED
+    proxies: Proxies = field(default_factory=lambda: Proxies(NetworkSet(), ForwardedHeader.X_FORWARDED_FOR))
     max_body_octets: int = 1 << 20
     body_timeout: timedelta = timedelta(seconds=5)
 
@@ -163,6 +173,7 @@ class Api:
             clock=self.clock,
             entropy=control.entropy,
             own_host_names=["relay.test"],
+            rate=SendingRate(self.meters, default=self.default_limits),
         )
         sending = MailSending(
             door=door,
@@ -195,7 +206,16 @@ class Api:
     def build(self, *more: Operation) -> ASGIApp:
         services = EndpointServices(
             authentication=Authentication(self.control.principals, self.metrics),
-            rate_limit=RateLimit(per_second=1, burst=self.requests_at_once),
+            rate_limit=RateLimit(
+                self.meters,
+                self.meters,
+                RequestRates(
+                    key=Rate(self.requests_at_once, 1),
+                    account=Rate(self.requests_of_account, 1),
+                    address=Rate(self.requests_of_address, 1),
+                ),
+            ),
+            proxies=self.proxies,
             budget=self.budget,
             clock=self.clock,
             metrics=self.metrics,

@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from gatepost.entrypoints.api import problem as problems
 from gatepost.entrypoints.api.authentication import Authentication
 from gatepost.entrypoints.api.body import decode_body
+from gatepost.entrypoints.api.forwarded import ForwardedMalformed, Proxies
 from gatepost.entrypoints.api.operation import Answer, Call, Operation
 from gatepost.entrypoints.api.ports import PeerAddress
 from gatepost.entrypoints.api.problem import Errors, Problem
@@ -61,6 +62,7 @@ class EndpointServices:
 
     authentication: Authentication
     rate_limit: RateLimit
+    proxies: Proxies
     budget: BodyBudget
     clock: Clock
     metrics: Metrics
@@ -102,12 +104,19 @@ class Endpoint:
         services = self._services
         if operation is None:
             return problems.method_not_allowed(sorted(self._operations))
-        peer = _peer(request)
+        try:
+            peer = services.proxies.find_client(_peer(request), request.headers.getlist(services.proxies.header))
+        except ForwardedMalformed as error:
+            log.warning("forwarded_address_refused", proxy=str(_peer(request)), reason=str(error))
+            return problems.forwarded_malformed(services.proxies.header, str(error))
+        of_address = services.rate_limit.take_of_address(peer, services.clock.now())
+        if of_address.retry_after:
+            return problems.too_many_requests(ceil(of_address.retry_after.total_seconds()))
         header = request.headers.get("authorization", "")
         principal = await services.authentication.authenticate(header, peer, scope=operation.scope)
         if isinstance(principal, Problem):
             return principal
-        allowance = services.rate_limit.take(principal.key_id, services.clock.now())
+        allowance = services.rate_limit.take(principal, services.clock.now())
         headers.update(allowance.headers())
         if allowance.retry_after:
             return problems.too_many_requests(ceil(allowance.retry_after.total_seconds()))
@@ -175,7 +184,7 @@ async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def _peer(request: Request) -> PeerAddress:
-    # The address of the connection, which nobody can write into a header.
+    # The address of the connection, which nobody can write into a header: a client's, or a proxy's.
     host = request.client.host if request.client else ""
     return ip_address(host.partition("%")[0])
 

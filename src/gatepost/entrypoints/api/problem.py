@@ -6,6 +6,7 @@ field of a request is worded where it is checked (``v3/*_checks``), because the 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Final, cast
 
 import msgspec
@@ -14,6 +15,7 @@ from gatepost.mailflow.submission.policy import SubmissionDenial
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.errors import Permanent, Transient
 from gatepost.tenancy.access.principal import AccessDenial
+from gatepost.tenancy.access.sending_rate import OverLimit
 
 
 class FieldError(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +147,9 @@ def problem_of_submission(denial: Deny, position: int) -> Problem:
     """Put the refusal of the message for one personalization into words."""
     if isinstance(denial.reason, AccessDenial):
         return problem_of_access(denial, sends_mail=True)
+    if isinstance(denial, OverLimit):
+        seconds = ceil(denial.retry_after.total_seconds())
+        return problem(429, f"too many requests: {denial.detail}", headers={"Retry-After": str(seconds)})
     status, at, text = _SUBMISSION[cast("SubmissionDenial", denial.reason)]
     detail = f": {denial.detail}" if denial.detail else ""
     return problem(status, text.replace("{detail}", detail), at=at and at.replace("{position}", str(position)))
@@ -160,6 +165,11 @@ def problem_of_trouble(trouble: Transient | Permanent) -> Problem:
 def too_many_requests(retry_after_seconds: int) -> Problem:
     """Make the refusal of a request beyond a key's rate."""
     return problem(429, "too many requests", headers={"Retry-After": str(retry_after_seconds)})
+
+
+def forwarded_malformed(header: str, reason: str) -> Problem:
+    """Make the refusal of a request of which a listed proxy does not say who made it."""
+    return problem(400, f"the {header} header of the proxy in front of this service cannot be read: {reason}")
 
 
 def method_not_allowed(allowed: Sequence[str]) -> Problem:

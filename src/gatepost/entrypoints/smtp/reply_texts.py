@@ -15,6 +15,7 @@ from gatepost.primitives.errors import Permanent, Transient
 from gatepost.primitives.ids import MessageId
 from gatepost.standards.smtp.replies import Reply
 from gatepost.tenancy.access.principal import AccessDenial
+from gatepost.tenancy.access.sending_rate import LimitDenial
 
 MAX_DETAIL_CHARACTERS: Final = 160
 """Of a refusal's detail, so many characters are echoed, counted after escaping."""
@@ -101,7 +102,14 @@ _SUBMISSION: Final[dict[SubmissionDenial, Reply]] = {
     ),
 }
 
-_REFUSALS: Final = cast("dict[Enum, Reply]", _ACCESS | _SUBMISSION)
+# 451, never 452: on that clients send the same message again at once, with fewer recipients. Never 5xx: nobody loses
+# a message for having been too quick.
+_LIMIT: Final[dict[LimitDenial, Reply]] = {
+    LimitDenial.ACCOUNT_LIMIT: Reply(451, "4.7.1", "Too much mail for now{detail}"),
+    LimitDenial.ADDRESS_LIMIT: Reply(451, "4.7.1", "Too much mail from your address for now{detail}"),
+}
+
+_REFUSALS: Final = cast("dict[Enum, Reply]", _ACCESS | _SUBMISSION | _LIMIT)
 
 _NOT_IN_REPLIES: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F)}
 
@@ -109,11 +117,11 @@ _NOT_IN_REPLIES: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F
 def reply_to_denial(denial: Deny) -> Reply:
     """Put a refusal into words.
 
-    An AccessDenial's detail never leaves: it would be said to somebody who has not proved who they are. A
-    SubmissionDenial's detail is appended, escaped and bounded.
+    An AccessDenial's detail never leaves: it would be said to somebody who has not proved who they are. That of the
+    others is appended, escaped and bounded.
 
     Raises:
-        KeyError: The reason belongs to neither enum: a mistake of ours, met by the edge's broad handler.
+        KeyError: The reason belongs to none of the enums: a mistake of ours, met by the edge's broad handler.
     """
     reply = _REFUSALS[denial.reason]
     if isinstance(denial.reason, AccessDenial):

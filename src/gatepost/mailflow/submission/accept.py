@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from gatepost.mailflow.queue.ports import Queue
 from gatepost.mailflow.queue.recipient import QueuedMessage
 from gatepost.mailflow.submission.policy import decide_identity, decide_recipient, examine
-from gatepost.mailflow.submission.ports import CurrentRights
+from gatepost.mailflow.submission.ports import CurrentRights, SendingAllowance
 from gatepost.mailflow.submission.submission import Submission
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.decision import Deny
@@ -37,7 +37,10 @@ class Acceptance:
         clock: Clock,
         entropy: Entropy,
         own_host_names: Collection[str] = (),
+        rate: SendingAllowance | None = None,
     ) -> None:
+        """Make the door; without a ``rate`` there is no limit to what is handed in at once."""
+        self._rate = rate
         self._queue = queue
         self._rights = rights
         self._domains = domains
@@ -72,6 +75,9 @@ class Acceptance:
         messages = self._judge_all(submissions)
         if isinstance(messages, RefusedAt):
             return messages
+        over_limit = self._take_of_limits(submissions)
+        if over_limit is not None:
+            return over_limit
         if len(messages) == 1:
             await self._queue.accept(messages[0])
         else:
@@ -82,6 +88,20 @@ class Acceptance:
         """Say what ``accept_all`` would refuse; nothing is kept."""
         judged = self._judge_all(submissions)
         return judged if isinstance(judged, RefusedAt) else None
+
+    def _take_of_limits(self, submissions: Sequence[Submission]) -> RefusedAt | None:
+        """Count messages that came all at once; a session's are counted as they are offered, command by command."""
+        if self._rate is None or not submissions:
+            return None
+        first = submissions[0]
+        decision = self._rate.take(
+            first.principal,
+            ip_address(first.origin.peer_address),
+            self._clock.now(),
+            messages=len(submissions),
+            recipients=sum([len(each.envelope.forward_paths) for each in submissions]),
+        )
+        return RefusedAt(position=0, denial=decision) if isinstance(decision, Deny) else None
 
     def _judge_all(self, submissions: Sequence[Submission]) -> list[QueuedMessage] | RefusedAt:
         messages: list[QueuedMessage] = []

@@ -29,6 +29,21 @@ def unmapped(peer: Address) -> Address:
     return (peer.ipv4_mapped or peer) if isinstance(peer, IPv6Address) else peer
 
 
+def client_of(peer: Address) -> tuple[int, int]:
+    """Return what is taken for one host: the IPv4 address, or the IPv6 /64. The first number is the version."""
+    address = unmapped(peer)
+    return (4, int(address)) if isinstance(address, IPv4Address) else (6, int(address) >> 64)
+
+
+def network_of(peer: Address) -> tuple[int, int]:
+    """Return what is taken for one customer of a provider: the IPv4 /24, or the IPv6 /64, that an address lies in.
+
+    The least that one commonly has for himself. The first number is the version.
+    """
+    address = unmapped(peer)
+    return (4, int(address) >> 8) if isinstance(address, IPv4Address) else (6, int(address) >> 64)
+
+
 class NetworkSet:
     """Networks, made ready to be asked for each message: one look-up for each length of prefix there is."""
 
