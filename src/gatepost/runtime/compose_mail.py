@@ -113,6 +113,27 @@ async def compose_mail_parts(
     Raises:
         Misconfigured: The control plane, the shard or a certificate cannot be used; the text says what to do.
     """
+    base = await _open_base(settings, index)
+    tls = ServerTLS(certificate_chains(settings.tls), listeners, base.control.clock) if listeners else None
+    takers = {"tls": lambda new: tls.reload(certificate_chains(new.tls))} if tls else {}
+    reloader = Reloader(config_path, environment, settings, takers)
+    smtp = _compose_smtp(base, listeners, tls) if tls else {}
+    api = _compose_api(base, listeners, tls) if tls else {}
+    return MailParts(
+        queue=base.queue,
+        listeners={**smtp, **api},
+        delivery=_compose_delivery(base),
+        refresh=partial(_refresh, base),
+        reload=reloader.reload,
+        queue_state=partial(_queue_state, base),
+        metrics=base.metrics,
+        periodic=_compose_periodic(base, _compose_sources(base, smtp, tls)),
+        close=base.control.close,
+    )
+
+
+async def _open_base(settings: Settings, index: int) -> _Base:
+    """Open the control plane, the shard and the meters, and make what rests on them."""
     clock, entropy = SystemClock(), SystemEntropy()
     meters = open_meters(settings)
     control = open_control_plane(
@@ -125,7 +146,7 @@ async def compose_mail_parts(
         default=settings.limits.of_accounts,
         address_messages_per_minute=settings.limits.address_messages_per_minute,
     )
-    base = _Base(
+    return _Base(
         settings=settings,
         control=control,
         queue=queue,
@@ -138,22 +159,6 @@ async def compose_mail_parts(
         metrics=Metrics(),
         budget=MemoryBudget(settings.submission.memory_octets),
         connector=_compose_connector(settings),
-    )
-    tls = ServerTLS(certificate_chains(settings.tls), listeners, clock) if listeners else None
-    takers = {"tls": lambda new: tls.reload(certificate_chains(new.tls))} if tls else {}
-    reloader = Reloader(config_path, environment, settings, takers)
-    smtp = _compose_smtp(base, listeners, tls) if tls else {}
-    api = _compose_api(base, listeners, tls) if tls else {}
-    return MailParts(
-        queue=queue,
-        listeners={**smtp, **api},
-        delivery=_compose_delivery(base),
-        refresh=partial(_refresh, base),
-        reload=reloader.reload,
-        queue_state=partial(_queue_state, base),
-        metrics=base.metrics,
-        periodic=_compose_periodic(base, _compose_sources(base, smtp, tls)),
-        close=control.close,
     )
 
 

@@ -118,24 +118,24 @@ def open_control_plane(
     keyring = load_keyring(keyring_file, entropy)
     database = Database(database_url)
     version = database.open_version()
-    keys, accounts, domains = SqlApiKeyStore(database), SqlAccountStore(database), SqlDomainStore(database, version)
-    ip_access, attempts, limits = SqlIPAccessStore(database), SqlAttemptStore(database), SqlSendingLimitsStore(database)
+    plain = _open_stores(database, version)
+    attempts = SqlAttemptStore(database)
     plane = ControlPlane(
         clock=clock,
         entropy=entropy,
         keyring=keyring,
-        accounts=accounts,
-        keys=keys,
-        domains=domains,
-        ip_access=ip_access,
+        accounts=plain.accounts,
+        keys=plain.keys,
+        domains=plain.domains,
+        ip_access=plain.ip_access,
         attempts=attempts,
-        sending_limits=limits,
+        sending_limits=plain.sending_limits,
         audit=SqlAuditLog(database, keyring.mac_audit),
         principals=Principals(
-            keys=keys,
-            accounts=accounts,
-            lists=ip_access,
-            limits=limits,
+            keys=plain.keys,
+            accounts=plain.accounts,
+            lists=plain.ip_access,
+            limits=plain.sending_limits,
             attempts=AttemptLog(attempts),
             version=version,
             keyring_hash=keyring.hash_secret,
@@ -144,6 +144,16 @@ def open_control_plane(
         ),
         database=database,
         version=version,
-        plain=PlainStores(accounts=accounts, keys=keys, domains=domains, ip_access=ip_access, sending_limits=limits),
+        plain=plain,
     )
     return plane.acting_as(actor)
+
+
+def _open_stores(database: Database, version: VersionConnection) -> PlainStores:
+    return PlainStores(
+        accounts=SqlAccountStore(database),
+        keys=SqlApiKeyStore(database),
+        domains=SqlDomainStore(database, version),
+        ip_access=SqlIPAccessStore(database),
+        sending_limits=SqlSendingLimitsStore(database),
+    )
