@@ -105,10 +105,8 @@ def open_control_plane(
     """Open the control plane.
 
     Args:
-        database_url: Where its database is.
-        keyring_file: Where its keyring is.
-        clock: Tells the time.
-        entropy: Draws keys.
+        database_url, keyring_file: Where they are.
+        clock, entropy: Tell the time, and draw keys.
         actor: Who will change things; who serves several takes ``acting_as`` for each.
         meters: Where wrong credentials are counted; by default in this process.
 
