@@ -107,7 +107,7 @@ def open_control_plane(
     Args:
         database_url, keyring_file: Where they are.
         clock, entropy: Tell the time, and draw keys.
-        actor: Who will change things; who serves several takes ``acting_as`` for each.
+        actor: Who will change things; others take ``acting_as``.
         meters: Where wrong credentials are counted; by default in this process.
 
     Raises:
@@ -129,17 +129,7 @@ def open_control_plane(
         attempts=attempts,
         sending_limits=plain.sending_limits,
         audit=SqlAuditLog(database, keyring.mac_audit),
-        principals=Principals(
-            keys=plain.keys,
-            accounts=plain.accounts,
-            lists=plain.ip_access,
-            limits=plain.sending_limits,
-            attempts=AttemptLog(attempts),
-            version=version,
-            keyring_hash=keyring.hash_secret,
-            clock=clock,
-            throttle=AuthenticationThrottle(meters=meters),
-        ),
+        principals=_open_principals(plain, attempts, version, keyring, clock=clock, meters=meters),
         database=database,
         version=version,
         plain=plain,
@@ -154,4 +144,26 @@ def _open_stores(database: Database, version: VersionConnection) -> PlainStores:
         domains=SqlDomainStore(database, version),
         ip_access=SqlIPAccessStore(database),
         sending_limits=SqlSendingLimitsStore(database),
+    )
+
+
+def _open_principals(
+    plain: PlainStores,
+    attempts: AttemptStore,
+    version: VersionConnection,
+    keyring: Keyring,
+    *,
+    clock: Clock,
+    meters: Meters | None,
+) -> Principals:
+    return Principals(
+        keys=plain.keys,
+        accounts=plain.accounts,
+        lists=plain.ip_access,
+        limits=plain.sending_limits,
+        attempts=AttemptLog(attempts),
+        version=version,
+        keyring_hash=keyring.hash_secret,
+        clock=clock,
+        throttle=AuthenticationThrottle(meters=meters),
     )
