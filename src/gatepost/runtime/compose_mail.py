@@ -7,7 +7,7 @@ answers for which port.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -44,22 +44,23 @@ from gatepost.network.smtp_connector import SMTPConnector
 from gatepost.network.tls_contexts import ServerTLS
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.errors import RelayError
-from gatepost.primitives.ids import AccountId
 from gatepost.runtime.compose_api import APIParts, compose_api_listener
-from gatepost.runtime.compose_meters import WorkerMeters, open_meters
-from gatepost.runtime.compose_queue import open_queue, retry_schedule
+from gatepost.runtime.compose_meters import WorkerMeters, compose_rate, open_meters
+from gatepost.runtime.compose_queue import open_queue_in_turn, retry_schedule
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
 from gatepost.runtime.measurement import Sources, measure
 from gatepost.runtime.periodic import Periodic
 from gatepost.runtime.reload import Reloader, certificate_chains
 from gatepost.runtime.roles import MailListener, MailParts, QueueState
 from gatepost.runtime.settings import Listener, ListenerTLS, Settings
+from gatepost.runtime.signing_keys import CurrentKeys
 from gatepost.standards.dkim.body_hash import BodyHasher, relaxed_body_hash
-from gatepost.standards.dkim.sign import SigningKey, sign
+from gatepost.standards.dkim.sign import sign
 from gatepost.standards.message.header import parse_header_section
 from gatepost.standards.message.mime import NotConvertible, downgrade_to_7bit
 from gatepost.standards.smtp.server import SessionSettings
 from gatepost.standards.smtp.transaction import ClientTimeouts
+from gatepost.storage.disk_reserve import DiskReserve
 from gatepost.storage.queue_sqlite.reader import QueueReader
 from gatepost.storage.queue_sqlite.shard import ShardPaths
 from gatepost.storage.queue_sqlite.store import SQLiteQueue
@@ -94,11 +95,19 @@ class _Base:
     database: Path
     metrics: Metrics
     budget: MemoryBudget
+    disk: DiskReserve
+    caps: SessionCaps
     connector: SMTPConnector
 
 
 async def compose_mail_parts(
-    settings: Settings, *, index: int, listeners: Sequence[str], config_path: Path, environment: Mapping[str, str]
+    settings: Settings,
+    *,
+    index: int,
+    listeners: Sequence[str],
+    config_path: Path,
+    environment: Mapping[str, str],
+    on_prepared: Callable[[], None] = lambda: None,
 ) -> MailParts:
     """Put together a mail worker.
 
@@ -109,14 +118,21 @@ async def compose_mail_parts(
             empties its shard.
         config_path: Read again at a reload.
         environment: As above.
+        on_prepared: Called before the shard is opened, which waits until whoever holds it lets go.
 
     Raises:
         Misconfigured: The control plane, the shard or a certificate cannot be used; the text says what to do.
     """
-    base = await _open_base(settings, index)
-    tls = ServerTLS(certificate_chains(settings.tls), listeners, base.control.clock) if listeners else None
-    takers = {"tls": lambda new: tls.reload(certificate_chains(new.tls))} if tls else {}
-    reloader = Reloader(config_path, environment, settings, takers)
+    clock, entropy = SystemClock(), SystemEntropy()
+    meters = open_meters(settings)
+    control = open_control_plane(
+        settings.control_database_url.reveal(), settings.keyring_path, clock, entropy, meters=meters.of_strangers
+    )
+    tls = ServerTLS(certificate_chains(settings.tls), listeners, clock) if listeners else None
+    on_prepared()
+    queue = await open_queue_in_turn(settings, index)
+    base = _compose_base(settings, index, control, queue, meters)
+    reloader = Reloader(config_path, environment, settings, _takers(base, tls))
     smtp = _compose_smtp(base, listeners, tls) if tls else {}
     api = _compose_api(base, listeners, tls) if tls else {}
     return MailParts(
@@ -132,20 +148,12 @@ async def compose_mail_parts(
     )
 
 
-async def _open_base(settings: Settings, index: int) -> _Base:
-    """Open the control plane, the shard and the meters, and make what rests on them."""
-    clock, entropy = SystemClock(), SystemEntropy()
-    meters = open_meters(settings)
-    control = open_control_plane(
-        settings.control_database_url.reveal(), settings.keyring_path, clock, entropy, meters=meters.of_strangers
-    )
-    queue = await open_queue(settings, index)
+def _compose_base(
+    settings: Settings, index: int, control: ControlPlane, queue: SQLiteQueue, meters: WorkerMeters
+) -> _Base:
     domains = VerifiedDomains(control.domains, PublicSuffixes())
-    rate = SendingRate(
-        meters.of_accounts,
-        default=settings.limits.of_accounts,
-        address_messages_per_minute=settings.limits.address_messages_per_minute,
-    )
+    rate = compose_rate(settings, meters)
+    disk = DiskReserve(settings.queue_dir, settings.reserve_octets, monotonic=time.monotonic)
     return _Base(
         settings=settings,
         control=control,
@@ -153,13 +161,46 @@ async def _open_base(settings: Settings, index: int) -> _Base:
         domains=domains,
         rate=rate,
         meters=meters,
-        door=_compose_door(settings, control, queue, domains, rate),
+        door=_compose_door(settings, control, queue, domains, disk=disk, rate=rate),
         acts=ActsInProgress(),
         database=ShardPaths.of(settings.queue_dir, index).database,
         metrics=Metrics(),
-        budget=MemoryBudget(settings.submission.memory_octets),
+        budget=MemoryBudget(settings.share(settings.submission.memory_octets)),
+        disk=disk,
+        caps=SessionCaps(
+            max_sessions=settings.share(settings.submission.max_sessions),
+            max_sessions_per_address=settings.share(settings.submission.max_sessions_per_address),
+        ),
         connector=_compose_connector(settings),
     )
+
+
+def _takers(base: _Base, tls: ServerTLS | None) -> Mapping[str, Callable[[Settings], None]]:
+    """Return who takes which settings while the worker runs; certificates first, which may be wrong."""
+
+    def take_certificates(new: Settings) -> None:
+        if tls is not None:
+            tls.reload(certificate_chains(new.tls))
+
+    def take_caps(new: Settings) -> None:
+        base.caps.change(
+            max_sessions=new.share(new.submission.max_sessions),
+            max_sessions_per_address=new.share(new.submission.max_sessions_per_address),
+        )
+
+    def take_memory(new: Settings) -> None:
+        base.budget.limit_octets = new.share(new.submission.memory_octets)
+
+    def take_reserve(new: Settings) -> None:
+        base.disk.reserve_octets = new.reserve_octets
+
+    return {
+        "tls": take_certificates,
+        "submission.max_sessions": take_caps,
+        "submission.max_sessions_per_address": take_caps,
+        "submission.memory_octets": take_memory,
+        "queue.reserve_octets": take_reserve,
+    }
 
 
 def compose_resolver(settings: Settings) -> CachingResolver:
@@ -185,10 +226,6 @@ def _compose_api(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str,
 
 def _compose_smtp(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str, SMTPListener]:
     settings = base.settings
-    submission = settings.submission
-    caps = SessionCaps(
-        max_sessions=submission.max_sessions, max_sessions_per_address=submission.max_sessions_per_address
-    )
     services = _compose_submission(base)
     return {
         listener.name: SMTPListener(
@@ -196,7 +233,7 @@ def _compose_smtp(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str
             settings=_connection_settings(settings, listener),
             open_handler=services.open_handler,
             tls_context=tls.context_for(listener.name),
-            caps=caps,
+            caps=base.caps,
             metrics=base.metrics,
         )
         for listener in settings.listeners
@@ -229,7 +266,13 @@ def _connection_settings(settings: Settings, listener: Listener) -> ConnectionSe
 
 
 def _compose_door(
-    settings: Settings, control: ControlPlane, queue: SQLiteQueue, domains: VerifiedDomains, rate: SendingRate
+    settings: Settings,
+    control: ControlPlane,
+    queue: SQLiteQueue,
+    domains: VerifiedDomains,
+    *,
+    disk: DiskReserve,
+    rate: SendingRate,
 ) -> Acceptance:
     return Acceptance(
         queue=queue,
@@ -238,6 +281,7 @@ def _compose_door(
         clock=control.clock,
         entropy=control.entropy,
         own_host_names=frozenset({settings.host_name.lower()}),
+        has_room=disk.has_room,
         rate=rate,
     )
 
@@ -256,6 +300,7 @@ def _compose_submission(base: _Base) -> SubmissionServices:
         spool=base.queue.spool,
         budget=base.budget,
         spool_threshold_octets=settings.submission.spool_threshold_octets,
+        has_room=base.disk.has_room,
     )
 
 
@@ -278,7 +323,11 @@ def _compose_delivery(base: _Base) -> DeliveryWorker:
         router=router,
         connector=base.connector,
         pool=pool,
-        copies=OutgoingCopies(tools=COPY_TOOLS, keys=_Keys(base), host_name=settings.host_name),
+        copies=OutgoingCopies(
+            tools=COPY_TOOLS,
+            keys=CurrentKeys(base.domains, SigningKeys(base.control.keyring)),
+            host_name=settings.host_name,
+        ),
         clock=base.control.clock,
         monotonic=time.monotonic,
         is_on_hold=base.queue.is_on_hold,
@@ -353,20 +402,6 @@ def _downgrade(octets: bytes) -> bytes | None:
 COPY_TOOLS: Final = CopyTools(parse=parse_header_section, hash_body=_hash_body, sign=sign, downgrade=_downgrade)
 
 
-class _Keys:
-    """The DKIM keys of the verified domain that covers an author, as they are now."""
-
-    def __init__(self, base: _Base) -> None:
-        self._domains = base.domains
-        self._keys = SigningKeys(base.control.keyring)
-
-    def find_signing_keys(self, account_id: AccountId, author_domain: str) -> Sequence[SigningKey]:
-        domain = self._domains.find_deciding(author_domain)
-        if domain is None or domain.account_id != account_id:
-            return ()
-        return self._keys.keys_for(domain)
-
-
 def _compose_retry(schedule: RetrySchedule, entropy: Entropy) -> RetryPolicy:
     def next_attempt(attempts: int, accepted_at: datetime, now: datetime) -> datetime | None:
         jitter = int.from_bytes(entropy.draw(4), "big") / (1 << 32)
@@ -435,16 +470,18 @@ def _compose_sources(base: _Base, listeners: Mapping[str, SMTPListener], tls: Se
         count_sessions=lambda: sum([listener.open_connections for listener in listeners.values()]),
         count_content_octets=lambda: base.budget.held_octets,
         count_outgoing_connections=lambda: base.connector.open_connections,
+        disk=base.disk,
         certificate_expires_at=lambda: tls.expires_at if tls else None,
     )
 
 
 def _compose_periodic(base: _Base, sources: Sources) -> tuple[Periodic, ...]:
     async def flush_last_used() -> None:
-        base.control.principals.flush_last_used()
+        # It waits for other writers, and for a server that may be gone.
+        await asyncio.to_thread(base.control.principals.flush_last_used)
 
     async def flush_attempts() -> None:
-        base.control.principals.flush_attempts()
+        await asyncio.to_thread(base.control.principals.flush_attempts)
 
     async def prune_events() -> None:
         await base.queue.prune_events(base.control.clock.now() - EVENTS_KEPT_FOR)

@@ -7,6 +7,7 @@ from gatepost.runtime.settings import Settings
 from gatepost.storage.shared_cells import SharedCells
 from gatepost.telemetry.logger import get_logger
 from gatepost.tenancy.access.meters import MemoryCells, Meters
+from gatepost.tenancy.access.sending_rate import SendingRate
 
 log = get_logger()
 
@@ -28,6 +29,16 @@ def open_meters(settings: Settings) -> WorkerMeters:
     """Open them; where there is no room for the files each worker counts for itself."""
     return WorkerMeters(
         of_accounts=_open(settings.run_dir / "account-meters"), of_strangers=_open(settings.run_dir / "address-meters")
+    )
+
+
+def compose_rate(settings: Settings, meters: WorkerMeters) -> SendingRate:
+    """Make what counts messages and recipients."""
+    limits = settings.limits
+    return SendingRate(
+        meters.of_accounts,
+        default=limits.of_accounts,
+        address_messages_per_minute=limits.address_messages_per_minute,
     )
 
 

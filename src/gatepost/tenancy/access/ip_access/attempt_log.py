@@ -6,6 +6,7 @@ account would tell a wrong secret from an unknown key.
 
 from collections import OrderedDict
 from datetime import datetime, timedelta
+from threading import Lock
 from typing import Final, TypeAlias
 
 from gatepost.primitives.errors import Transient
@@ -35,25 +36,27 @@ _Pending: TypeAlias = dict[AccountId, OrderedDict[_Kind, _Tally]]
 
 
 class AttemptLog:
-    """One process's record; belongs to one thread, but ``flush`` may run in another."""
+    """One process's record; ``flush`` may run in another thread."""
 
     def __init__(self, store: AttemptStore) -> None:
         self._store: Final = store
         self._pending: _Pending = {}
+        self._lock: Final = Lock()
 
     def note(self, account_id: AccountId, peer: Address, method: AuthMethod, verdict: Verdict, now: datetime) -> None:
         """Count one attempt, in memory."""
-        tallies = self._pending.setdefault(account_id, OrderedDict())
         kind = (unmapped(peer), method, verdict)
-        tally = tallies.get(kind)
-        if tally is None:
-            tallies[kind] = _Tally(now)
-            if len(tallies) > MAX_ATTEMPTS:
-                tallies.popitem(last=False)
-            return
-        tally.last_at = now
-        tally.count += 1
-        tallies.move_to_end(kind)
+        with self._lock:
+            tallies = self._pending.setdefault(account_id, OrderedDict())
+            tally = tallies.get(kind)
+            if tally is None:
+                tallies[kind] = _Tally(now)
+                if len(tallies) > MAX_ATTEMPTS:
+                    tallies.popitem(last=False)
+                return
+            tally.last_at = now
+            tally.count += 1
+            tallies.move_to_end(kind)
 
     def flush(self, now: datetime) -> int:
         """Write what was counted since the last time, in one transaction; return how many kinds.
@@ -63,14 +66,17 @@ class AttemptLog:
         Raises:
             Transient: They could not be written; they stay counted.
         """
-        pending, self._pending = self._pending, {}
+        with self._lock:
+            # Nobody counts in what was taken: each count is made, whole, in what is pending then.
+            pending, self._pending = self._pending, {}
         attempts = _listed(pending)
         if not attempts:
             return 0
         try:
             self._store.record(attempts, keep=MAX_ATTEMPTS, forget_before=now - KEPT_FOR)
         except Transient:
-            self._put_back(pending)
+            with self._lock:
+                self._put_back(pending)
             raise
         return len(attempts)
 
