@@ -12,7 +12,7 @@ from gatepost.mailflow.queue.idempotency import RequestRecord
 from gatepost.mailflow.queue.ports import Queue, StoreTrouble, StoreUnavailable
 from gatepost.mailflow.queue.recipient import QueuedMessage
 from gatepost.mailflow.submission.policy import SubmissionDenial, decide_identity, decide_recipient, examine
-from gatepost.mailflow.submission.ports import Credits, CurrentRights
+from gatepost.mailflow.submission.ports import Credits, CurrentRights, SendingAllowance
 from gatepost.mailflow.submission.submission import Submission
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.decision import Deny
@@ -59,6 +59,7 @@ class Acceptance:
         own_host_names: Collection[str] = (),
         is_batch: Callable[[AccountId, str, datetime], bool] = lambda _account, _batch, _now: False,
         has_room: Callable[[], bool] = lambda: True,
+        rate: SendingAllowance | None = None,
     ) -> None:
         """Take mail for this queue.
 
@@ -72,7 +73,9 @@ class Acceptance:
             own_host_names: No mail is taken for these.
             has_room: Whether the store has room for new mail, beyond what it keeps free for that which it has.
             is_batch: Whether mail of an account can be put into a batch now.
+            rate: Limits what is handed in at once; without it there is no limit.
         """
+        self._rate = rate
         self._queue = queue
         self._rights = rights
         self._meter = meter
@@ -124,6 +127,9 @@ class Acceptance:
         judged = self._judge_all(submissions)
         if isinstance(judged, RefusedAt):
             return judged
+        over_limit = self._take_of_limits(submissions)
+        if over_limit is not None:
+            return over_limit
         if not self._spend(judged):
             return RefusedAt(position=0, denial=_EXCEEDED)
         messages = [each.message for each in judged]
@@ -141,6 +147,20 @@ class Acceptance:
         """Say what ``accept_all`` would refuse; nothing is kept."""
         judged = self._judge_all(submissions)
         return judged if isinstance(judged, RefusedAt) else None
+
+    def _take_of_limits(self, submissions: Sequence[Submission]) -> RefusedAt | None:
+        """Count messages that came all at once; a session's are counted as they are offered, command by command."""
+        if self._rate is None or not submissions:
+            return None
+        first = submissions[0]
+        decision = self._rate.take(
+            first.principal,
+            ip_address(first.origin.peer_address),
+            self._clock.now(),
+            messages=len(submissions),
+            recipients=sum([len(each.envelope.forward_paths) for each in submissions]),
+        )
+        return RefusedAt(position=0, denial=decision) if isinstance(decision, Deny) else None
 
     def _require_room(self) -> None:
         if not self._has_room():

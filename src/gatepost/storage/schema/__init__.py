@@ -10,6 +10,7 @@ from gatepost.storage.schema.access import access_version, api_keys
 from gatepost.storage.schema.accounts import account_credits, accounts
 from gatepost.storage.schema.audit import audit_entries, audit_heads
 from gatepost.storage.schema.batches import mail_batches, scheduled_sends
+from gatepost.storage.schema.ip_access import access_attempts, ip_access_lists, ip_access_rules, sending_limits
 from gatepost.storage.schema.metadata import Instant, metadata
 from gatepost.storage.schema.people import (
     console_sessions,
@@ -30,6 +31,7 @@ SCHEMA_REVISION: Final = "0008"
 __all__ = [
     "SCHEMA_REVISION",
     "Instant",
+    "access_attempts",
     "access_version",
     "account_credits",
     "accounts",
@@ -41,6 +43,8 @@ __all__ = [
     "domain_assignments",
     "domains",
     "invitations",
+    "ip_access_lists",
+    "ip_access_rules",
     "known_networks",
     "mail_batches",
     "metadata",
@@ -48,6 +52,7 @@ __all__ = [
     "recovery_codes",
     "reset_tokens",
     "scheduled_sends",
+    "sending_limits",
     "sign_in_attempts",
     "teammates",
     "totp_factors",
