@@ -1,7 +1,7 @@
 """What a fault run writes down: what was sent and answered, what arrived, what the relay's own books say."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from hashlib import sha256
@@ -49,6 +49,8 @@ class Copy:
         digest: SHA-256 of the content from our first field on.
         is_taken: The script meant to take it (250); a 4xx or 5xx to the dot is no copy that anybody reads.
         is_answered: The reply to the dot was written out whole, to a connection that lived.
+        answered_at: Seconds of the monotonic clock when that was done; 0 if it was not.
+        pid: The process of the relay that sent it, as its EHLO tells (hook ``say_pid``); 0 if it does not.
     """
 
     uid: str
@@ -58,6 +60,24 @@ class Copy:
     is_taken: bool = True
     is_answered: bool = True
     at: float = 0.0
+    answered_at: float = 0.0
+    pid: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kill:
+    """A process of the relay that we killed; ``at`` in seconds of the monotonic clock, just after the signal."""
+
+    pid: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """That a process of the relay wrote in its log, after the commit, that a recipient is done with."""
+
+    pid: int
+    at: float
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,7 +87,8 @@ class History:
     Attributes:
         endings: By recipient address: "delivered", "bounced", "dropped", "expired", "queued" or "held".
         events: How many events of each type the relay wrote.
-        interruptions: Instants at which we killed a process of the relay or cut its connections.
+        kills: Processes of the relay that we killed.
+        settled: By recipient address: what the relay's log says of it, as far as a client learnt the message's id.
     """
 
     submissions: list[Submission] = field(default_factory=list)
@@ -75,7 +96,8 @@ class History:
     endings: Mapping[str, str] = field(default_factory=dict)
     books: list[Books] = field(default_factory=list)
     events: "Counter[str]" = field(default_factory=Counter)
-    interruptions: list[float] = field(default_factory=list)
+    kills: list[Kill] = field(default_factory=list)
+    settled: Mapping[str, Sequence[Settled]] = field(default_factory=dict)
 
     def count(self, answer: Answer) -> int:
         """How many messages got that answer."""
@@ -88,9 +110,18 @@ def digest(content: bytes) -> bytes:
 
 
 def read_copy(
-    content: bytes, recipients: tuple[str, ...], *, at: float, is_taken: bool = True, is_answered: bool = True
+    content: bytes,
+    recipients: tuple[str, ...],
+    *,
+    at: float,
+    is_taken: bool = True,
+    answered_at: float | None = None,
+    pid: int = 0,
 ) -> Copy:
-    """Take what the sink received apart; ``content`` is unstuffed and without the dot."""
+    """Take what the sink received apart; ``content`` is unstuffed and without the dot.
+
+    ``answered_at`` is None if the dot was left unanswered.
+    """
     start = content.find(FIRST_FIELD)
     if start < 0:
         start = len(content)
@@ -102,6 +133,8 @@ def read_copy(
         digest=digest(ours),
         added=tuple([name.decode("ascii", "replace").lower() for name in names]),
         is_taken=is_taken,
-        is_answered=is_answered,
+        is_answered=answered_at is not None,
         at=at,
+        answered_at=answered_at or 0.0,
+        pid=pid,
     )

@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
-from tests.faults.history import History, Submission
+from tests.faults.history import Answer, History, Kill, Settled, Submission
 from tests.faults.loader import Load, Plan, Target
 from tests.faults.sink import Sink
 from tests.support.relay import Relay
@@ -50,7 +51,7 @@ class Setup:
         delivery: More of the table ``[delivery]``; ``extra``: more of the settings file.
         nameserver: Asked instead of the one that serves the sender's own zone.
         environment: More of the relay's environment.
-        hooks: Of ``hooks/mutants.py``, beside ``hurry``.
+        hooks: Of ``hooks/mutants.py``, beside ``hurry`` and ``say_pid``.
         state_dir: Where state rests, if not in the campaign's folder.
     """
 
@@ -72,7 +73,7 @@ class Rig:
         self.sink = sink
         self.sinks = [sink]
         self.loads: list[Load] = []
-        self.interruptions: list[float] = []
+        self.kills: list[Kill] = []
         self.options = options
 
     @property
@@ -118,7 +119,11 @@ class Rig:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             return
-        self.interruptions.append(time.monotonic())
+        self.note_kill(pid)
+
+    def note_kill(self, pid: int) -> None:
+        """Write down that a process was killed just now."""
+        self.kills.append(Kill(pid=pid, at=time.monotonic()))
 
     async def wait_until_gone(self, pids: Sequence[int], seconds: float = 40) -> None:
         """Return when none of the processes runs any more."""
@@ -190,8 +195,30 @@ class Rig:
             endings=endings,
             books=books,
             events=events,
-            interruptions=list(self.interruptions),
+            kills=list(self.kills),
+            settled=self.settled(),
         )
+
+    def settled(self) -> dict[str, list[Settled]]:
+        """What the relay's log says was delivered, by recipient, with whose process said so."""
+        recipients = {
+            submission.reply.rpartition(" ")[2]: submission.recipients
+            for submission in self.submissions()
+            if submission.answer is Answer.ACCEPTED
+        }
+        offset = time.time() - time.monotonic()
+        pids: dict[str, int] = {}
+        found: dict[str, list[Settled]] = {}
+        for line in self.relay.log_lines():
+            if line["event"] == "child_started":
+                pids[line["child"]] = line["pid"]
+            elif line["event"] == "settled":
+                said = Settled(pid=pids[line["process"]], at=datetime.fromisoformat(line["at"]).timestamp() - offset)
+                for outcome in line["outcomes"]:
+                    position, _, kind = outcome.partition("=")
+                    if kind == "delivered" and line["message_id"] in recipients:
+                        found.setdefault(recipients[line["message_id"]][int(position)], []).append(said)
+        return found
 
 
 def make_template(folder: Path) -> Relay:
@@ -224,7 +251,7 @@ async def running(options: Options, setup: Setup | None = None, sink: Sink | Non
     setup = setup or Setup()
     sink = sink or Sink()
     await sink.start()
-    hooks = ",".join(name for name in ("hurry", *setup.hooks, options.broken) if name)
+    hooks = ",".join(name for name in ("hurry", "say_pid", *setup.hooks, options.broken) if name)
     environment = {"PYTHONPATH": str(HOOKS), "GATEPOST_FAULT_HOOKS": hooks, **setup.environment}
     relay = await asyncio.to_thread(
         lambda: Relay(

@@ -1,10 +1,11 @@
 """A receiving server that keeps every octet, writes down whether it answered each dot, and misbehaves to order."""
 
 import asyncio
+import re
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from tests.faults.history import Copy, read_copy
@@ -64,6 +65,17 @@ class Gone(Exception):
     """The connection is over."""
 
 
+_PID = re.compile(rb"(?:EHLO|HELO) pid-(\d+)\.")
+
+
+@dataclass(slots=True)
+class _Session:
+    """What is known of one connection: the process at the other end, and the recipients so far."""
+
+    pid: int = 0
+    envelope: list[str] = field(default_factory=list)
+
+
 class Sink:
     """Plain SMTP on one port of loopback; ``copies`` grows as contents come."""
 
@@ -94,9 +106,9 @@ class Sink:
         self._tasks.add(task)
         try:
             await self._act(writer, "banner")
-            envelope: list[str] = []
+            session = _Session()
             while line := await reader.readline():
-                await self._obey(line, envelope, reader, writer)
+                await self._obey(line, session, reader, writer)
         except (OSError, EOFError, Gone, asyncio.CancelledError):
             pass  # the peer, the script or the test has ended it
         finally:
@@ -104,33 +116,35 @@ class Sink:
             writer.transport.abort()
 
     async def _obey(
-        self, line: bytes, envelope: list[str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, line: bytes, session: "_Session", reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         verb = line[:4].upper().decode("ascii", "replace")
         stage = "EHLO" if verb == "HELO" else verb
         reply = await self._act(writer, stage)
-        if stage == "MAIL":
-            envelope.clear()
+        if stage == "EHLO" and (said := _PID.match(line)):
+            session.pid = int(said[1])
+        elif stage == "MAIL":
+            session.envelope.clear()
         elif stage == "RCPT" and reply.startswith("2"):
-            envelope.append(line[line.find(b"<") + 1 : line.rfind(b">")].decode())
+            session.envelope.append(line[line.find(b"<") + 1 : line.rfind(b">")].decode())
         elif stage == "DATA" and reply.startswith("354"):
-            await self._take(reader, writer, tuple(envelope))
+            await self._take(reader, writer, session)
         elif stage == "QUIT":
             raise Gone
 
-    async def _take(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, recipients: tuple[str, ...]
-    ) -> None:
+    async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, session: "_Session") -> None:
         content = (await reader.readuntil(b"\r\n.\r\n"))[:-3].replace(b"\r\n.", b"\r\n")
-        at = time.monotonic()
-        reply, is_answered = GOOD["dot"], False
+        at, recipients = time.monotonic(), tuple(session.envelope)
+        reply, answered_at = GOOD["dot"], None
         try:
             reply = await self._act(writer, "dot")
-            is_answered = not writer.transport.is_closing()
+            answered_at = None if writer.transport.is_closing() else time.monotonic()
         finally:
             # Whoever closes without an answer may well have kept the message.
             is_taken = reply.startswith("2")
-            self.copies.append(read_copy(content, recipients, at=at, is_taken=is_taken, is_answered=is_answered))
+            self.copies.append(
+                read_copy(content, recipients, at=at, is_taken=is_taken, answered_at=answered_at, pid=session.pid)
+            )
 
     async def _act(self, writer: asyncio.StreamWriter, stage: str) -> str:
         """Do what the script says at a stage; return the reply that was sent."""

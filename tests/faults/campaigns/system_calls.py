@@ -61,7 +61,7 @@ async def _live_and_die(rig: Rig, load: Load, thread: int, number: int) -> tuple
             await asyncio.sleep(0.02)
     was_killed = not is_alive(pid)
     if was_killed:
-        rig.interruptions.append(time.monotonic())
+        rig.note_kill(pid)
         await rig.wait_for_worker(other_than=pid)
     while await asyncio.to_thread(rig.count_live) and time.monotonic() < began + ACCOUNTED_SECONDS:
         await asyncio.sleep(0.05)

@@ -1,7 +1,7 @@
 """Deliberately broken builds: each turns one campaign red, or the campaign proves nothing.
 
 They run inside the relay's processes (``sitecustomize.py``) and change the program before it starts; ``src`` is left
-alone. ``hurry`` and ``shift_clock`` break nothing.
+alone. ``hurry``, ``say_pid`` and ``shift_clock`` break nothing.
 """
 
 import asyncio
@@ -29,6 +29,16 @@ def hurry():
     restart.HEALTHY_AFTER = timedelta(seconds=1)
     longest = shaping.Shaping._pause
     shaping.Shaping._pause = lambda self, failures: min(longest(self, failures), 1.0)
+
+
+def say_pid():
+    """Put the process id into the name that EHLO tells, so that a receiving server knows whose copy it got."""
+    from gatepost.standards.smtp.client import ClientSession
+
+    begin = ClientSession.__init__
+    ClientSession.__init__ = lambda self, *, greeting_name: begin(
+        self, greeting_name=f"pid-{os.getpid()}.{greeting_name}"
+    )
 
 
 def shift_clock():
@@ -225,6 +235,7 @@ MUTANTS = {
     function.__name__: function
     for function in (
         hurry,
+        say_pid,
         shift_clock,
         answer_early,
         forget_settlements,
