@@ -42,11 +42,13 @@ class Verdict:
     """What a run came to; it is clean if ``violations`` is empty.
 
     Attributes:
-        duplicates: Further copies in all, excused ones included.
+        accepted, recipients: Messages that the client heard 250 or 202 for, and their recipients.
+        duplicates: Further copies of a recipient's message in all, excused ones included.
         oldest_excuse: The longest time, in seconds, from the answer to a copy that came again to its sender's end.
     """
 
     accepted: int
+    recipients: int
     duplicates: int
     oldest_excuse: float
     violations: tuple[str, ...]
@@ -69,6 +71,7 @@ def judge(history: History, rules: Rules | None = None) -> Verdict:
     ]
     return Verdict(
         accepted=history.count(Answer.ACCEPTED),
+        recipients=sum(len(one.recipients) for one in history.submissions if one.answer is Answer.ACCEPTED),
         duplicates=sum(len(found) - 1 for found in by_recipient.values()),
         oldest_excuse=max((_age(copies, history.kills) for copies in by_recipient.values()), default=0.0),
         violations=tuple(violations),

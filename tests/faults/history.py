@@ -1,5 +1,6 @@
 """What a fault run writes down: what was sent and answered, what arrived, what the relay's own books say."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,9 @@ from gatepost.mailflow.queue.recipient import Books
 FIRST_FIELD = b"X-Fault-Id: "
 """Every message we send begins with this field; whatever stands before it at the sink was added by the relay."""
 
+COMPOSED_FIELD = "X-Fault-Composed"
+"""A message that the relay composed itself, from a request, has this field instead, and only its body is ours."""
+
 
 class Answer(Enum):
     """What the client heard of one message."""
@@ -21,6 +25,9 @@ class Answer(Enum):
     ABORTED = "aborted"
     #: The final dot went out, no reply came back.
     UNKNOWN = "unknown"
+
+
+_COMPOSED = re.compile(rb"\r\n%b: (\S+)\r\n" % COMPOSED_FIELD.encode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,15 +129,19 @@ def read_copy(
 
     ``answered_at`` is None if the dot was left unanswered.
     """
+    header, _, body = content.partition(b"\r\n\r\n")
+    composed = _COMPOSED.search(header)
     start = content.find(FIRST_FIELD)
     if start < 0:
-        start = len(content)
+        start = header.find(b"\r\nFrom: ") + 2 if composed else len(content)
     ours = content[start:]
     names = [line.split(b":")[0] for line in content[:start].split(b"\r\n") if line and line[:1] not in b" \t"]
     return Copy(
-        uid=ours[len(FIRST_FIELD) : max(ours.find(b"\r\n"), 0)].decode("ascii", "replace"),
+        uid=(composed[1] if composed else ours[len(FIRST_FIELD) : max(ours.find(b"\r\n"), 0)]).decode(
+            "ascii", "replace"
+        ),
         recipients=recipients,
-        digest=digest(ours),
+        digest=digest(body if composed else ours),
         added=tuple([name.decode("ascii", "replace").lower() for name in names]),
         is_taken=is_taken,
         is_answered=answered_at is not None,

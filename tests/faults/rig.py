@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -12,8 +13,10 @@ from datetime import datetime
 from pathlib import Path
 
 from tests.faults.history import Answer, History, Kill, Settled, Submission
+from tests.faults.http_loader import HTTPLoad
 from tests.faults.loader import Load, Plan, Target
 from tests.faults.sink import Sink
+from tests.faults.sink_process import SinkProcess
 from tests.support.relay import Relay
 
 from gatepost.mailflow.queue.recipient import Books, Predicate
@@ -68,11 +71,11 @@ class Setup:
 class Rig:
     """One relay, one obedient sink for ``dest.test``, any number of loads; all for one run."""
 
-    def __init__(self, relay: Relay, sink: Sink, options: Options) -> None:
+    def __init__(self, relay: Relay, sink: Sink | SinkProcess, options: Options) -> None:
         self.relay = relay
         self.sink = sink
-        self.sinks = [sink]
-        self.loads: list[Load] = []
+        self.sinks: list[Sink | SinkProcess] = [sink]
+        self.loads: list[Load | HTTPLoad] = []
         self.kills: list[Kill] = []
         self.options = options
 
@@ -84,8 +87,15 @@ class Rig:
     def load(self, plan: Plan, prefix: str = "m") -> Load:
         """Make a load; its submissions belong to the run's history."""
         target = Target(port=self.relay.implicit_port, ca_file=self.relay.ca_file, key=self.relay.key)
-        self.loads.append(Load(target, plan, prefix))
-        return self.loads[-1]
+        load = Load(target, plan, prefix)
+        self.loads.append(load)
+        return load
+
+    def http_load(self, plan: Plan, prefix: str = "h") -> HTTPLoad:
+        """Make a load on ``mail/send``."""
+        load = HTTPLoad(Target(port=self.relay.api_port, ca_file=self.relay.ca_file, key=self.relay.key), plan, prefix)
+        self.loads.append(load)
+        return load
 
     async def start(self) -> None:
         """Start the relay; again and again, as a service manager does, while an older one is still ending."""
@@ -159,13 +169,13 @@ class Rig:
         return list(ready.values())
 
     async def drain(self, seconds: float = 30) -> bool:
-        """Wait until the queue is empty; tell whether it is."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if await asyncio.to_thread(self.count_live) == 0:
-                return True
+        """Wait until the queue is empty, or has not become shorter for so long; tell whether it is empty."""
+        least, since = sys.maxsize, time.monotonic()
+        while (live := await asyncio.to_thread(self.count_live)) and time.monotonic() < since + seconds:
+            if live < least:
+                least, since = live, time.monotonic()
             await asyncio.sleep(0.1)
-        return False
+        return not live
 
     async def finish(self) -> History:
         """Stop all loads, let the queue run empty, and return the history."""
@@ -246,7 +256,9 @@ def read_store(queue_dir: Path) -> "tuple[dict[str, str], Counter[str], list[Boo
 
 
 @asynccontextmanager
-async def running(options: Options, setup: Setup | None = None, sink: Sink | None = None) -> AsyncIterator[Rig]:
+async def running(
+    options: Options, setup: Setup | None = None, sink: Sink | SinkProcess | None = None
+) -> AsyncIterator[Rig]:
     """A rig with everything started, for the length of a block."""
     setup = setup or Setup()
     sink = sink or Sink()
