@@ -12,6 +12,7 @@ from tests.faults.campaigns import (
     paused_workers,
     poison_items,
     power_cuts,
+    power_cuts_on_disk,
     recovery,
     remote_faults,
     restarts,
@@ -54,6 +55,11 @@ CAMPAIGNS = {
         broken={"answer_early": "lost", "forget_interrupted": "stuck"},
     ),
     "D3": Campaign(title="power cuts, replayed", run=power_cuts.run, broken={"eatmydata": "lost", "sync_off": "lost"}),
+    "D3disk": Campaign(
+        title="power cuts, on a recording disk",
+        run=power_cuts_on_disk.run,
+        broken={"eatmydata": "lost", "sync_off": "lost"},
+    ),
     "D4": Campaign(
         title="disk errors",
         run=disk_errors.run,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 def hurry():
-    """Retry after a second, restart at once what ran for a second, leave a dead destination alone for a second.
+    """Retry after a second, restart at once what ran for 0.2 s, leave a dead destination alone for a second.
 
     And look at the clock every three seconds instead of thirty, as the steps of the retry schedule are shorter, too.
     """
@@ -26,7 +26,7 @@ def hurry():
     leases._LOOK_AGAIN_SECONDS = 3.0
     delays = tuple([timedelta(seconds=seconds) for seconds in (0.5, 1, 1.5, 2)])
     retry.DEFAULT_SCHEDULE = retry.RetrySchedule(delays=delays, lifetime=timedelta(hours=72))
-    restart.HEALTHY_AFTER = timedelta(seconds=1)
+    restart.HEALTHY_AFTER = timedelta(milliseconds=200)
     longest = shaping.Shaping._pause
     shaping.Shaping._pause = lambda self, failures: min(longest(self, failures), 1.0)
 
