@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from tests.faults.campaigns import (
+    backups,
     baseline,
     clock_jumps,
     disk_errors,
@@ -72,5 +73,6 @@ CAMPAIGNS = {
     "D10": Campaign(title="paused workers", run=paused_workers.run, broken={"lease_for_a_second": "duplicate"}),
     "D11": Campaign(title="poison items", run=poison_items.run, broken={"choke_on_poison": "poison"}),
     "D12": Campaign(title="orderly restarts", run=restarts.run, broken={"end_without_draining": "unanswered"}),
+    "D14": Campaign(title="backups restored", run=backups.run, broken={"ignore_restored": "again"}),
     "R": Campaign(title="recovery with a long queue", run=recovery.run, broken={}),
 }

@@ -11,6 +11,7 @@ from typing import Protocol
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.errors import Misconfigured
 from gatepost.storage.queue_sqlite.recovery import find_lanes, find_next_key, recover, remove_stale_files
+from gatepost.storage.queue_sqlite.restored import hold_if_restored
 from gatepost.storage.queue_sqlite.schema import connect_writer, damaged
 from gatepost.storage.spool import SpoolDirectory
 
@@ -34,6 +35,7 @@ class ShardPaths:
     database: Path
     lock: Path
     spool: Path
+    restored: Path
 
     @classmethod
     def of(cls, directory: Path, number: int) -> "ShardPaths":
@@ -42,6 +44,7 @@ class ShardPaths:
             database=directory / f"shard-{number}.db",
             lock=directory / f"shard-{number}.lock",
             spool=directory / f"spool-{number}",
+            restored=directory / f"shard-{number}.restored",
         )
 
 
@@ -56,6 +59,7 @@ class Shard:
     Attributes:
         lanes: Account, domain, first and last due instant, as found at opening.
         interrupted: How many recipients were found leased.
+        restored: How many were held because the shard comes from a backup.
     """
 
     def __init__(self, directory: Path, number: int, *, entropy: Entropy, now: int) -> None:
@@ -86,6 +90,7 @@ class Shard:
         self.connection = connect_writer(self.paths.database)
         try:
             self.interrupted = recover(self.connection, now=now)
+            self.restored = hold_if_restored(self.connection, self.paths.restored, now=now)
             self.next_key = find_next_key(self.connection)
             self.lanes = find_lanes(self.connection)
             remove_stale_files(self.connection, self.spool)

@@ -99,6 +99,8 @@ class SQLiteQueue:
         shard = await asyncio.to_thread(Shard, directory, number, entropy=entropy, now=now)
         if shard.interrupted:
             report("queue_interrupted", {"shard": number, "recipients": shard.interrupted})
+        if shard.restored:
+            report("queue_restored", {"shard": number, "held": shard.restored})
         return cls(shard, clock=clock, settings=settings, report=report)
 
     @property
