@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from tests.faults.campaigns import (
     backups,
+    bad_neighbours,
     baseline,
     clock_jumps,
     disk_errors,
     dns_faults,
     kills,
+    late_replies,
     paused_workers,
     poison_items,
     power_cuts,
@@ -19,6 +21,7 @@ from tests.faults.campaigns import (
     restarts,
     slow_clients,
     system_calls,
+    tls_faults,
 )
 from tests.faults.result import Result
 from tests.faults.rig import Options
@@ -69,6 +72,17 @@ CAMPAIGNS = {
     "D6": Campaign(title="DNS faults", run=dns_faults.run, broken={"bounce_on_servfail": "ending"}),
     "D7": Campaign(title="clock jumps", run=clock_jumps.run, broken={"expire_untried": "expired"}),
     "D8": Campaign(title="remote misbehaviour", run=remote_faults.run, broken={"lost_is_delivered": "lost"}),
+    "D8tls": Campaign(
+        title="TLS faults of receiving servers",
+        run=tls_faults.run,
+        broken={"fall_back_always": "clear", "trust_anybody": "ending"},
+    ),
+    "D8late": Campaign(
+        title="late replies to the dot", run=late_replies.run, broken={"impatient_at_the_dot": "duplicate"}
+    ),
+    "D8neighbours": Campaign(
+        title="dead and slow neighbours", run=bad_neighbours.run, broken={"one_at_a_time": "neighbour"}
+    ),
     "D9": Campaign(title="slow clients", run=slow_clients.run, broken={"never_time_out": "held"}),
     "D10": Campaign(title="paused workers", run=paused_workers.run, broken={"lease_for_a_second": "duplicate"}),
     "D11": Campaign(title="poison items", run=poison_items.run, broken={"choke_on_poison": "poison"}),

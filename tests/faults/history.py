@@ -57,6 +57,7 @@ class Copy:
         is_taken: The script meant to take it (250); a 4xx or 5xx to the dot is no copy that anybody reads.
         is_answered: The reply to the dot was written out whole, to a connection that lived.
         answered_at: Seconds of the monotonic clock when that was done; 0 if it was not.
+        has_tls: It came over TLS.
         pid: The process of the relay that sent it, as its EHLO tells (hook ``say_pid``); 0 if it does not.
     """
 
@@ -68,6 +69,7 @@ class Copy:
     is_answered: bool = True
     at: float = 0.0
     answered_at: float = 0.0
+    has_tls: bool = False
     pid: int = 0
 
 
@@ -123,7 +125,6 @@ def read_copy(
     at: float,
     is_taken: bool = True,
     answered_at: float | None = None,
-    pid: int = 0,
 ) -> Copy:
     """Take what the sink received apart; ``content`` is unstuffed and without the dot.
 
@@ -147,5 +148,4 @@ def read_copy(
         is_answered=answered_at is not None,
         at=at,
         answered_at=answered_at or 0.0,
-        pid=pid,
     )

@@ -2,15 +2,16 @@
 
 import asyncio
 import re
+import ssl
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from tests.faults.history import Copy, read_copy
 
-STAGES = ("banner", "EHLO", "MAIL", "RCPT", "DATA", "dot", "QUIT", "RSET")
+STAGES = ("banner", "EHLO", "STARTTLS", "handshake", "MAIL", "RCPT", "DATA", "dot", "QUIT", "RSET")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,7 @@ Script: TypeAlias = Callable[[str, int], Action | None]
 GOOD = {
     "banner": "220 sink.test ESMTP",
     "EHLO": "250-sink.test\r\n250-PIPELINING\r\n250 8BITMIME",
+    "STARTTLS": "220 go ahead",
     "MAIL": "250 ok",
     "RCPT": "250 ok",
     "DATA": "354 go on",
@@ -70,17 +72,19 @@ _PID = re.compile(rb"(?:EHLO|HELO) pid-(\d+)\.")
 
 @dataclass(slots=True)
 class _Session:
-    """What is known of one connection: the process at the other end, and the recipients so far."""
+    """What is known of one connection: the process at the other end, whether it does TLS, and the recipients so far."""
 
     pid: int = 0
+    has_tls: bool = False
     envelope: list[str] = field(default_factory=list)
 
 
 class Sink:
-    """Plain SMTP on one port of loopback; ``copies`` grows as contents come."""
+    """SMTP on one port of loopback; ``copies`` grows as contents come. With a TLS context it offers STARTTLS."""
 
-    def __init__(self, script: Script = obedient) -> None:
+    def __init__(self, script: Script = obedient, tls: ssl.SSLContext | None = None) -> None:
         self.script = script
+        self._tls = tls
         self.copies: list[Copy] = []
         self.reached: Counter[str] = Counter()
         self.port = 0
@@ -118,9 +122,9 @@ class Sink:
     async def _obey(
         self, line: bytes, session: "_Session", reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        verb = line[:4].upper().decode("ascii", "replace")
+        verb = line.split()[0].upper().decode("ascii", "replace") if line.split() else ""
         stage = "EHLO" if verb == "HELO" else verb
-        reply = await self._act(writer, stage)
+        reply = await self._act(writer, stage, offers_tls=self._tls is not None and not session.has_tls)
         if stage == "EHLO" and (said := _PID.match(line)):
             session.pid = int(said[1])
         elif stage == "MAIL":
@@ -129,8 +133,17 @@ class Sink:
             session.envelope.append(line[line.find(b"<") + 1 : line.rfind(b">")].decode())
         elif stage == "DATA" and reply.startswith("354"):
             await self._take(reader, writer, session)
+        elif stage == "STARTTLS" and reply.startswith("220"):
+            await self._shake_hands(writer, session)
         elif stage == "QUIT":
             raise Gone
+
+    async def _shake_hands(self, writer: asyncio.StreamWriter, session: "_Session") -> None:
+        if self.script("handshake", 1) is not None:
+            await self._act(writer, "handshake")
+        assert self._tls is not None
+        await writer.start_tls(self._tls)
+        session.has_tls = True
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, session: "_Session") -> None:
         content = (await reader.readuntil(b"\r\n.\r\n"))[:-3].replace(b"\r\n.", b"\r\n")
@@ -143,16 +156,22 @@ class Sink:
             # Whoever closes without an answer may well have kept the message.
             is_taken = reply.startswith("2")
             self.copies.append(
-                read_copy(content, recipients, at=at, is_taken=is_taken, answered_at=answered_at, pid=session.pid)
+                replace(
+                    read_copy(content, recipients, at=at, is_taken=is_taken, answered_at=answered_at),
+                    pid=session.pid,
+                    has_tls=session.has_tls,
+                )
             )
 
-    async def _act(self, writer: asyncio.StreamWriter, stage: str) -> str:
+    async def _act(self, writer: asyncio.StreamWriter, stage: str, *, offers_tls: bool = False) -> str:
         """Do what the script says at a stage; return the reply that was sent."""
         self.reached[stage] += 1
         action = self.script(stage, self.reached[stage])
         match action:
             case None:
                 text = GOOD.get(stage, "500 what?")
+                if stage == "EHLO" and offers_tls:
+                    text = text.replace("250 8BITMIME", "250-8BITMIME\r\n250 STARTTLS")
                 writer.write(text.encode() + b"\r\n")
                 await writer.drain()
                 return text

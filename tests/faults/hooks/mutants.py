@@ -1,7 +1,7 @@
 """Deliberately broken builds: each turns one campaign red, or the campaign proves nothing.
 
 They run inside the relay's processes (``sitecustomize.py``) and change the program before it starts; ``src`` is left
-alone. ``hurry``, ``say_pid`` and ``shift_clock`` break nothing.
+alone. ``hurry``, ``short_handshakes``, ``say_pid`` and ``shift_clock`` break nothing.
 """
 
 import asyncio
@@ -29,6 +29,11 @@ def hurry():
     restart.HEALTHY_AFTER = timedelta(milliseconds=200)
     longest = shaping.Shaping._pause
     shaping.Shaping._pause = lambda self, failures: min(longest(self, failures), 1.0)
+
+
+def short_handshakes():
+    """Wait for a receiving server's handshake for two seconds instead of sixty."""
+    _limit_client(handshake=timedelta(seconds=2))
 
 
 def say_pid():
@@ -162,6 +167,52 @@ def lost_is_delivered():
     outcome._lost = lambda result: replace(lost(result), verdict=outcome.Verdict.DELIVERED)
 
 
+def fall_back_always():
+    """Send in the clear where TLS fails, whatever was demanded."""
+    from gatepost.mailflow.delivery import attempt, tls_requirement
+
+    attempt.decide_fallback = lambda requirement, failure: tls_requirement.TLSRequirement.NONE
+
+
+def trust_anybody():
+    """Take any certificate for a verified one."""
+    from gatepost.network.delivery_tls import DeliveryTLS
+
+    DeliveryTLS.context_for = lambda self, requirement: self._trusting
+
+
+def impatient_at_the_dot():
+    """Wait for the reply to the final dot for two seconds, whatever the setting."""
+    _limit_client(final_dot=timedelta(seconds=2))
+
+
+def _limit_client(**limits):
+    from gatepost.standards.smtp.transaction import ClientTimeouts
+
+    prepare = ClientTimeouts.__post_init__
+
+    def prepare_with(self):
+        for name, limit in limits.items():
+            object.__setattr__(self, name, limit)
+        prepare(self)
+
+    ClientTimeouts.__post_init__ = prepare_with
+
+
+def one_at_a_time():
+    """Make one attempt at a time, whatever its destination."""
+    from gatepost.mailflow.delivery.worker import DeliveryWorker
+
+    attempt = DeliveryWorker._attempt
+    turn = asyncio.Lock()
+
+    async def attempt_in_turn(self, lease, refusal):
+        async with turn:
+            return await attempt(self, lease, refusal)
+
+    DeliveryWorker._attempt = attempt_in_turn
+
+
 def bounce_on_servfail():
     """Bounce what the DNS could not be asked for."""
     from gatepost.mailflow.delivery import attempt, route
@@ -242,6 +293,7 @@ MUTANTS = {
     function.__name__: function
     for function in (
         hurry,
+        short_handshakes,
         say_pid,
         shift_clock,
         answer_early,
@@ -253,6 +305,10 @@ MUTANTS = {
         refuse_for_good,
         trust_failed_flush,
         lost_is_delivered,
+        fall_back_always,
+        trust_anybody,
+        impatient_at_the_dot,
+        one_at_a_time,
         bounce_on_servfail,
         expire_untried,
         never_time_out,
