@@ -10,6 +10,7 @@ from tests.faults.campaigns import (
     clock_jumps,
     disk_errors,
     dns_faults,
+    idle_sessions,
     kills,
     late_replies,
     paused_workers,
@@ -84,6 +85,7 @@ CAMPAIGNS = {
         title="dead and slow neighbours", run=bad_neighbours.run, broken={"one_at_a_time": "neighbour"}
     ),
     "D9": Campaign(title="slow clients", run=slow_clients.run, broken={"never_time_out": "held"}),
+    "D9idle": Campaign(title="idle sessions", run=idle_sessions.run, broken={"keep_a_megabyte_each": "heavy"}),
     "D10": Campaign(title="paused workers", run=paused_workers.run, broken={"lease_for_a_second": "duplicate"}),
     "D11": Campaign(title="poison items", run=poison_items.run, broken={"choke_on_poison": "poison"}),
     "D12": Campaign(title="orderly restarts", run=restarts.run, broken={"end_without_draining": "unanswered"}),

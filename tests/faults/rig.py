@@ -51,7 +51,8 @@ class Setup:
 
     Attributes:
         routes: Domains beside ``dest.test`` and the address they go to.
-        delivery: More of the table ``[delivery]``; ``extra``: more of the settings file.
+        delivery, api: More of the tables of that name; ``head`` and ``extra``: more of
+            what stands before the tables of the settings file, and after them.
         nameserver: Asked instead of the one that serves the sender's own zone.
         environment: More of the relay's environment.
         hooks: Of ``hooks/mutants.py``, beside ``hurry`` and ``say_pid``.
@@ -61,6 +62,8 @@ class Setup:
     workers: int = 2
     routes: Mapping[str, str] = field(default_factory=dict)
     delivery: str = ""
+    api: str = ""
+    head: str = ""
     extra: str = ""
     nameserver: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -272,6 +275,8 @@ async def running(
             workers=setup.workers,
             extra=setup.extra,
             delivery=setup.delivery,
+            api=setup.api,
+            head=setup.head,
             environment=environment,
             state_dir=setup.state_dir,
             template=options.template,

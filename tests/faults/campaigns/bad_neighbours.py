@@ -80,7 +80,6 @@ async def _measure(rig: Rig, prefix: str, neighbour: str | None, seconds: float)
         for load in loads:
             load.stop()
     await asyncio.sleep(2)
-    accepted_at = {submission.uid: submission.at for submission in loads[0].submissions}
     came_at = {copy.uid: copy.at for sink in rig.sinks for copy in sink.copies}
     now = time.monotonic()
     took = sorted([max(0.0, came_at.get(one.uid, now) - one.at) for one in loads[0].submissions])

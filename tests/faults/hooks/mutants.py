@@ -245,6 +245,20 @@ def never_time_out():
     time_limits.find_overrun = lambda limits, progress, now: None
 
 
+def keep_a_megabyte_each():
+    """Keep a buffer of a MiB for each connection."""
+    from gatepost.entrypoints.smtp.connection import ServerConnection
+
+    made = ServerConnection.connection_made
+
+    def made_with_buffer(self, transport):
+        kept.append(bytearray(b"x" * (1 << 20)))
+        made(self, transport)
+
+    kept = []
+    ServerConnection.connection_made = made_with_buffer
+
+
 def lease_for_a_second():
     """Let anybody have a lease again that was handed out more than a second ago."""
     from gatepost.storage.queue_sqlite.leases import Leases
@@ -312,6 +326,7 @@ MUTANTS = {
         bounce_on_servfail,
         expire_untried,
         never_time_out,
+        keep_a_megabyte_each,
         lease_for_a_second,
         choke_on_poison,
         ignore_restored,
