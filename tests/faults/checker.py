@@ -79,17 +79,19 @@ def judge(history: History, rules: Rules | None = None) -> Verdict:
 
 
 def longest_settling(history: History) -> float:
-    """Return the longest time, in seconds, from the sink's answer to the line that says it is written down."""
-    return max(
-        (
-            said.at - copy.answered_at
-            for copy in history.copies
-            for recipient in copy.recipients
-            for said in history.settled.get(recipient, ())
-            if copy.is_taken and copy.is_answered and said.pid == copy.pid
-        ),
-        default=0.0,
-    )
+    """Return the longest of ``settling_times``; 0 if there is none."""
+    return max(settling_times(history), default=0.0)
+
+
+def settling_times(history: History) -> list[float]:
+    """Return how many seconds each delivery took from the sink's answer to the log line that it is written down."""
+    return [
+        said.at - copy.answered_at
+        for copy in history.copies
+        for recipient in copy.recipients
+        for said in history.settled.get(recipient, ())
+        if copy.is_taken and copy.is_answered and said.pid == copy.pid
+    ]
 
 
 def _age(copies: list[Copy], kills: list[Kill]) -> float:

@@ -2,15 +2,19 @@
 
 import asyncio
 import random
+import statistics
 from typing import TypeAlias
 
-from tests.faults.checker import Rules, judge, longest_settling
+from tests.faults.checker import Rules, judge, longest_settling, settling_times
 from tests.faults.history import History
 from tests.faults.http_loader import HTTPLoad
 from tests.faults.loader import Load, Plan
 from tests.faults.result import Result
 from tests.faults.rig import Options, Rig, children, running
 from tests.faults.sink_process import SinkProcess
+
+FULL, SMALL = (500, 100_000, 50), (12, 1200, 100)
+"""Kills, messages accepted, and messages a second over SMTP; a fifth of that comes over HTTP beside them."""
 
 MOST_DUPLICATES = 0.001
 """Of the recipients accepted, in the full size; in the small one kills are many times denser."""
@@ -23,7 +27,7 @@ Loads: TypeAlias = tuple[Load, HTTPLoad]
 
 async def run(options: Options) -> Result:
     """Load until all kills are done and enough was accepted."""
-    kills, messages, rate = (500, 100_000, 50) if options.is_full else (12, 1200, 100)
+    kills, messages, rate = FULL if options.is_full else SMALL
     async with running(options, sink=SinkProcess()) as rig:
         loads = (
             rig.load(Plan(seed=options.seed, connections=50, rate=rate)),
@@ -44,6 +48,7 @@ async def run(options: Options) -> Result:
     result.figures["duplicates_share"] = f"{share:.3%}"
     result.figures["oldest_excuse"] = f"{verdict.oldest_excuse:.3f}s"
     result.figures["longest_settling"] = f"{settling:.3f}s"
+    result.figures["median_settling"] = f"{statistics.median(settling_times(history)):.3f}s"
     result.expect(
         not options.is_full or share <= MOST_DUPLICATES,
         f"share: {share:.3%} of the recipients accepted had a second copy",
