@@ -7,7 +7,9 @@ from tests.faults.campaigns import (
     backups,
     bad_neighbours,
     baseline,
+    breaking_attempts,
     clock_jumps,
+    database_faults,
     disk_errors,
     dns_faults,
     idle_sessions,
@@ -70,6 +72,7 @@ CAMPAIGNS = {
         run=disk_errors.run,
         broken={"refuse_for_good": "wrong 5xx", "trust_failed_flush": "suspect"},
     ),
+    "D5": Campaign(title="PostgreSQL faults", run=database_faults.run, broken={"wait_for_the_database": "late"}),
     "D6": Campaign(title="DNS faults", run=dns_faults.run, broken={"bounce_on_servfail": "ending"}),
     "D7": Campaign(title="clock jumps", run=clock_jumps.run, broken={"expire_untried": "expired"}),
     "D8": Campaign(title="remote misbehaviour", run=remote_faults.run, broken={"lost_is_delivered": "lost"}),
@@ -88,6 +91,9 @@ CAMPAIGNS = {
     "D9idle": Campaign(title="idle sessions", run=idle_sessions.run, broken={"keep_a_megabyte_each": "heavy"}),
     "D10": Campaign(title="paused workers", run=paused_workers.run, broken={"lease_for_a_second": "duplicate"}),
     "D11": Campaign(title="poison items", run=poison_items.run, broken={"choke_on_poison": "poison"}),
+    "D11attempts": Campaign(
+        title="attempts that break the worker", run=breaking_attempts.run, broken={"never_set_aside": "poison"}
+    ),
     "D12": Campaign(title="orderly restarts", run=restarts.run, broken={"end_without_draining": "unanswered"}),
     "D14": Campaign(title="backups restored", run=backups.run, broken={"ignore_restored": "again"}),
     "R": Campaign(title="recovery with a long queue", run=recovery.run, broken={}),

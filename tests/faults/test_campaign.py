@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.faults import recorded_disk, strace
-from tests.faults.campaigns import power_cuts
+from tests.faults.campaigns import database_faults, power_cuts
 from tests.faults.catalogue import CAMPAIGNS
 from tests.faults.rig import Options, make_template
 from tests.support.relay import Relay
@@ -24,6 +24,7 @@ NEEDS = {
     "D3": power_cuts.is_usable,
     "D3disk": recorded_disk.is_usable,
     "D4": strace.is_usable,
+    "D5": database_faults.is_usable,
 }
 BROKEN = [
     ("D0", "keep_envelope"),

@@ -1,6 +1,7 @@
 """D9: clients that say one octet a second, or nothing, beside ordinary load: cut at their limits, in nobody's way."""
 
 import asyncio
+import random
 import ssl
 import statistics
 import time
@@ -17,11 +18,17 @@ LIMITS = """
 handshake_timeout = "3s"
 authentication_timeout = "4s"
 idle_timeout = "4s"
+max_sessions_per_address = 5000
 """
 API_LIMITS = """
 header_timeout = "4s"
 body_timeout = "4s"
+max_connections = 5000
+max_connections_per_address = 5000
 """
+START_SECONDS = 3.0
+"""Over which the slow clients begin: a thousand at one moment would overrun the backlog of the port."""
+
 CUT_SECONDS = 4.0
 GRACE_SECONDS = 4.0
 """A limit is looked at four times within it, and the machine may be busy."""
@@ -108,6 +115,7 @@ async def measure(rig: Rig, prefix: str, seconds: float) -> list[float]:
 async def _be_slow(rig: Rig, kind: Slow) -> float:
     """Be slow until hung up on; return how long that took."""
     context = ssl.create_default_context(cafile=str(rig.relay.ca_file)) if kind.has_tls else None
+    await asyncio.sleep(random.random() * START_SECONDS)
     began = time.monotonic()
     reader, writer = await asyncio.open_connection(
         "127.0.0.1",

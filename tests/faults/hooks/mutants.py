@@ -1,7 +1,8 @@
 """Deliberately broken builds: each turns one campaign red, or the campaign proves nothing.
 
 They run inside the relay's processes (``sitecustomize.py``) and change the program before it starts; ``src`` is left
-alone. ``hurry``, ``short_handshakes``, ``say_pid`` and ``shift_clock`` break nothing.
+alone. ``hurry``, ``short_handshakes``, ``say_pid``, ``shift_clock`` and ``break_at_poison``
+are no such builds: they make faults possible.
 """
 
 import asyncio
@@ -44,6 +45,44 @@ def say_pid():
     ClientSession.__init__ = lambda self, *, greeting_name: begin(
         self, greeting_name=f"pid-{os.getpid()}.{greeting_name}"
     )
+
+
+def break_at_poison():
+    """Let an attempt for some domains break as a fault of ours would, each in its own way."""
+    import signal
+
+    from gatepost.mailflow.delivery.attempt import Attempts
+
+    def raise_(error):
+        raise error
+
+    ways = {
+        "value.test": lambda: raise_(ValueError("poison")),
+        "key.test": lambda: raise_(KeyError("poison")),
+        "recursion.test": lambda: raise_(RecursionError("poison")),
+        "memory.test": lambda: raise_(MemoryError()),
+        "assertion.test": lambda: raise_(AssertionError("poison")),
+        "unicode.test": lambda: raise_(UnicodeDecodeError("ascii", b"\xff", 0, 1, "poison")),
+        "killed.test": lambda: os.kill(os.getpid(), signal.SIGKILL),
+        "segv.test": lambda: os.kill(os.getpid(), signal.SIGSEGV),
+        "exit.test": lambda: os._exit(0),
+    }
+    attempt = Attempts.attempt
+
+    async def attempt_or_break(self, lease):
+        if lease.domain in ways:
+            ways[lease.domain]()
+        return await attempt(self, lease)
+
+    Attempts.attempt = attempt_or_break
+
+
+def never_set_aside():
+    """Try again for ever what breaks us."""
+    from gatepost.mailflow.delivery import fault_count
+    from gatepost.storage.queue_sqlite import recovery
+
+    fault_count.MAX_FAULTS = recovery.MAX_CRASHES = 1_000_000
 
 
 def shift_clock():
@@ -213,6 +252,18 @@ def one_at_a_time():
     DeliveryWorker._attempt = attempt_in_turn
 
 
+def wait_for_the_database():
+    """Wait a minute for a PostgreSQL that does not answer."""
+    from gatepost.storage import postgresql_connection
+    from gatepost.storage.postgresql_connection import ServerWatch
+
+    postgresql_connection.CONNECT_TIMEOUT_SECONDS = 60
+    begin = ServerWatch.__init__
+    ServerWatch.__init__ = lambda self, arguments, *, on_change, **_: begin(
+        self, arguments, on_change=on_change, answer_in_loop_seconds=60.0
+    )
+
+
 def bounce_on_servfail():
     """Bounce what the DNS could not be asked for."""
     from gatepost.mailflow.delivery import attempt, route
@@ -308,6 +359,8 @@ MUTANTS = {
     for function in (
         hurry,
         short_handshakes,
+        break_at_poison,
+        never_set_aside,
         say_pid,
         shift_clock,
         answer_early,
@@ -323,6 +376,7 @@ MUTANTS = {
         trust_anybody,
         impatient_at_the_dot,
         one_at_a_time,
+        wait_for_the_database,
         bounce_on_servfail,
         expire_untried,
         never_time_out,
