@@ -24,6 +24,8 @@ from tests.faults.sink import Action, Reply, Sink
 
 MEBIBYTES = 64
 MOST_VIOLATIONS = 100
+FULL, SMALL = (5000, 1500), (100, 60)
+"""Cuts, and messages accepted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,7 @@ class Promises:
 
 async def run(options: Options) -> Result:
     """Record one run, then cut the power at acknowledgements and at random moments of it."""
-    cuts, messages = (5000, 1500) if options.is_full else (100, 60)
+    cuts, messages = FULL if options.is_full else SMALL
     hooked = replace(options, broken="") if options.broken == "eatmydata" else options
     environment = {"LD_PRELOAD": EATMYDATA} if options.broken == "eatmydata" else {}
     extra = "[submission]\nspool_threshold_octets = 16384\n"

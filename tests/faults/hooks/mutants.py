@@ -347,6 +347,20 @@ def ignore_restored():
     shard.hold_if_restored = lambda connection, mark, now: 0
 
 
+def look_at_each_at_start():
+    """Spend three milliseconds on each queued recipient before the start."""
+    from gatepost.storage.queue_sqlite import shard
+
+    find_lanes = shard.find_lanes
+
+    def find_slowly(connection):
+        (count,) = connection.execute("SELECT count(*) FROM recipient").fetchone()
+        time.sleep(count * 0.003)
+        return find_lanes(connection)
+
+    shard.find_lanes = find_slowly
+
+
 def end_without_draining():
     """End at once at SIGTERM."""
     from gatepost.runtime.roles import MailWorker
@@ -384,6 +398,7 @@ MUTANTS = {
         lease_for_a_second,
         choke_on_poison,
         ignore_restored,
+        look_at_each_at_start,
         end_without_draining,
     )
 }
