@@ -54,7 +54,8 @@ async def run(options: Options) -> Result:
     cuts, messages = FULL if options.is_full else SMALL
     hooked = replace(options, broken="") if options.broken == "eatmydata" else options
     environment = {"LD_PRELOAD": EATMYDATA} if options.broken == "eatmydata" else {}
-    extra = "[submission]\nspool_threshold_octets = 16384\n"
+    # The disk is smaller than what a relay keeps free by itself.
+    extra = "[submission]\nspool_threshold_octets = 16384\n[queue]\nreserve_octets = 4194304\n"
 
     def sometimes_busy(stage: str, nth: int) -> Action | None:
         return Reply(text="451 not now") if stage == "MAIL" and nth % 3 == 0 else None

@@ -254,14 +254,12 @@ def one_at_a_time():
 
 def wait_for_the_database():
     """Wait a minute for a PostgreSQL that does not answer."""
+    import psycopg
+
     from gatepost.storage import postgresql_connection
-    from gatepost.storage.postgresql_connection import ServerWatch
 
     postgresql_connection.CONNECT_TIMEOUT_SECONDS = 60
-    begin = ServerWatch.__init__
-    ServerWatch.__init__ = lambda self, arguments, *, on_change, **_: begin(
-        self, arguments, on_change=on_change, answer_in_loop_seconds=60.0
-    )
+    postgresql_connection.WatchedConnection.wait = psycopg.Connection.wait
 
 
 def bounce_on_servfail():
