@@ -63,7 +63,7 @@ TITLES: Final = {
     6891: "Extension mechanisms for DNS (EDNS(0))",
     7208: "Sender Policy Framework (SPF)",
     7435: "Opportunistic security",
-    7489: "DMARC",
+    7489: "DMARC, as it was until 2026",
     7505: "Null MX: a domain that takes no mail",
     7617: "The Basic HTTP authentication scheme",
     7686: "The .onion special-use domain name",
@@ -79,6 +79,8 @@ TITLES: Final = {
     9110: "HTTP semantics",
     9476: "The .alt special-use top-level domain",
     9525: "Service identity in TLS",
+    9989: "DMARC",
+    9990: "DMARC aggregate reports",
 }
 """What each cited RFC is about; one that is missing here has to be added with its first citation."""
 
