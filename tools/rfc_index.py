@@ -73,6 +73,8 @@ TITLES: Final = {
     8301: "Cryptographic algorithm and key usage update to DKIM",
     8314: "Cleartext considered obsolete: TLS for submission and access",
     8446: "TLS 1.3",
+    8460: "SMTP TLS reporting",
+    8461: "MTA-STS",
     8463: "Ed25519-SHA256 for DKIM",
     8601: "Authentication-Results",
     8616: "Email authentication for internationalized mail",
