@@ -49,6 +49,7 @@ ELSEWHERE = {
     "mailflow/queue/recipient.py": "tests/contracts/test_queue.py",
     "network/deadline.py": "tests/contracts/delivery/test_delivery_connection.py",
     "network/delivery_tls.py": "tests/contracts/delivery/test_delivery_connection.py",
+    "network/dns_update.py": "tests/contracts/test_dns_peers.py",
     "network/dns_records.py": "tests/contracts/delivery/test_resolver.py",
     "network/smtp_connection.py": "tests/contracts/delivery/test_delivery_connection.py",
     "network/smtp_connector.py": "tests/contracts/delivery/test_delivery_connection.py",

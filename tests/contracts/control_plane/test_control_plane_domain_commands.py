@@ -250,8 +250,8 @@ def test_the_doctor_says_what_is_broken_first_and_fails(commands: Any) -> None:
 
     assert result.exit_code == 1
     first, second, *_ = result.stdout.splitlines()
-    assert first.split() == "broken SPF the SPF record ends in +all: it permits every machine in the world".split()
-    assert second.split() == "publish: example.com TXT v=spf1 ~all".split()
+    assert " ".join(first.split()).startswith("broken SPF the SPF record ends in +all")
+    assert second.strip() == "publish: example.com TXT v=spf1 ~all"
 
 
 def test_the_doctor_looks_for_the_keys_of_an_account(commands: Any) -> None:
