@@ -48,7 +48,7 @@ async def test_a_truncated_answer_is_whole_over_tcp(server: AuthoritativeServer)
 
 
 async def test_a_flood_of_one_question_gets_fewer_and_shorter_answers(server: AuthoritativeServer) -> None:
-    query = dns.message.make_query("many.example.test", "MX", id=1).to_wire()
+    query = dns.message.make_query("example.test", "MX", id=1).to_wire()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
         asker.setblocking(False)
         asker.connect(("127.0.0.1", server.port))
@@ -66,7 +66,7 @@ async def test_a_flood_of_one_question_gets_fewer_and_shorter_answers(server: Au
     truncated = [answer for answer in answers if dns.message.from_wire(answer).flags & dns.flags.TC]
     assert len(answers) < 2 * PER_SECOND * WINDOW_SECONDS
     assert truncated
-    assert {len(answer) <= len(query) for answer in truncated} == {True}
+    assert max(map(len, truncated)) <= len(query)
 
 
 async def test_garbage_does_not_stop_it(server: AuthoritativeServer) -> None:
