@@ -136,14 +136,14 @@ def remove(context: CommandContext, *, name: str, account: str, yes: bool) -> No
             click.confirm(f"Remove {claim.name} from account {holder.name} and destroy its keys?", abort=True, err=True)
         if claim.verified_at is not None:
             # The claim is forgotten last: a command that could not be certain finds it, and finishes, when given again.
-            plane.domains.withdraw(holder.id, claim.name)
+            plane.domains.withdraw(holder.id, claim.id)
             settle_and_hold(
                 context,
                 Predicate(account_id=holder.id),
                 done=f"Account {holder.name} may no longer send as {claim.name}",
                 reason="domain removed",
             )
-        plane.domains.remove(holder.id, claim.name)
+        plane.domains.remove(holder.id, claim.id)
     say(f"Removed {claim.name} from account {holder.name}; its DKIM keys are destroyed.")
 
 

@@ -13,7 +13,15 @@ from gatepost.runtime.control_plane import ControlPlane
 from gatepost.standards.dkim.sign import SigningAlgorithm
 from gatepost.tenancy.accounts import lifecycle
 from gatepost.tenancy.accounts.account import Account
-from gatepost.tenancy.senders.domain import AuthenticatedDomain, DKIMKey, DomainState, DomainTaken
+from gatepost.tenancy.senders.domain import (
+    UNNUMBERED,
+    AuthenticatedDomain,
+    DKIMKey,
+    DomainId,
+    DomainState,
+    DomainTaken,
+    KeyState,
+)
 
 
 @pytest.fixture
@@ -36,15 +44,27 @@ def claim(account: Account, name: str = "example.com") -> AuthenticatedDomain:
     )
 
 
+def verify(plane: ControlPlane, account: Account, at: datetime | None = None, name: str = "example.com") -> None:
+    held = plane.domains.find(account.id, name)
+    plane.domains.mark_verified(account.id, held.id if held else DomainId(404), at or plane.clock.now())
+
+
+def withdraw(plane: ControlPlane, account: Account) -> None:
+    held = plane.domains.find(account.id, "example.com")
+    assert held is not None
+    plane.domains.withdraw(account.id, held.id)
+
+
 def test_a_claim_is_found_as_it_was_stored(
     control_plane: ControlPlane, other_process: ControlPlane, account: Account
 ) -> None:
     domain = claim(account)
 
-    control_plane.domains.add(domain)
+    number = control_plane.domains.add(domain)
 
-    assert other_process.domains.find(account.id, "example.com") == domain
-    assert other_process.domains.list_all(account.id) == [domain]
+    assert other_process.domains.find(account.id, "example.com") == replace(domain, id=number)
+    assert other_process.domains.find_numbered(account.id, number) == replace(domain, id=number)
+    assert other_process.domains.list_all(account.id) == [replace(domain, id=number)]
 
 
 def test_claims_are_listed_by_name(control_plane: ControlPlane, account: Account, rival: Account) -> None:
@@ -71,13 +91,13 @@ def test_a_pending_claim_is_not_verified(control_plane: ControlPlane, account: A
 def test_a_verified_claim_is_found_by_its_name_alone(
     control_plane: ControlPlane, other_process: ControlPlane, account: Account
 ) -> None:
-    control_plane.domains.add(claim(account))
+    number = control_plane.domains.add(claim(account))
     assert other_process.domains.find_verified("example.com") is None
     now = control_plane.clock.now()
 
-    control_plane.domains.mark_verified(account.id, "example.com", now)
+    verify(control_plane, account, now)
 
-    expected = replace(claim(account), state=DomainState.VERIFIED, verified_at=now)
+    expected = replace(claim(account), id=number, state=DomainState.VERIFIED, verified_at=now)
     assert other_process.domains.find_verified("example.com") == expected
     assert control_plane.domains.find(account.id, "example.com") == expected
     assert control_plane.domains.find_verified("www.example.com") is None
@@ -88,10 +108,10 @@ def test_only_one_account_can_have_a_name_verified(
 ) -> None:
     for each in (account, rival):
         control_plane.domains.add(claim(each))
-    control_plane.domains.mark_verified(account.id, "example.com", control_plane.clock.now())
+    verify(control_plane, account)
 
     with pytest.raises(DomainTaken):
-        control_plane.domains.mark_verified(rival.id, "example.com", control_plane.clock.now())
+        verify(control_plane, rival)
 
     found = control_plane.domains.find(rival.id, "example.com")
     assert found is not None
@@ -105,15 +125,15 @@ def test_two_that_verify_one_name_at_once_do_not_both_succeed(
         control_plane.domains.add(claim(each))
     start, outcomes = Barrier(2), []
 
-    def verify(plane: ControlPlane, holder: Account) -> None:
+    def try_to_verify(plane: ControlPlane, holder: Account) -> None:
         start.wait()
         try:
-            plane.domains.mark_verified(holder.id, "example.com", plane.clock.now())
+            verify(plane, holder)
             outcomes.append("verified")
         except DomainTaken:
             outcomes.append("taken")
 
-    threads = [Thread(target=verify, args=pair) for pair in ((control_plane, account), (other_process, rival))]
+    threads = [Thread(target=try_to_verify, args=pair) for pair in ((control_plane, account), (other_process, rival))]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -125,9 +145,9 @@ def test_two_that_verify_one_name_at_once_do_not_both_succeed(
 def test_the_first_verification_stands(control_plane: ControlPlane, clock: Any, account: Account) -> None:
     control_plane.domains.add(claim(account))
     first = control_plane.clock.now()
-    control_plane.domains.mark_verified(account.id, "example.com", first)
+    verify(control_plane, account, first)
 
-    control_plane.domains.mark_verified(account.id, "example.com", clock.advance(days=1))
+    verify(control_plane, account, clock.advance(days=1))
 
     found = control_plane.domains.find_verified("example.com")
     assert found is not None
@@ -136,23 +156,24 @@ def test_the_first_verification_stands(control_plane: ControlPlane, clock: Any, 
 
 def test_what_was_never_claimed_cannot_be_verified(control_plane: ControlPlane, account: Account) -> None:
     with pytest.raises(LookupError):
-        control_plane.domains.mark_verified(account.id, "example.com", control_plane.clock.now())
+        verify(control_plane, account)
 
 
 def test_a_withdrawn_claim_counts_no_more_and_remembers_that_it_did(
     control_plane: ControlPlane, other_process: ControlPlane, clock: Any, account: Account, rival: Account
 ) -> None:
-    for each in (account, rival):
-        control_plane.domains.add(claim(each))
+    number, _ = (control_plane.domains.add(claim(each)) for each in (account, rival))
     first = control_plane.clock.now()
-    control_plane.domains.mark_verified(account.id, "example.com", first)
+    verify(control_plane, account, first)
     assert other_process.domains.find_verified("example.com") is not None
 
-    control_plane.domains.withdraw(account.id, "example.com")
+    withdraw(control_plane, account)
 
     assert other_process.domains.find_verified("example.com") is None
-    assert control_plane.domains.find(account.id, "example.com") == replace(claim(account), verified_at=first)
-    control_plane.domains.mark_verified(rival.id, "example.com", clock.advance(days=1))
+    assert control_plane.domains.find(account.id, "example.com") == replace(
+        claim(account), id=number, verified_at=first
+    )
+    verify(control_plane, rival, clock.advance(days=1))
     found = other_process.domains.find_verified("example.com")
     assert found is not None
     assert found.account_id == rival.id
@@ -161,11 +182,11 @@ def test_a_withdrawn_claim_counts_no_more_and_remembers_that_it_did(
 def test_a_removed_claim_is_gone_at_once_with_its_keys(
     control_plane: ControlPlane, other_process: ControlPlane, account: Account
 ) -> None:
-    control_plane.domains.add(claim(account))
-    control_plane.domains.mark_verified(account.id, "example.com", control_plane.clock.now())
+    number = control_plane.domains.add(claim(account))
+    verify(control_plane, account)
     assert other_process.domains.find_verified("example.com") is not None
 
-    assert control_plane.domains.remove(account.id, "example.com") is True
+    assert control_plane.domains.remove(account.id, number) is True
 
     assert other_process.domains.find_verified("example.com") is None
     with control_plane.database.reading() as connection:
@@ -173,15 +194,130 @@ def test_a_removed_claim_is_gone_at_once_with_its_keys(
 
 
 def test_another_account_s_claim_is_out_of_reach(control_plane: ControlPlane, account: Account, rival: Account) -> None:
-    control_plane.domains.add(claim(account))
+    number = control_plane.domains.add(claim(account))
 
     assert control_plane.domains.find(rival.id, "example.com") is None
-    assert control_plane.domains.remove(rival.id, "example.com") is False
-    control_plane.domains.withdraw(rival.id, "example.com")
+    assert control_plane.domains.find_numbered(rival.id, number) is None
+    assert control_plane.domains.remove(rival.id, number) is False
+    assert control_plane.domains.change(rival.id, number, lambda held: replace(held, is_default=True)) is None
+    control_plane.domains.withdraw(rival.id, number)
     with pytest.raises(LookupError):
-        control_plane.domains.mark_verified(rival.id, "example.com", control_plane.clock.now())
+        control_plane.domains.mark_verified(rival.id, number, control_plane.clock.now())
 
-    assert control_plane.domains.find(account.id, "example.com") == claim(account)
+    assert control_plane.domains.find(account.id, "example.com") == replace(claim(account), id=number)
+
+
+def test_the_number_of_a_removed_claim_is_never_given_again(control_plane: ControlPlane, account: Account) -> None:
+    first = control_plane.domains.add(claim(account))
+    control_plane.domains.remove(account.id, first)
+
+    assert control_plane.domains.add(claim(account)) > first
+
+
+def second(account: Account, **more: Any) -> AuthenticatedDomain:
+    """Another authentication of the same name: its selector and return path are its own."""
+    keys = tuple(replace(key, selector=f"second{n}") for n, key in enumerate(claim(account).dkim_keys))
+    return replace(claim(account), dkim_keys=keys, return_path="em2", **more)
+
+
+def test_a_name_can_be_authenticated_twice_and_the_default_one_signs(
+    control_plane: ControlPlane, account: Account
+) -> None:
+    first = control_plane.domains.add(claim(account))
+    other = control_plane.domains.add(second(account, is_default=True))
+    for number in (first, other):
+        control_plane.domains.mark_verified(account.id, number, control_plane.clock.now())
+
+    found = control_plane.domains.find_verified("example.com")
+    assert found is not None
+    assert found.id == other
+
+    control_plane.domains.remove(account.id, other)
+    left = control_plane.domains.find_verified("example.com")
+    assert left is not None
+    assert left.id == first
+
+
+def test_a_name_stays_its_owner_s_while_one_claim_is_verified(
+    control_plane: ControlPlane, account: Account, rival: Account
+) -> None:
+    first, other = control_plane.domains.add(claim(account)), control_plane.domains.add(second(account))
+    theirs = control_plane.domains.add(claim(rival))
+    for number in (first, other):
+        control_plane.domains.mark_verified(account.id, number, control_plane.clock.now())
+
+    control_plane.domains.withdraw(account.id, first)
+    with pytest.raises(DomainTaken):
+        control_plane.domains.mark_verified(rival.id, theirs, control_plane.clock.now())
+
+    control_plane.domains.remove(account.id, other)
+    control_plane.domains.mark_verified(rival.id, theirs, control_plane.clock.now())
+    assert control_plane.domains.find_verified("example.com").account_id == rival.id  # type: ignore[union-attr]
+
+
+def test_two_claims_to_a_name_share_no_return_path(control_plane: ControlPlane, account: Account) -> None:
+    control_plane.domains.add(replace(claim(account), return_path="em2"))
+
+    with pytest.raises(DomainTaken, match=r"em2\.example\.com"):
+        control_plane.domains.add(second(account))
+
+
+def test_one_label_of_our_zone_is_one_claim_s(control_plane: ControlPlane, account: Account, rival: Account) -> None:
+    control_plane.domains.add(replace(claim(account), label="abcdef"))
+
+    with pytest.raises(IntegrityError):
+        control_plane.domains.add(replace(claim(rival), label="abcdef"))
+
+
+def test_a_change_is_seen_by_others_with_the_keys_as_decided(
+    control_plane: ControlPlane, other_process: ControlPlane, account: Account
+) -> None:
+    number = control_plane.domains.add(claim(account))
+    verify(control_plane, account)
+    assert other_process.domains.find_verified("example.com") is not None
+    at = control_plane.clock.now()
+
+    def decide(held: AuthenticatedDomain) -> AuthenticatedDomain:
+        gone, kept = held.dkim_keys
+        emptied = replace(gone, state=KeyState.EMPTIED, changed_at=at, sealed_private_key=b"", public_key="")
+        return replace(
+            held, dkim_keys=(kept, emptied), is_default=True, addresses=("192.0.2.1",), failing_since=at,
+            name="other.example", state=DomainState.PENDING,
+        )  # fmt: skip
+
+    changed = control_plane.domains.change(account.id, number, decide)
+
+    found = other_process.domains.find_verified("example.com")
+    assert changed is not None
+    assert found is not None
+    assert found.dkim_keys == changed.dkim_keys
+    assert [key.selector for key in found.signing_keys] == ["gp1e"]
+    assert (found.is_default, found.addresses, found.failing_since) == (True, ("192.0.2.1",), at)
+
+
+def test_an_account_has_one_default(control_plane: ControlPlane, account: Account, rival: Account) -> None:
+    numbers = [control_plane.domains.add(claim(account, f"{letter}.example")) for letter in "ab"]
+    theirs = control_plane.domains.add(replace(claim(rival), is_default=True))
+    for number in numbers:
+        control_plane.domains.change(account.id, number, lambda held: replace(held, is_default=True))
+
+    assert [each.is_default for each in control_plane.domains.list_all(account.id)] == [False, True]
+    assert control_plane.domains.find_numbered(rival.id, theirs).is_default  # type: ignore[union-attr]
+
+
+def test_upkeep_goes_through_all_claims_in_turns(control_plane: ControlPlane, account: Account, rival: Account) -> None:
+    numbers = [
+        control_plane.domains.add(replace(claim(holder, f"{letter}.example"), label=label))
+        for holder, letter, label in ((account, "a", "one"), (rival, "b", None), (rival, "c", "two"))
+    ]
+    for holder, number in zip((account, rival, rival), numbers, strict=True):
+        if number != numbers[2]:
+            control_plane.domains.mark_verified(holder.id, number, control_plane.clock.now())
+
+    store = control_plane.domains
+    assert [each.id for each in store.list_verified(UNNUMBERED, 1)] == [numbers[0]]
+    assert [each.id for each in store.list_verified(numbers[0], 10)] == [numbers[1]]
+    assert [each.id for each in store.list_automatic(UNNUMBERED, 10)] == [numbers[0], numbers[2]]
 
 
 def test_a_claim_of_no_account_is_refused(control_plane: ControlPlane, account: Account) -> None:
@@ -194,7 +330,7 @@ def test_more_names_than_are_remembered_are_still_answered(
 ) -> None:
     monkeypatch.setattr("gatepost.storage.senders.MAX_REMEMBERED", 3)
     control_plane.domains.add(claim(account))
-    control_plane.domains.mark_verified(account.id, "example.com", control_plane.clock.now())
+    verify(control_plane, account)
 
     answers = [control_plane.domains.find_verified(name) for name in ["example.com", *"abcdef", "example.com"]]
 

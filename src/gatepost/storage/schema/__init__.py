@@ -10,9 +10,9 @@ from gatepost.storage.schema.access import access_version, api_keys
 from gatepost.storage.schema.accounts import accounts
 from gatepost.storage.schema.audit import audit_entries, audit_heads
 from gatepost.storage.schema.metadata import Instant, metadata
-from gatepost.storage.schema.senders import dkim_keys, domains
+from gatepost.storage.schema.senders import dkim_keys, domain_owners, domains
 
-SCHEMA_REVISION: Final = "0003"
+SCHEMA_REVISION: Final = "0009"
 """The newest migration this program was written for; revisions sort as text."""
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "audit_entries",
     "audit_heads",
     "dkim_keys",
+    "domain_owners",
     "domains",
     "metadata",
 ]

@@ -1,6 +1,7 @@
 """Claiming a domain for an account, and proving the claim by the DNS: what every way in does the same way."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
 
@@ -9,7 +10,7 @@ from gatepost.primitives.ids import AccountId
 from gatepost.tenancy.senders.dkim_key import generate_dkim_keys
 from gatepost.tenancy.senders.dns_check import Finding, check_domain, is_proved
 from gatepost.tenancy.senders.dns_plan import plan_records
-from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainState
+from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainState, DomainTaken
 from gatepost.tenancy.senders.ports import DomainStore, Keyring, Resolver
 from gatepost.tenancy.senders.public_suffix import PublicSuffixes
 
@@ -32,12 +33,13 @@ def claim_domain(
     """
     if PublicSuffixes().find_organizational_domain(name) is None:
         raise NotClaimable(f"{name} is a public suffix, under which others register: nobody can claim it")
+    if store.find(account_id, name) is not None:
+        raise DomainTaken(name)
     keys = generate_dkim_keys(account_id, name, keyring=keyring, entropy=entropy, created_at=now)
     claim = AuthenticatedDomain(
         name=name, account_id=account_id, state=DomainState.PENDING, dkim_keys=keys, created_at=now
     )
-    store.add(claim)
-    return claim
+    return replace(claim, id=store.add(claim))
 
 
 async def prove_domain(
@@ -59,5 +61,5 @@ async def prove_domain(
         claim.name, plan, resolver, sending_networks=sending_networks, host_name=host_name, at=now
     )
     if is_proved(findings):
-        store.mark_verified(claim.account_id, claim.name, now)
+        store.mark_verified(claim.account_id, claim.id, now)
     return findings

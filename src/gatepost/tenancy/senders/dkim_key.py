@@ -65,7 +65,7 @@ def generate_dkim_keys(
 class SigningKeys:
     """Domains' keys, ready to sign; each is unsealed and loaded once (milliseconds for RSA) and then kept.
 
-    Only keys that the domain handed in still has are given out, so a key taken from the store is not used again.
+    Only keys with which the domain handed in signs are given out, so a key taken from the store is not used again.
     """
 
     def __init__(self, keyring: Keyring, *, max_keys: int = 10_000) -> None:
@@ -75,13 +75,13 @@ class SigningKeys:
         self._loaded: dict[tuple[AccountId, str, str], SigningKey] = {}
 
     def keys_for(self, domain: AuthenticatedDomain) -> tuple[SigningKey, ...]:
-        """Return the domain's keys in the order it has them.
+        """Return the keys with which the domain signs now, in the order it has them.
 
         Raises:
             Misconfigured: The keyring lacks the key that sealed one.
             Permanent: A sealed key was altered, moved, or is no key of its algorithm.
         """
-        return tuple([self._key(domain, key) for key in domain.dkim_keys])
+        return tuple([self._key(domain, key) for key in domain.signing_keys])
 
     def _key(self, domain: AuthenticatedDomain, key: DKIMKey) -> SigningKey:
         place = (domain.account_id, domain.name, key.selector)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import ip_network
 
@@ -22,9 +23,13 @@ class Store:
 
     def add(self, claim):
         self.added.append(claim)
+        return len(self.added)
 
-    def mark_verified(self, account_id, name, at):
-        self.verified.append((account_id, name, at))
+    def find(self, account_id, name):
+        return next((claim for claim in self.added if (claim.account_id, claim.name) == (account_id, name)), None)
+
+    def mark_verified(self, account_id, number, at):
+        self.verified.append((account_id, number, at))
 
 
 @pytest.fixture
@@ -44,7 +49,7 @@ async def prove(store, claim, resolver):
 
 
 def test_claim_is_pending_and_has_keys_of_its_own(store, claim):
-    assert store.added == [claim]
+    assert [replace(added, id=claim.id) for added in store.added] == [claim]
     assert (claim.state, len(claim.dkim_keys)) == (DomainState.PENDING, 2)
 
 
@@ -61,7 +66,7 @@ async def test_claim_is_verified_once_the_dns_has_its_records(store, claim, make
     findings = await prove(store, claim, make_resolver({record.name: (record.value,) for record in plan}))
 
     assert is_proved(findings)
-    assert store.verified == [(AccountId("acc_1"), "example.com", NOW)]
+    assert store.verified == [(AccountId("acc_1"), claim.id, NOW)]
 
 
 async def test_claim_stays_pending_without_them(store, claim, make_resolver):
