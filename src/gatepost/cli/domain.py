@@ -14,7 +14,7 @@ from gatepost.runtime.control_plane import ControlPlane
 from gatepost.tenancy.accounts.account import Account
 from gatepost.tenancy.senders.claim import NotClaimable, claim_domain, prove_domain
 from gatepost.tenancy.senders.dns_check import Finding, answer_from, is_proved
-from gatepost.tenancy.senders.dns_plan import PlannedRecord, plan_records
+from gatepost.tenancy.senders.dns_plan import PlannedRecord, Relay, plan_records
 from gatepost.tenancy.senders.doctor import Advice, Severity, advise
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainTaken
 from gatepost.tenancy.senders.posture import USUAL_SELECTORS, examine
@@ -189,15 +189,18 @@ async def _prove(context: CommandContext, plane: ControlPlane, claim: Authentica
         plane.domains,
         claim,
         context.resolver(),
-        sending_networks=context.settings.senders.sending_networks,
-        host_name=context.settings.host_name,
+        relay=_relay(context),
         now=plane.clock.now(),
     )
 
 
+def _relay(context: CommandContext) -> Relay:
+    settings = context.settings
+    return Relay(host_name=settings.host_name, sending_networks=settings.senders.sending_networks)
+
+
 def _plan(context: CommandContext, claim: AuthenticatedDomain) -> tuple[PlannedRecord, ...]:
-    networks = context.settings.senders.sending_networks
-    return plan_records(claim, sending_networks=networks, host_name=context.settings.host_name)
+    return plan_records(claim, _relay(context))
 
 
 def _print_records(records: Sequence[PlannedRecord], *, as_json: bool) -> None:
@@ -250,7 +253,7 @@ def _advice(advice: Advice) -> dict[str, str]:
 def _record(planned: PlannedRecord) -> dict[str, object]:
     return {
         "purpose": planned.purpose.value,
-        "type": "TXT",
+        "type": planned.type.value,
         "name": planned.name,
         "value": planned.value,
         "is_required": planned.is_required,

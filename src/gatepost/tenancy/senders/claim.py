@@ -1,15 +1,13 @@
 """Claiming a domain for an account, and proving the claim by the DNS: what every way in does the same way."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from ipaddress import IPv4Network, IPv6Network
 
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.ids import AccountId
 from gatepost.tenancy.senders.dkim_key import generate_dkim_keys
 from gatepost.tenancy.senders.dns_check import Finding, check_domain, is_proved
-from gatepost.tenancy.senders.dns_plan import plan_records
+from gatepost.tenancy.senders.dns_plan import Relay, plan_records
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainState, DomainTaken
 from gatepost.tenancy.senders.ports import DomainStore, Keyring, Resolver
 from gatepost.tenancy.senders.public_suffix import PublicSuffixes
@@ -47,8 +45,7 @@ async def prove_domain(
     claim: AuthenticatedDomain,
     resolver: Resolver,
     *,
-    sending_networks: Sequence[IPv4Network | IPv6Network],
-    host_name: str,
+    relay: Relay,
     now: datetime,
 ) -> tuple[Finding, ...]:
     """Ask the DNS for the records the claim needs; where they prove it, make it VERIFIED. ``is_proved`` tells which.
@@ -56,10 +53,7 @@ async def prove_domain(
     Raises:
         DomainTaken: They do, but another account has verified the name.
     """
-    plan = plan_records(claim, sending_networks=sending_networks, host_name=host_name)
-    findings = await check_domain(
-        claim.name, plan, resolver, sending_networks=sending_networks, host_name=host_name, at=now
-    )
+    findings = await check_domain(claim.name, plan_records(claim, relay), resolver, relay=relay, at=now)
     if is_proved(findings):
         store.mark_verified(claim.account_id, claim.id, now)
     return findings

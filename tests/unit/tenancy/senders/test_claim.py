@@ -8,11 +8,11 @@ from gatepost.primitives.ids import AccountId
 from gatepost.system.entropy import SystemEntropy
 from gatepost.tenancy.senders.claim import NotClaimable, claim_domain, prove_domain
 from gatepost.tenancy.senders.dns_check import is_proved
-from gatepost.tenancy.senders.dns_plan import plan_records
+from gatepost.tenancy.senders.dns_plan import Relay, plan_records
 from gatepost.tenancy.senders.domain import DomainState
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
-NETWORKS = (ip_network("192.0.2.1/32"),)
+RELAY = Relay(host_name="mail.relay.example", sending_networks=(ip_network("192.0.2.1/32"),))
 
 
 class Store:
@@ -43,9 +43,7 @@ def claim(store, keyring):
 
 
 async def prove(store, claim, resolver):
-    return await prove_domain(
-        store, claim, resolver, sending_networks=NETWORKS, host_name="mail.relay.example", now=NOW
-    )
+    return await prove_domain(store, claim, resolver, relay=RELAY, now=NOW)
 
 
 def test_claim_is_pending_and_has_keys_of_its_own(store, claim):
@@ -61,7 +59,7 @@ def test_public_suffix_is_nobodys(store, keyring):
 
 
 async def test_claim_is_verified_once_the_dns_has_its_records(store, claim, make_resolver):
-    plan = plan_records(claim, sending_networks=NETWORKS, host_name="mail.relay.example")
+    plan = plan_records(claim, RELAY)
 
     findings = await prove(store, claim, make_resolver({record.name: (record.value,) for record in plan}))
 
