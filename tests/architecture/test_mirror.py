@@ -79,6 +79,7 @@ ELSEWHERE = {
     "tenancy/access/principals.py": f"{_CONTROL_PLANE}principals.py",
     "tenancy/accounts/audited.py": f"{_CONTROL_PLANE}audit.py",
     "tenancy/audit/recorder.py": f"{_CONTROL_PLANE}audit.py",
+    "tenancy/senders/domain.py": "tests/unit/tenancy/senders/test_rotation.py",
     "tenancy/senders/posture.py": "tests/unit/tenancy/senders/test_doctor.py",
     "tenancy/senders/audited.py": f"{_CONTROL_PLANE}audit.py",
 }
