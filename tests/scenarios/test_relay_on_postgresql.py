@@ -3,9 +3,11 @@
 import signal
 import smtplib
 import ssl
+import time
 from collections.abc import Iterator
 
 import pytest
+from tests.support.api_client import ApiClient
 from tests.support.ports import free_port
 from tests.support.postgresql import PostgresqlServer
 from tests.support.relay import Relay
@@ -88,6 +90,48 @@ def test_while_the_server_is_gone_nothing_is_accepted_and_nothing_refused_for_go
         send(client, "after the crash")
 
     assert 400 <= refusal.value.smtp_code < 500
+
+
+def test_frozen_server_is_told_of_within_seconds_over_smtp_and_http_and_mail_goes_on_after_it(
+    relay: Relay, postgresql: PostgresqlServer, sink: Sink
+) -> None:
+    sessions = [open_session(relay, relay.key) for _ in range(6)]
+    waits = []
+    postgresql.freeze()
+    try:
+        for session in sessions:
+            began = time.monotonic()
+            with pytest.raises((smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused)) as refusal:
+                send(session, "while it is frozen")
+            waits.append(time.monotonic() - began)
+            assert refusal.value.smtp_code in (421, 451)
+        with ApiClient(relay) as client:
+            began = time.monotonic()
+            reply = client.call("GET", "/v3/scopes")
+            waits.append(time.monotonic() - began)
+    finally:
+        postgresql.thaw()
+        for session in sessions:
+            session.close()
+    wait_until_accepted(relay, "after it was frozen")
+
+    assert max(waits) < 5
+    assert (reply.status, reply.headers["retry-after"]) == (503, "5")
+    assert b"DKIM-Signature" in sink.wait_for(b"Subject: after it was frozen")
+    assert not [each for each in sink.messages if b"while it is frozen" in each]
+
+
+def wait_until_accepted(relay: Relay, subject: str) -> None:
+    until = time.monotonic() + 10
+    while True:
+        try:
+            with open_session(relay, relay.key) as client:
+                send(client, subject)
+        except (smtplib.SMTPResponseException, smtplib.SMTPServerDisconnected):
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        else:
+            return
 
 
 def test_the_audit_log_of_all_this_is_whole(relay: Relay) -> None:

@@ -1,5 +1,6 @@
 """The service as it is run: one command, its processes, its signals."""
 
+import asyncio
 import http.client
 import json
 import os
@@ -8,11 +9,19 @@ import socket
 import subprocess
 import sys
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gatepost.mailflow.content import MemoryContent
+from gatepost.mailflow.envelope import Envelope, Origin
+from gatepost.mailflow.queue.recipient import Predicate, QueuedMessage
+from gatepost.primitives.ids import AccountId, KeyId, MessageId
 from gatepost.runtime.control_client import ask_status
+from gatepost.standards.address import Mailbox
+from gatepost.storage.queue_sqlite.store import QueueSettings, SQLiteQueue
+from gatepost.system.clock import SystemClock
+from gatepost.system.entropy import SystemEntropy
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("GATEPOST_")}
 
@@ -138,16 +147,52 @@ def test_service_is_ready_when_its_workers_are_and_again_after_one_was_killed(ga
     assert finish(service)[0] == 0
 
 
-def test_shard_left_from_when_there_were_more_workers_gets_a_worker_too(gatepost, state, settings):
+async def queue_one_message(state, number):
+    """Leave a message in a shard, as a worker of former times did."""
+    settings = QueueSettings(longest_delay=timedelta(hours=5))
+    queue = await SQLiteQueue.open(
+        state / "queue", number, clock=SystemClock(), entropy=SystemEntropy(), settings=settings, report=print
+    )
+    mailbox = Mailbox(local_part="a", domain="nowhere.invalid")
+    await queue.accept(
+        QueuedMessage(
+            id=MessageId("m1"),
+            account_id=AccountId("acc"),
+            key_id=KeyId("key"),
+            author=mailbox,
+            envelope=Envelope(reverse_path=mailbox, forward_paths=(mailbox,)),
+            origin=Origin(protocol="ESMTPSA", peer_address="192.0.2.1", greeting="client", tls="TLSv1.3"),
+            content=MemoryContent(b"Subject: x\r\n\r\n"),
+            accepted_at=datetime.now(UTC),
+        )
+    )
+    await queue.hold(Predicate(message_id=MessageId("m1")), reason="to stay there")
+    await queue.close()
+
+
+def test_shard_left_over_gets_a_worker_only_if_it_holds_mail(gatepost, state, settings):
     port = int(settings["GATEPOST_OPERATIONS__PORT"])
-    service = gatepost("serve", **settings | {"GATEPOST_WORKERS__MAIL": "2"})
+    service = gatepost("serve", **settings | {"GATEPOST_WORKERS__MAIL": "3"})
     wait_until_ready(port)
     service.send_signal(signal.SIGTERM)
     assert finish(service)[0] == 0
+    asyncio.run(queue_one_message(state, 2))
 
     gatepost("serve", **settings | {"GATEPOST_WORKERS__MAIL": "1"})
 
-    assert [worker["index"] for worker in wait_until_ready(port)["workers"]] == [0, 1]
+    assert [worker["index"] for worker in wait_until_ready(port)["workers"]] == [0, 2]
+
+
+def test_worker_that_finds_it_is_misconfigured_says_so_in_one_line_and_with_status_2(gatepost, state, settings):
+    # What comes at the path of its control socket is met only once the worker runs.
+    (state / "run" / "worker-0.sock").mkdir()
+
+    status, said = finish(gatepost("serve", **settings | {"GATEPOST_WORKERS__MAIL": "1"}))
+
+    assert status == 2
+    assert "ExceptionGroup" not in said
+    (line,) = [line for line in said.splitlines() if "worker_failed" in line]
+    assert "worker-0.sock" in json.loads(line)["reason"]
 
 
 def test_second_service_on_the_same_state_is_refused(gatepost, state, settings):

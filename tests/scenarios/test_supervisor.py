@@ -16,7 +16,8 @@ import json, os, sys
 from datetime import timedelta
 from gatepost.runtime.listening_sockets import open_sockets
 from gatepost.runtime.settings import Listener
-from gatepost.runtime.supervisor import Program, Supervisor
+from gatepost.runtime.child import Program
+from gatepost.runtime.supervisor import Supervisor
 
 plan = json.loads(sys.argv[1])
 sockets = open_sockets([Listener(address="127.0.0.1", port=0)], len(plan["children"]))
@@ -28,7 +29,8 @@ def note(what):
         file.write(what + "\\n")
 
 supervisor = Supervisor(
-    [Program(name=name, command=(sys.executable, "-c", code, name, str(own.descriptors[0])), sockets=own)
+    [Program(name=name, command=(plan["interpreter"], "-c", code, name, str(own.descriptors[0])), sockets=own,
+             is_essential=name not in plan["spare"])
      for (name, code), own in zip(plan["children"].items(), sockets)],
     environment=os.environ,
     stop_within=timedelta(seconds=plan["stop_within"]),
@@ -40,12 +42,13 @@ sys.exit(supervisor.run())
 
 CHILD = """
 import os, signal, socket, sys, time
-from gatepost.runtime.child_process import end_with_supervisor, tell_ready
+from gatepost.runtime.child_process import SupervisorLink, Word
 name, descriptor = sys.argv[1], int(sys.argv[2])
 def note(what):
     with open("journal", "a") as file:
         file.write(f"{name} {what}\\n")
-end_with_supervisor(os.environ)
+link = SupervisorLink(os.environ)
+link.end_with_supervisor()
 """
 
 WORKER = (
@@ -59,7 +62,7 @@ signal.signal(signal.SIGHUP, lambda *_: note("reloaded"))
 listening = socket.socket(fileno=descriptor)
 listening.listen(16)
 note(f"up {os.getpid()}")
-tell_ready(os.environ)
+link.tell(Word.READY)
 while True:
     connection, _ = listening.accept()
     connection.sendall(name.encode())
@@ -72,7 +75,7 @@ STUBBORN = (
     + """
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 note(f"up {os.getpid()}")
-tell_ready(os.environ)
+link.tell(Word.READY)
 while True:
     time.sleep(60)
 """
@@ -84,7 +87,7 @@ SLOW = (
 note(f"up {os.getpid()}")
 while not os.path.exists("go"):
     time.sleep(0.02)
-tell_ready(os.environ)
+link.tell(Word.READY)
 time.sleep(60)
 """
 )
@@ -111,14 +114,17 @@ sys.exit(2)
 class Service:
     """A supervisor in a process of its own, and the journal it and its children keep."""
 
-    def __init__(self, folder, children, stop_within=10):
+    def __init__(self, folder, children, stop_within=10, spare=(), interpreter=sys.executable, patch=""):
         self.folder = folder
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", DRIVER, json.dumps({"children": children, "stop_within": stop_within})],
-            cwd=folder,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-            stderr=subprocess.DEVNULL,
-        )
+        plan = {"children": children, "stop_within": stop_within, "spare": spare, "interpreter": interpreter}
+        with (folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", patch + DRIVER, json.dumps(plan)],
+                cwd=folder,
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+                stdout=log,
+                stderr=log,
+            )
 
     @property
     def journal(self):
@@ -278,3 +284,141 @@ def test_children_drain_when_the_supervisor_is_killed(start):
     service.wait_for(lambda service: "a drained" in service.journal)
 
     service.wait_for(lambda service: not is_alive(service.pids("a")[0]))
+
+
+PATIENT = (
+    CHILD
+    + """
+import fcntl
+def drain(*_):
+    note("drained")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, drain)
+link.tell(Word.PREPARED)
+lock = open(f"{name}.lock", "w")
+fcntl.flock(lock, fcntl.LOCK_EX)
+listening = socket.socket(fileno=descriptor)
+listening.listen(16)
+note(f"up {os.getpid()}")
+link.tell(Word.READY)
+while True:
+    connection, _ = listening.accept()
+    connection.sendall(f"{name} {os.getpid()}".encode())
+    connection.close()
+"""
+)
+
+ONCE = (
+    CHILD
+    + """
+if os.path.exists("once"):
+    note("misconfigured")
+    sys.exit(2)
+open("once", "w").close()
+def drain(*_):
+    note("drained")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, drain)
+note(f"up {os.getpid()}")
+link.tell(Word.READY)
+while True:
+    time.sleep(60)
+"""
+)
+
+STUCK = (
+    CHILD
+    + """
+import faulthandler
+faulthandler.enable()
+note(f"up {os.getpid()}")
+link.tell(Word.READY)
+link.tell(Word.BEAT)
+def stand_still():
+    time.sleep(60)
+stand_still()
+"""
+)
+
+QUICK = """
+from datetime import timedelta
+from gatepost.runtime import child, restart, supervisor
+child.STUCK_AFTER = timedelta(seconds=1)
+child.restart_after = lambda failures: timedelta(milliseconds=20)
+"""
+
+
+def log_of(service):
+    return (service.folder / "log").read_text()
+
+
+def test_sigusr2_replaces_every_process_and_refuses_nobody_meanwhile(start):
+    service = start({"a": PATIENT, "b": PATIENT})
+    service.wait_for(ready)
+    before = {name: service.pids(name)[0] for name in "ab"}
+    answers = [service.connect()]
+
+    service.process.send_signal(signal.SIGUSR2)
+    while not all(len(service.pids(name)) == 2 for name in "ab"):
+        answers.append(service.connect())
+
+    service.wait_for(lambda service: "service_replaced" in log_of(service))
+    assert all(answer.split()[0] in "ab" for answer in answers)
+    service.wait_for(lambda _: not any(is_alive(pid) for pid in before.values()))
+    assert {int(service.connect().split()[1]) for _ in range(8)} <= {service.pids(name)[1] for name in "ab"}
+    assert service.stop() == 0
+
+
+def test_successor_that_does_not_come_up_leaves_the_old_processes_at_work(start):
+    service = start({"a": ONCE, "b": PATIENT})
+    service.wait_for(ready)
+
+    service.process.send_signal(signal.SIGUSR2)
+    service.wait_for(lambda service: "replacement_failed" in log_of(service))
+
+    assert service.journal.count("a misconfigured") == 1
+    assert "drained" not in " ".join(service.journal)
+    assert is_alive(service.pids("a")[0])
+    assert len(service.pids("b")) == 1
+
+
+def test_child_whose_event_loop_stands_still_is_ended_says_where_and_is_started_again(start):
+    service = start({"a": STUCK}, patch=QUICK)
+
+    service.wait_for(lambda service: len(service.pids("a")) == 2)
+
+    assert "child_stuck" in log_of(service)
+    assert "in stand_still" in log_of(service)
+
+
+def test_service_whose_every_worker_fails_again_and_again_gives_up_with_status_1(start):
+    service = start({"a": CRASHING, "b": CRASHING}, patch=QUICK)
+
+    assert service.process.wait(timeout=30) == 1
+    assert "service_gives_up" in log_of(service)
+
+
+def test_service_goes_on_with_the_workers_that_do_not_fail(start):
+    service = start({"a": CRASHING, "b": WORKER}, patch=QUICK)
+
+    service.wait_for(lambda service: service.journal.count("exit") >= 12, seconds=40)
+
+    assert service.process.poll() is None
+    assert "child_keeps_failing" in log_of(service)
+
+
+def test_child_that_cannot_be_executed_is_tried_again_and_then_given_up(start):
+    service = start({"a": WORKER}, patch=QUICK, interpreter="/nonexistent/python")
+
+    assert service.process.wait(timeout=30) == 1
+    assert log_of(service).count("child_not_started") == 8
+    assert "service_gives_up" in log_of(service)
+
+
+def test_spare_child_that_is_misconfigured_stops_nothing(start):
+    service = start({"a": WORKER, "b": MISCONFIGURED}, spare=["b"])
+
+    service.wait_for(ready)
+
+    assert service.connect() in ("a", "b")
+    assert service.stop() == 0

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -37,6 +38,7 @@ class PostgresqlServer:
         if self._identity:
             shutil.chown(folder, "nobody", "nogroup")
         self._count = 0
+        self._frozen: list[int] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._run("initdb", "-D", str(self._data), "-U", "gatepost", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8")
         self.start()
@@ -64,6 +66,20 @@ class PostgresqlServer:
             self._process.send_signal(how)
             self._process.wait(_START_SECONDS)
             self._process = None
+
+    def freeze(self) -> None:
+        """Let every process of it stand still, as on a machine whose disk hangs: it takes connections, and no more."""
+        assert self._process is not None
+        self._frozen = [self._process.pid, *_children(self._process.pid)]
+        for pid in self._frozen:
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let them go on; does nothing if they do."""
+        for pid in self._frozen:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        self._frozen = []
 
     def execute(self, statement: str, database: str = "postgres") -> str:
         """Run one statement as the server's administrator; return what psql prints."""
@@ -120,6 +136,10 @@ class PostgresqlServer:
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _version(path: Path) -> int:

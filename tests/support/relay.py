@@ -164,8 +164,8 @@ class Relay:
             env=_environment(self._environment),
         )
 
-    def start(self) -> None:
-        """Start ``gatepost serve`` and wait until every listener takes connections."""
+    def launch(self) -> None:
+        """Start ``gatepost serve`` and wait for nothing."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*_GATEPOST, "serve", "-c", str(self.config)],
@@ -173,10 +173,14 @@ class Relay:
                 stderr=log,
                 env=_environment(self._environment),
             )
+
+    def start(self) -> None:
+        """Start ``gatepost serve`` and wait until every listener takes connections."""
+        self.launch()
         try:
             for port in (self.starttls_port, self.implicit_port, self.operations_port, self.api_port):
                 wait_for_port(port)
-            self._wait_until_ready()
+            self.wait_until_ready()
         except TimeoutError as error:
             self.stop()
             raise AssertionError(f"{error}\n{self.log()}") from error
@@ -194,6 +198,17 @@ class Relay:
         """Have certificates and settings read again; that this has happened is to be looked for."""
         assert self._process is not None
         self._process.send_signal(signal.SIGHUP)
+
+    def replace_workers(self) -> None:
+        """Have every process replaced by a new one; that this has happened is to be looked for."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGUSR2)
+
+    def kill_supervisor(self) -> None:
+        """Kill it, and leave its children to themselves."""
+        assert self._process is not None
+        self._process.kill()
+        self.reap()
 
     def reap(self) -> None:
         """Take note that the service was killed."""
@@ -228,7 +243,8 @@ class Relay:
         """The same, parsed."""
         return [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
 
-    def _wait_until_ready(self) -> None:
+    def wait_until_ready(self) -> None:
+        """Wait until the service says that it is."""
         deadline = time.monotonic() + 30
         while self.get("/health/ready")[0] != 200:
             if time.monotonic() > deadline:

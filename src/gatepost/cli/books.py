@@ -26,12 +26,12 @@ def books(ctx: click.Context, *, account: str | None, as_json: bool) -> None:
     What is being tried at this moment counts as queued. Exits with 1 if the books of any account do not balance.
     """
     context: CommandContext = ctx.obj
-    with context.control_plane() as plane, context.readers() as readers:
+    with context.control_plane() as plane, context.readings() as readings:
         accounts = AccountNames(plane)
         only = get_account(plane, account).id if account else None
-        by_shard = [
-            (reader, [one for one in reader.read_books() if only in (None, one.account_id)]) for reader in readers
-        ]
+        by_shard = readings.ask(
+            lambda reader: (reader, [one for one in reader.read_books() if only in (None, one.account_id)])
+        )
     total = sorted(add_books(one for _, some in by_shard for one in some), key=lambda one: accounts.of(one.account_id))
     troubles = [text for reader, some in by_shard for text in _find_troubles(reader, some, accounts)]
     if as_json:

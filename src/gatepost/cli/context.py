@@ -12,7 +12,7 @@ from typing import Protocol
 from gatepost.mailflow.queue.recipient import Predicate
 from gatepost.primitives.secret import Secret
 from gatepost.runtime.control_plane import ControlPlane
-from gatepost.storage.queue_sqlite.reader import QueueReader
+from gatepost.storage.queue_sqlite.readings import Readings
 from gatepost.tenancy.senders.ports import Resolver
 
 
@@ -110,8 +110,11 @@ class CommandContext(Protocol):
         """Return the way to the mail workers."""
         ...
 
-    def readers(self) -> AbstractContextManager[Sequence[QueueReader]]:
-        """Open every shard there is at this moment, read-only and by number, for the length of a block."""
+    def readings(self) -> AbstractContextManager[Readings]:
+        """Open every shard there is at this moment, read-only and by number, for the length of a block.
+
+        What could not be read of it is told when the command ends, which then has failed.
+        """
         ...
 
     def resolver(self) -> Resolver:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ from gatepost.mailflow.events.event import Event, EventType
 from gatepost.mailflow.queue.recipient import Predicate
 from gatepost.primitives.ids import MessageId
 from gatepost.storage.queue_sqlite.reader import QueueReader
+from gatepost.storage.queue_sqlite.readings import Readings
 
 POLL_SECONDS: Final = 0.5
 
@@ -69,8 +71,8 @@ def events(
         accounts = AccountNames(plane)
     show = _printer(accounts, as_json=as_json)
     try:
-        with context.readers() as readers:
-            past, is_cut = selection.find_newest(readers, first, limit)
+        with context.readings() as readings:
+            past, is_cut = selection.find_newest(readings, first, limit)
         if is_cut and limit:
             say("Earlier ones are left out: see --limit and --since.")
         show(past)
@@ -89,25 +91,25 @@ class _Selection:
         self._types = types
         self._seen: dict[Path, int] = {}
 
-    def find_newest(
-        self, readers: Iterable[QueueReader], first: datetime | None, limit: int
-    ) -> tuple[list[Event], bool]:
+    def find_newest(self, readings: Readings, first: datetime | None, limit: int) -> tuple[list[Event], bool]:
         """Return the newest events by time, and whether there are older ones."""
-        found: list[Found] = []
-        for reader in readers:
+
+        def read(reader: QueueReader) -> list[Found]:
             seen = reader.last_event_id()
             newest = reader.list_newest_events(
                 limit=limit + 1, since=first, predicate=self._predicate, types=self._types
             )
             self._seen[reader.path] = max([seen, *[id_ for id_, _ in newest]])
-            found += newest
+            return newest
+
+        found = chain.from_iterable(readings.ask(read))
         ordered = _by_time(found)
         return ordered[max(0, len(ordered) - limit) :], len(ordered) > limit
 
-    def find_new(self, readers: Iterable[QueueReader]) -> list[Event]:
+    def find_new(self, readings: Readings) -> list[Event]:
         """Return events that have not been seen, by time; of a shard that is new, all."""
-        found: list[Found] = []
-        for reader in readers:
+
+        def read(reader: QueueReader) -> list[Found]:
             last = reader.last_event_id()
             newer = reader.list_events(
                 after_id=self._seen.get(reader.path, 0), limit=_AT_ONCE, predicate=self._predicate, types=self._types
@@ -115,15 +117,16 @@ class _Selection:
             ids = [id_ for id_, _ in newer]
             # What did not match need not be looked at again, unless there is more to read before it.
             self._seen[reader.path] = max(ids) if len(ids) == _AT_ONCE else max([last, *ids])
-            found += newer
-        return _by_time(found)
+            return newer
+
+        return _by_time(chain.from_iterable(readings.ask(read)))
 
 
 def _follow(context: CommandContext, selection: _Selection, show: Callable[[Sequence[Event]], None]) -> None:
     """Show new events until interrupted. Shards are looked for each time: workers may be added."""
     while True:
-        with context.readers() as readers:
-            new = selection.find_new(readers)
+        with context.readings() as readings:
+            new = selection.find_new(readings)
         show(new)
         if len(new) < _AT_ONCE:
             time.sleep(POLL_SECONDS)

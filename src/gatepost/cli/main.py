@@ -5,6 +5,7 @@ Commands are imported when they are called, so that ``gatepost --help`` does not
 
 import os
 from collections.abc import Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -15,12 +16,12 @@ import click
 from gatepost.primitives.errors import Misconfigured, RelayError
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator
 
     from gatepost.runtime.control_client import Workers
     from gatepost.runtime.control_plane import ControlPlane
     from gatepost.runtime.settings import Settings
-    from gatepost.storage.queue_sqlite.reader import QueueReader
+    from gatepost.storage.queue_sqlite.readings import Readings
     from gatepost.tenancy.senders.ports import Resolver
 
 EXIT_FAILED: Final = 1
@@ -60,6 +61,8 @@ class CommandContext:
 
     def __init__(self, config_path: Path) -> None:
         self.config_path = config_path
+        #: What could not be read, and was told of: the answer is not the whole one.
+        self.troubles: set[Path] = set()
 
     @cached_property
     def settings(self) -> "Settings":
@@ -80,11 +83,18 @@ class CommandContext:
 
         return compose_workers(self.settings)
 
-    def readers(self) -> "AbstractContextManager[list[QueueReader]]":
-        """Open every shard, read-only, for the length of a block."""
-        from gatepost.runtime.compose_commands import open_readers
+    @contextmanager
+    def readings(self) -> "Iterator[Readings]":
+        """Open every shard, read-only, for the length of a block; what could not be read of it is told at its end."""
+        from gatepost.runtime.compose_commands import open_readings
 
-        return open_readers(self.settings)
+        with open_readings(self.settings) as readings:
+            try:
+                yield readings
+            finally:
+                for path in readings.troubles.keys() - self.troubles:
+                    click.echo(f"gatepost: left out: {readings.troubles[path]}", err=True)
+                self.troubles |= readings.troubles.keys()
 
     def resolver(self) -> "Resolver":
         """Make a resolver, to be used within one event loop."""
@@ -148,6 +158,15 @@ def gatepost(ctx: click.Context) -> None:
     """Gatepost: a self-hosted, multi-tenant secure SMTP relay."""
     if ctx.obj is None:
         ctx.obj = CommandContext(Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG))
+
+
+@gatepost.result_callback()
+@click.pass_context
+def _fail_if_not_whole(ctx: click.Context, /, *_: object, **__: object) -> None:
+    """End a command whose answer is not the whole one as failed, though it has told what it could."""
+    context = ctx.find_root().obj
+    if isinstance(context, CommandContext) and context.troubles:
+        ctx.exit(EXIT_FAILED)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -41,9 +41,8 @@ class RecipientStory:
 
 def find_message(context: CommandContext, message_id: str) -> MessageReport:
     """Return all that any shard knows of a message; raises ``click.ClickException`` if none knows it."""
-    with context.readers() as readers:
-        for reader in readers:
-            report = reader.find_message(MessageId(message_id))
+    with context.readings() as readings:
+        for report in readings.ask(lambda reader: reader.find_message(MessageId(message_id))):
             if report is not None:
                 return report
     raise click.ClickException(

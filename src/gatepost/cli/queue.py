@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from itertools import chain
 from typing import Final
 
 import click
@@ -37,10 +38,10 @@ def queue() -> None:
 @click.pass_obj
 def list_(context: CommandContext, /, *, limit: int, as_json: bool, **which: str | None) -> None:
     """List the recipients that wait, those accepted first on top."""
-    with context.control_plane() as plane, context.readers() as readers:
+    with context.control_plane() as plane, context.readings() as readings:
         accounts, predicate = AccountNames(plane), read_predicate(plane, **which)
-        found = [row for reader in readers for row in reader.list_recipients(predicate, limit=limit)]
-        total = sum(reader.count_recipients(predicate) for reader in readers)
+        found = chain.from_iterable(readings.ask(lambda reader: reader.list_recipients(predicate, limit=limit)))
+        total = sum(readings.ask(lambda reader: reader.count_recipients(predicate)))
     rows = sorted(found, key=lambda row: (row.accepted_at, row.message_id, row.position))[:limit]
     if as_json:
         print_json({"total": total, "recipients": [_fields(row, accounts) for row in rows]})
@@ -58,11 +59,10 @@ def list_(context: CommandContext, /, *, limit: int, as_json: bool, **which: str
 def summary(context: CommandContext, /, *, as_json: bool) -> None:
     """Count each account's recipients by state."""
     counts: Counter[tuple[AccountId, RecipientState]] = Counter()
-    with context.control_plane() as plane, context.readers() as readers:
+    with context.control_plane() as plane, context.readings() as readings:
         accounts = AccountNames(plane)
-        for reader in readers:
-            for each in reader.summarize():
-                counts[each.account_id, each.state] += each.recipients
+        for each in chain.from_iterable(readings.ask(lambda reader: reader.summarize())):
+            counts[each.account_id, each.state] += each.recipients
     ids = sorted({account_id for account_id, _ in counts}, key=accounts.of)
     if as_json:
         print_json(
@@ -153,8 +153,8 @@ def _note_leased(context: CommandContext, predicate: Predicate) -> None:
 
 
 def _count(context: CommandContext, predicate: Predicate) -> int:
-    with context.readers() as readers:
-        return sum(reader.count_recipients(predicate) for reader in readers)
+    with context.readings() as readings:
+        return sum(readings.ask(lambda reader: reader.count_recipients(predicate)))
 
 
 def _report(done: str, reports: Sequence[WorkerReport]) -> None:

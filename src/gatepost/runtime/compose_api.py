@@ -38,7 +38,7 @@ def compose_api_listener(settings: Settings, parts: APIParts, tls_context: Calla
     services = EndpointServices(
         authentication=Authentication(control.principals, parts.metrics),
         rate_limit=RateLimit(per_second=api.requests_per_second, burst=api.requests_at_once),
-        budget=BodyBudget(api.memory_octets),
+        budget=BodyBudget(settings.share(api.memory_octets)),
         clock=control.clock,
         metrics=parts.metrics,
         max_body_octets=api.max_body_octets,
@@ -48,8 +48,8 @@ def compose_api_listener(settings: Settings, parts: APIParts, tls_context: Calla
         build_app(services, compose_operations(settings, parts)),
         tls_context=tls_context,
         limits=ListenerLimits(
-            max_connections=api.max_connections,
-            max_connections_per_address=api.max_connections_per_address,
+            max_connections=settings.share(api.max_connections),
+            max_connections_per_address=settings.share(api.max_connections_per_address),
             header_timeout=api.header_timeout,
             idle_timeout=api.idle_timeout,
             handshake_timeout=settings.submission.handshake_timeout,

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from functools import partial
 
 from gatepost.mailflow.queue.recipient import Predicate
@@ -12,8 +12,7 @@ from gatepost.runtime.control_client import IdleShard, Workers
 from gatepost.runtime.control_client import ShardBusy as WorkerRuns
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
 from gatepost.runtime.settings import Settings
-from gatepost.storage.queue_sqlite.reader import QueueReader
-from gatepost.storage.queue_sqlite.schema import ShardNotMade
+from gatepost.storage.queue_sqlite.readings import Readings
 from gatepost.storage.queue_sqlite.shard import ShardBusy, list_shards
 from gatepost.storage.queue_sqlite.store import SQLiteQueue
 from gatepost.system.clock import SystemClock
@@ -40,18 +39,10 @@ def compose_workers(settings: Settings) -> Workers:
 
 
 @contextmanager
-def open_readers(settings: Settings) -> Iterator[list[QueueReader]]:
+def open_readings(settings: Settings) -> Iterator[Readings]:
     """Open every shard read-only, by number; works beside running workers and without them."""
-    readers: list[QueueReader] = []
-    try:
-        for path in list_shards(settings.queue_dir):
-            # A worker that starts at this moment has made the file, and not yet what is in it.
-            with suppress(ShardNotMade):
-                readers.append(QueueReader(path))
-        yield readers
-    finally:
-        for reader in readers:
-            reader.close()
+    with closing(Readings(list_shards(settings.queue_dir))) as readings:
+        yield readings
 
 
 class _LoopShard:

@@ -7,7 +7,7 @@ answers for which port.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -44,21 +44,22 @@ from gatepost.network.smtp_connector import SMTPConnector
 from gatepost.network.tls_contexts import ServerTLS
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.errors import RelayError
-from gatepost.primitives.ids import AccountId
 from gatepost.runtime.compose_api import APIParts, compose_api_listener
-from gatepost.runtime.compose_queue import open_queue, retry_schedule
+from gatepost.runtime.compose_queue import open_queue_in_turn, retry_schedule
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
 from gatepost.runtime.measurement import Sources, measure
 from gatepost.runtime.periodic import Periodic
 from gatepost.runtime.reload import Reloader, certificate_chains
 from gatepost.runtime.roles import MailListener, MailParts, QueueState
 from gatepost.runtime.settings import Listener, ListenerTLS, Settings
+from gatepost.runtime.signing_keys import CurrentKeys
 from gatepost.standards.dkim.body_hash import BodyHasher, relaxed_body_hash
-from gatepost.standards.dkim.sign import SigningKey, sign
+from gatepost.standards.dkim.sign import sign
 from gatepost.standards.message.header import parse_header_section
 from gatepost.standards.message.mime import NotConvertible, downgrade_to_7bit
 from gatepost.standards.smtp.server import SessionSettings
 from gatepost.standards.smtp.transaction import ClientTimeouts
+from gatepost.storage.disk_reserve import DiskReserve
 from gatepost.storage.queue_sqlite.reader import QueueReader
 from gatepost.storage.queue_sqlite.shard import ShardPaths
 from gatepost.storage.queue_sqlite.store import SQLiteQueue
@@ -90,11 +91,19 @@ class _Base:
     database: Path
     metrics: Metrics
     budget: MemoryBudget
+    disk: DiskReserve
+    caps: SessionCaps
     connector: SMTPConnector
 
 
 async def compose_mail_parts(
-    settings: Settings, *, index: int, listeners: Sequence[str], config_path: Path, environment: Mapping[str, str]
+    settings: Settings,
+    *,
+    index: int,
+    listeners: Sequence[str],
+    config_path: Path,
+    environment: Mapping[str, str],
+    on_prepared: Callable[[], None] = lambda: None,
 ) -> MailParts:
     """Put together a mail worker.
 
@@ -105,29 +114,18 @@ async def compose_mail_parts(
             empties its shard.
         config_path: Read again at a reload.
         environment: As above.
+        on_prepared: Called before the shard is opened, which waits until whoever holds it lets go.
 
     Raises:
         Misconfigured: The control plane, the shard or a certificate cannot be used; the text says what to do.
     """
     clock, entropy = SystemClock(), SystemEntropy()
     control = open_control_plane(settings.control_database_url.reveal(), settings.keyring_path, clock, entropy)
-    queue = await open_queue(settings, index)
-    domains = VerifiedDomains(control.domains, PublicSuffixes())
-    base = _Base(
-        settings=settings,
-        control=control,
-        queue=queue,
-        domains=domains,
-        door=_compose_door(settings, control, queue, domains),
-        acts=ActsInProgress(),
-        database=ShardPaths.of(settings.queue_dir, index).database,
-        metrics=Metrics(),
-        budget=MemoryBudget(settings.submission.memory_octets),
-        connector=_compose_connector(settings),
-    )
     tls = ServerTLS(certificate_chains(settings.tls), listeners, clock) if listeners else None
-    takers = {"tls": lambda new: tls.reload(certificate_chains(new.tls))} if tls else {}
-    reloader = Reloader(config_path, environment, settings, takers)
+    on_prepared()
+    queue = await open_queue_in_turn(settings, index)
+    base = _compose_base(settings, index, control, queue)
+    reloader = Reloader(config_path, environment, settings, _takers(base, tls))
     smtp = _compose_smtp(base, listeners, tls) if tls else {}
     api = _compose_api(base, listeners, tls) if tls else {}
     return MailParts(
@@ -141,6 +139,56 @@ async def compose_mail_parts(
         periodic=_compose_periodic(base, _compose_sources(base, smtp, tls)),
         close=control.close,
     )
+
+
+def _compose_base(settings: Settings, index: int, control: ControlPlane, queue: SQLiteQueue) -> _Base:
+    domains = VerifiedDomains(control.domains, PublicSuffixes())
+    disk = DiskReserve(settings.queue_dir, settings.reserve_octets, monotonic=time.monotonic)
+    return _Base(
+        settings=settings,
+        control=control,
+        queue=queue,
+        domains=domains,
+        door=_compose_door(settings, control, queue, domains, disk),
+        acts=ActsInProgress(),
+        database=ShardPaths.of(settings.queue_dir, index).database,
+        metrics=Metrics(),
+        budget=MemoryBudget(settings.share(settings.submission.memory_octets)),
+        disk=disk,
+        caps=SessionCaps(
+            max_sessions=settings.share(settings.submission.max_sessions),
+            max_sessions_per_address=settings.share(settings.submission.max_sessions_per_address),
+        ),
+        connector=_compose_connector(settings),
+    )
+
+
+def _takers(base: _Base, tls: ServerTLS | None) -> Mapping[str, Callable[[Settings], None]]:
+    """Return who takes which settings while the worker runs; certificates first, which may be wrong."""
+
+    def take_certificates(new: Settings) -> None:
+        if tls is not None:
+            tls.reload(certificate_chains(new.tls))
+
+    def take_caps(new: Settings) -> None:
+        base.caps.change(
+            max_sessions=new.share(new.submission.max_sessions),
+            max_sessions_per_address=new.share(new.submission.max_sessions_per_address),
+        )
+
+    def take_memory(new: Settings) -> None:
+        base.budget.limit_octets = new.share(new.submission.memory_octets)
+
+    def take_reserve(new: Settings) -> None:
+        base.disk.reserve_octets = new.reserve_octets
+
+    return {
+        "tls": take_certificates,
+        "submission.max_sessions": take_caps,
+        "submission.max_sessions_per_address": take_caps,
+        "submission.memory_octets": take_memory,
+        "queue.reserve_octets": take_reserve,
+    }
 
 
 def compose_resolver(settings: Settings) -> CachingResolver:
@@ -166,10 +214,6 @@ def _compose_api(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str,
 
 def _compose_smtp(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str, SMTPListener]:
     settings = base.settings
-    submission = settings.submission
-    caps = SessionCaps(
-        max_sessions=submission.max_sessions, max_sessions_per_address=submission.max_sessions_per_address
-    )
     services = _compose_submission(base)
     return {
         listener.name: SMTPListener(
@@ -177,7 +221,7 @@ def _compose_smtp(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str
             settings=_connection_settings(settings, listener),
             open_handler=services.open_handler,
             tls_context=tls.context_for(listener.name),
-            caps=caps,
+            caps=base.caps,
             metrics=base.metrics,
         )
         for listener in settings.listeners
@@ -210,7 +254,7 @@ def _connection_settings(settings: Settings, listener: Listener) -> ConnectionSe
 
 
 def _compose_door(
-    settings: Settings, control: ControlPlane, queue: SQLiteQueue, domains: VerifiedDomains
+    settings: Settings, control: ControlPlane, queue: SQLiteQueue, domains: VerifiedDomains, disk: DiskReserve
 ) -> Acceptance:
     return Acceptance(
         queue=queue,
@@ -219,6 +263,7 @@ def _compose_door(
         clock=control.clock,
         entropy=control.entropy,
         own_host_names=frozenset({settings.host_name.lower()}),
+        has_room=disk.has_room,
     )
 
 
@@ -234,6 +279,7 @@ def _compose_submission(base: _Base) -> SubmissionServices:
         spool=base.queue.spool,
         budget=base.budget,
         spool_threshold_octets=settings.submission.spool_threshold_octets,
+        has_room=base.disk.has_room,
     )
 
 
@@ -256,7 +302,11 @@ def _compose_delivery(base: _Base) -> DeliveryWorker:
         router=router,
         connector=base.connector,
         pool=pool,
-        copies=OutgoingCopies(tools=COPY_TOOLS, keys=_Keys(base), host_name=settings.host_name),
+        copies=OutgoingCopies(
+            tools=COPY_TOOLS,
+            keys=CurrentKeys(base.domains, SigningKeys(base.control.keyring)),
+            host_name=settings.host_name,
+        ),
         clock=base.control.clock,
         monotonic=time.monotonic,
         is_on_hold=base.queue.is_on_hold,
@@ -331,20 +381,6 @@ def _downgrade(octets: bytes) -> bytes | None:
 COPY_TOOLS: Final = CopyTools(parse=parse_header_section, hash_body=_hash_body, sign=sign, downgrade=_downgrade)
 
 
-class _Keys:
-    """The DKIM keys of the verified domain that covers an author, as they are now."""
-
-    def __init__(self, base: _Base) -> None:
-        self._domains = base.domains
-        self._keys = SigningKeys(base.control.keyring)
-
-    def find_signing_keys(self, account_id: AccountId, author_domain: str) -> Sequence[SigningKey]:
-        domain = self._domains.find_deciding(author_domain)
-        if domain is None or domain.account_id != account_id:
-            return ()
-        return self._keys.keys_for(domain)
-
-
 def _compose_retry(schedule: RetrySchedule, entropy: Entropy) -> RetryPolicy:
     def next_attempt(attempts: int, accepted_at: datetime, now: datetime) -> datetime | None:
         jitter = int.from_bytes(entropy.draw(4), "big") / (1 << 32)
@@ -413,13 +449,15 @@ def _compose_sources(base: _Base, listeners: Mapping[str, SMTPListener], tls: Se
         count_sessions=lambda: sum([listener.open_connections for listener in listeners.values()]),
         count_content_octets=lambda: base.budget.held_octets,
         count_outgoing_connections=lambda: base.connector.open_connections,
+        disk=base.disk,
         certificate_expires_at=lambda: tls.expires_at if tls else None,
     )
 
 
 def _compose_periodic(base: _Base, sources: Sources) -> tuple[Periodic, ...]:
     async def flush_last_used() -> None:
-        base.control.principals.flush_last_used()
+        # It waits for other writers, and for a server that may be gone.
+        await asyncio.to_thread(base.control.principals.flush_last_used)
 
     async def prune_events() -> None:
         await base.queue.prune_events(base.control.clock.now() - EVENTS_KEPT_FOR)

@@ -9,7 +9,8 @@ from starlette.applications import Starlette
 
 from gatepost.entrypoints.operations.health import Probe, health_routes
 from gatepost.entrypoints.operations.metrics import metrics_route
-from gatepost.runtime.control_client import ask_status, find_shards, socket_path
+from gatepost.runtime.control_client import ask_status, socket_path
+from gatepost.runtime.leftover_shards import find_leftover_shards
 from gatepost.runtime.settings import Settings
 
 _PROBE_TIMEOUT: Final = timedelta(seconds=2)
@@ -19,7 +20,8 @@ def compose_operations_app(settings: Settings) -> Starlette:
     """Put together health and metrics."""
 
     async def probe_workers() -> Sequence[Probe]:
-        indexes = sorted({*range(settings.mail_worker_count), *find_shards(settings.queue_dir)})
+        leftover = await asyncio.to_thread(find_leftover_shards, settings)
+        indexes = [*range(settings.mail_worker_count), *leftover]
         return await asyncio.gather(*[_probe(settings, index) for index in indexes])
 
     return Starlette(routes=[*health_routes(probe_workers), metrics_route(settings.metrics_dir)])

@@ -20,9 +20,12 @@ import msgspec
 from gatepost.entrypoints.operations import control_protocol as protocol
 from gatepost.mailflow.queue.recipient import Predicate
 from gatepost.primitives.errors import RelayError, Transient
+from gatepost.telemetry.logger import get_logger
 
 _SHARD_FILE: Final = re.compile(r"shard-(\d{1,4})\.|worker-(\d{1,4})\.sock$")
 _AGAIN_AFTER: Final = 0.05
+
+log = get_logger()
 
 
 class ShardBusy(Transient):
@@ -170,6 +173,12 @@ class Workers:
             raise
         except RelayError as error:
             return WorkerReport(index=index, is_running=False, trouble=str(error))
+        except Exception as error:
+            # Whatever is wrong with one shard, the others are told, and the operator which one it is.
+            log.exception("shard_not_reached", shard=index)
+            return WorkerReport(
+                index=index, is_running=False, trouble=f"its shard cannot be used: {type(error).__name__}: {error}"
+            )
 
 
 def ask_status(path: Path, *, timeout: timedelta) -> protocol.WorkerStatus | None:

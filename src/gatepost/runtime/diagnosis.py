@@ -143,14 +143,19 @@ def check_limits(settings: Settings) -> Iterator[Finding]:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     yield judge_descriptors(hard, settings)
     try:
-        yield judge_room(shutil.disk_usage(settings.state_dir).free, str(settings.state_dir))
+        free = shutil.disk_usage(settings.state_dir).free
+        yield judge_room(free, str(settings.state_dir), reserve_octets=settings.reserve_octets)
     except OSError as error:
         yield fail("disk", f"{settings.state_dir}: {error.strerror}", "`gatepost init` makes the state directory")
 
 
 def judge_descriptors(hard: int, settings: Settings) -> Finding:
     """Judge how many files one process may open."""
-    wanted = settings.submission.max_sessions + settings.delivery.max_connections + 256
+    wanted = (
+        settings.share(settings.submission.max_sessions + settings.api.max_connections)
+        + settings.delivery.max_connections
+        + 256
+    )
     if hard != resource.RLIM_INFINITY and hard < wanted:
         return warn(
             "limits",
@@ -160,9 +165,15 @@ def judge_descriptors(hard: int, settings: Settings) -> Finding:
     return ok("limits", f"{hard if hard != resource.RLIM_INFINITY else 'any number of'} open files are allowed")
 
 
-def judge_room(free_octets: int, place: str) -> Finding:
+def judge_room(free_octets: int, place: str, *, reserve_octets: int) -> Finding:
     """Judge the room for a queue."""
     text = f"{free_octets / _GIB:.1f} GiB free at {place}"
+    if free_octets < reserve_octets:
+        return fail(
+            "disk",
+            f"{text}, less than the {reserve_octets >> 20} MiB kept for delivery: new mail is refused for now (452)",
+            "make room, or lower [queue] reserve_octets",
+        )
     if free_octets < _GIB // 10:
         return fail("disk", text, "make room: without it every message is refused for now (452)")
     if free_octets < 2 * _GIB:

@@ -14,6 +14,7 @@ from gatepost.primitives.errors import Misconfigured
 from gatepost.runtime.settings import API, Listener
 
 EVERYWHERE = ("0.0.0.0", "::")
+BACKLOG = 1024
 
 
 class ListenerSockets:
@@ -30,6 +31,11 @@ class ListenerSockets:
     def descriptors(self) -> tuple[int, ...]:
         """File descriptors, to pass to the child."""
         return tuple(sock.fileno() for _, sock in self.named)
+
+    def listen(self) -> None:
+        """Let connections wait for the process that will take them, instead of being refused until it is there."""
+        for _, sock in self.named:
+            sock.listen(BACKLOG)
 
     def stop_listening(self) -> None:
         """Let the kernel send new connections elsewhere; the ports stay ours, and listening again is possible.

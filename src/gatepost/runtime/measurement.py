@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from gatepost.runtime.roles import QueueState
+from gatepost.storage.disk_reserve import DiskReserve
 from gatepost.telemetry.metrics import Metrics
 
 _LIVE_STATES: Final = ("queued", "leased", "held")
@@ -18,6 +19,7 @@ class Sources:
 
     Attributes:
         count_unbalanced_accounts: Of this worker's shard, whose books balance by themselves.
+        disk: Measured anew when it is asked for room.
         certificate_expires_at: None for a worker that serves none.
     """
 
@@ -26,6 +28,7 @@ class Sources:
     count_sessions: Callable[[], int]
     count_content_octets: Callable[[], int]
     count_outgoing_connections: Callable[[], int]
+    disk: DiskReserve
     certificate_expires_at: Callable[[], datetime | None]
 
 
@@ -35,6 +38,8 @@ async def measure(sources: Sources, metrics: Metrics) -> None:
     metrics.sessions.set(sources.count_sessions())
     metrics.content_memory.set(sources.count_content_octets())
     metrics.outgoing_connections.set(sources.count_outgoing_connections())
+    metrics.disk_reserve_reached.set(int(not sources.disk.has_room()))
+    metrics.disk_free.set(sources.disk.free_octets)
     expires_at = sources.certificate_expires_at()
     # The least of all workers is shown; one without a certificate must not look like one that has expired.
     metrics.certificate_expiry.set(expires_at.timestamp() if expires_at else math.inf)

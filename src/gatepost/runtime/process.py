@@ -1,6 +1,7 @@
 """One worker process: its log, its event loop, its signals."""
 
 import asyncio
+import faulthandler
 import gc
 import os
 import resource
@@ -12,7 +13,7 @@ from typing import Any
 import uvloop
 
 from gatepost.primitives.errors import RelayError
-from gatepost.runtime.child_process import end_with_supervisor
+from gatepost.runtime.child_process import SupervisorLink
 from gatepost.runtime.settings import Settings
 from gatepost.system.clock import SystemClock
 from gatepost.telemetry import logger
@@ -28,11 +29,15 @@ class Handlers:
     reload: Callable[[], Awaitable[tuple[str, ...]]]
 
 
-def start_process(settings: Settings, name: str) -> None:
-    """Set up this process's log, and end with the supervisor that started it."""
-    end_with_supervisor(os.environ)
+def start_process(settings: Settings, name: str) -> SupervisorLink:
+    """Set up this process's log, and end with the supervisor that started it; return the way to tell that one."""
+    link = SupervisorLink(os.environ)
+    link.end_with_supervisor()
     logger.configure(clock=SystemClock(), level=settings.log.level, log_format=settings.log.format, process=name)
+    # Where the process is ended because it is stuck, or crashes, the log says where in the program that was.
+    faulthandler.enable()
     raise_descriptor_limit()
+    return link
 
 
 def raise_descriptor_limit() -> None:

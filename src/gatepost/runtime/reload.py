@@ -5,6 +5,7 @@ What cannot change while the process runs is told, not half applied; what is wro
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -15,9 +16,13 @@ from gatepost.telemetry.logger import get_logger
 
 log = get_logger()
 
+_OF_THE_SUPERVISOR: Final = frozenset({"state_dir", "user", "workers", "listeners", "operations", "log"})
+_OF_THE_SUPERVISOR_TOO: Final = frozenset({"api.enabled", "api.address", "api.port"})
+"""Tables and settings that new workers alone do not put in force: ports, processes, whose they are, its own log."""
+
 
 class Reloader:
-    """Reads the settings file again and hands changed tables to those who can take them."""
+    """Reads the settings file again and hands what has changed to those who can take it."""
 
     def __init__(
         self,
@@ -32,8 +37,9 @@ class Reloader:
             path: The settings file.
             environment: As at the start.
             current: What is in force.
-            takers: By the name of a table ("tls"): puts that table's new settings in force, or raises and changes
-                nothing. Each is called at every reload, since a file that a setting names may have changed.
+            takers: By the name of a table ("tls") or a setting ("queue.reserve_octets"): puts that in force, or raises
+                and changes nothing; only the first may raise. Each is called at every reload, since a file that a
+                setting names may have changed.
         """
         self._path = path
         self._environment = environment
@@ -49,11 +55,23 @@ class Reloader:
         new = load_settings(self._path, self._environment)
         for take in self._takers.values():
             take(new)
-        waiting = [key for key in find_changes(self._current, new) if key.partition(".")[0] not in self._takers]
-        log.info("reloaded", needs_restart=waiting)
+        changes = find_changes(self._current, new)
+        taken = [key for key in changes if not self._takers.keys().isdisjoint({key, key.partition(".")[0]})]
+        notes = {key: tell_need(key) for key in changes if key not in taken}
+        for key, need in notes.items():
+            log.warning("setting_not_taken", key=key, needs=need)
+        log.info("reloaded", taken=taken, needs_restart=list(notes))
         # What needs a restart is compared with what this process began with, until it is restarted.
-        self._current = msgspec.structs.replace(self._current, **{name: getattr(new, name) for name in self._takers})
-        return tuple(f"{key} has changed and needs a restart" for key in waiting)
+        for key in taken:
+            self._current = _take_over(self._current, new, key)
+        return tuple(f"{key} has changed and needs {need}" for key, need in notes.items())
+
+
+def tell_need(key: str) -> str:
+    """Say what puts a changed setting in force that cannot change while a worker runs."""
+    if key in _OF_THE_SUPERVISOR_TOO or key.partition(".")[0] in _OF_THE_SUPERVISOR:
+        return "a restart"
+    return "new workers: SIGUSR2 to the service, which replaces them without a pause, or a restart"
 
 
 def find_changes(old: msgspec.Struct, new: msgspec.Struct, prefix: str = "") -> list[str]:
@@ -66,6 +84,15 @@ def find_changes(old: msgspec.Struct, new: msgspec.Struct, prefix: str = "") -> 
         elif before != after:
             changes.append(prefix + name)
     return changes
+
+
+def _take_over(old: Settings, new: Settings, key: str) -> Settings:
+    """Return ``old`` with one setting of ``new``."""
+    table, _, name = key.partition(".")
+    if not name:
+        return msgspec.structs.replace(old, **{table: getattr(new, table)})
+    section = msgspec.structs.replace(getattr(old, table), **{name: getattr(getattr(new, table), name)})
+    return msgspec.structs.replace(old, **{table: section})
 
 
 def certificate_chains(tls: TLS) -> list[CertificateFiles]:

@@ -1,10 +1,16 @@
-"""When a child process that ended is started again; pure."""
+"""When a child process is started again, ended because it is stuck, or given up; pure."""
 
 from datetime import timedelta
 from typing import Final
 
 HEALTHY_AFTER: Final = timedelta(seconds=60)
 """A child that ran this long had come up well: its next end counts as the first."""
+
+STUCK_AFTER: Final = timedelta(seconds=60)
+"""A child whose event loop has not turned for so long is not coming back."""
+
+MAX_FAILURES: Final = 8
+"""After so many ends in a row, about half a minute of trying, a start by itself will not help."""
 
 _FIRST: Final = timedelta(milliseconds=100)
 _LONGEST: Final = timedelta(seconds=30)

@@ -24,6 +24,10 @@ from gatepost.telemetry.metrics import Metrics
 DRAIN_FOR: Final = timedelta(seconds=15)
 """How long transactions under way may take to end at a stop; the supervisor kills after 30 s."""
 
+HURRIED_DRAIN: Final = timedelta(seconds=2)
+HURRIED_ATTEMPTS: Final = timedelta(seconds=5)
+"""Without a supervisor: a service that is started anew waits, and accepts nothing meanwhile."""
+
 CONTROL_DEADLINE: Final = timedelta(seconds=60)
 METRICS_EVERY: Final = timedelta(seconds=1)
 
@@ -54,8 +58,8 @@ class Delivery(Protocol):
         """Deliver until ``stop``; returns when nothing is under way any more."""
         ...
 
-    def stop(self) -> None:
-        """Begin no attempt any more."""
+    def stop(self, *, within: timedelta | None = None) -> None:
+        """Begin no attempt any more; those under way may take so long to end, or as long as they are used to."""
         ...
 
 
@@ -97,6 +101,7 @@ class MailWorker:
         self._index = index
         self._parts = parts
         self._stopping = asyncio.Event()
+        self._is_in_a_hurry = False
         self._control = ControlServer(
             control_path,
             WorkerControls(
@@ -105,8 +110,13 @@ class MailWorker:
             deadline=CONTROL_DEADLINE,
         )
 
-    def stop(self) -> None:
-        """Begin to drain; ``run`` returns when it is done."""
+    def stop(self, *, in_a_hurry: bool = False) -> None:
+        """Begin to drain; ``run`` returns when it is done.
+
+        Args:
+            in_a_hurry: Nobody keeps this process any more, and another may be waiting for its shard.
+        """
+        self._is_in_a_hurry = self._is_in_a_hurry or in_a_hurry
         self._stopping.set()
 
     async def status(self) -> WorkerStatus:
@@ -153,9 +163,10 @@ class MailWorker:
             log.info("listening", listener=name, addresses=[str(sock.getsockname()[:2]) for sock in own])
 
     async def _drain(self, delivering: "asyncio.Task[None]") -> None:
-        log.info("worker_draining", worker=self._index)
-        self._parts.delivery.stop()
-        stops = [listener.stop(drain_for=DRAIN_FOR) for listener in self._parts.listeners.values()]
+        log.info("worker_draining", worker=self._index, is_in_a_hurry=self._is_in_a_hurry)
+        self._parts.delivery.stop(within=HURRIED_ATTEMPTS if self._is_in_a_hurry else None)
+        drain_for = HURRIED_DRAIN if self._is_in_a_hurry else DRAIN_FOR
+        stops = [listener.stop(drain_for=drain_for) for listener in self._parts.listeners.values()]
         await asyncio.gather(*stops)
         await delivering
 

@@ -17,13 +17,14 @@ from prometheus_client.multiprocess import mark_process_dead
 from gatepost.network.tls_contexts import ServerTLS
 from gatepost.primitives.errors import Misconfigured
 from gatepost.runtime import service_manager
-from gatepost.runtime.control_client import find_shards
+from gatepost.runtime.child import Program
+from gatepost.runtime.leftover_shards import find_leftover_shards
 from gatepost.runtime.listening_sockets import ListenerSockets, open_sockets
 from gatepost.runtime.privileges import drop_privileges, require_readable
 from gatepost.runtime.reload import certificate_chains
 from gatepost.runtime.settings import Listener, Settings
 from gatepost.runtime.state_dir import hold_service_lock, renew_metrics_directory
-from gatepost.runtime.supervisor import Program, Supervisor
+from gatepost.runtime.supervisor import Supervisor
 from gatepost.system.clock import SystemClock
 from gatepost.telemetry import logger
 from gatepost.telemetry.metrics import MULTIPROCESS_DIRECTORY_VARIABLE
@@ -47,7 +48,10 @@ def run_service(settings: Settings, config_path: Path, environment: Mapping[str,
     check_certificates(settings)
     lock = hold_service_lock(settings)
     renew_metrics_directory(settings.metrics_dir)
-    leftover = [index for index in find_shards(settings.queue_dir) if index >= count]
+    leftover = find_leftover_shards(settings)
+    # Mail may wait a moment for its worker; whoever asks how the service is wants to hear that it is not there yet.
+    for own in sockets:
+        own.listen()
     try:
         return Supervisor(
             plan_programs(config_path, sockets, web_sockets, leftover),
@@ -83,11 +87,13 @@ def plan_programs(
     A shard is left over when there were more workers before: its worker has no listener and only delivers.
     """
     mail = [_program("mail", config_path, index, own) for index, own in enumerate(sockets)]
-    emptying = [_program("mail", config_path, index, ListenerSockets()) for index in leftover]
-    return [*mail, *emptying, _program("web", config_path, 0, web_sockets)]
+    emptying = [_program("mail", config_path, index, ListenerSockets(), is_essential=False) for index in leftover]
+    return [*mail, *emptying, _program("web", config_path, 0, web_sockets, is_essential=False)]
 
 
-def _program(role: str, config_path: Path, index: int, sockets: ListenerSockets) -> Program:
+def _program(
+    role: str, config_path: Path, index: int, sockets: ListenerSockets, *, is_essential: bool = True
+) -> Program:
     listen = [f"--listen={name}:{sock.fileno()}" for name, sock in sockets.named]
     return Program(
         name=f"{role}-{index}",
@@ -95,4 +101,5 @@ def _program(role: str, config_path: Path, index: int, sockets: ListenerSockets)
             sys.executable, "-m", "gatepost", "worker", role, f"--config={config_path}", f"--index={index}", *listen,
         ),
         sockets=sockets,
+        is_essential=is_essential,
     )  # fmt: skip

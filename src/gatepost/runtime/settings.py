@@ -126,12 +126,16 @@ class Submission(_Section, frozen=True, kw_only=True):
     max_messages: Annotated[int, Meta(ge=1, description="Messages of one session; then 421 and a new connection.")] = (
         5000
     )
-    max_sessions: Annotated[int, Meta(ge=1, description="Sessions of one mail worker at a time.")] = 10_000
+    max_sessions: Annotated[
+        int, Meta(ge=1, description="Sessions at a time; each mail worker takes its share of them.")
+    ] = 10_000
     max_sessions_per_address: Annotated[
         int,
         Meta(
             ge=1,
-            description="Sessions of one client address at one mail worker, so that one client cannot take them all.",
+            description="Sessions of one client address, so that one client cannot take them all. Each mail worker "
+            "takes its share, and the kernel spreads connections over them by chance: a client that comes near the "
+            "number may be refused (421) by one worker while another still has room.",
         ),
     ] = 1000
     idle_timeout: Annotated[
@@ -173,10 +177,10 @@ class Submission(_Section, frozen=True, kw_only=True):
         int,
         Meta(
             ge=_MIB,
-            description="Content that all sessions of one mail worker may hold in memory together (256 MiB); beyond "
-            "it 452 4.3.1 until some is written.",
+            description="Content that all sessions may hold in memory together (512 MiB), shared out among the mail "
+            "workers; beyond it 452 4.3.1 until some is written.",
         ),
-    ] = 256 * _MIB
+    ] = 512 * _MIB
 
 
 class API(_Section, frozen=True, kw_only=True):
@@ -192,20 +196,23 @@ class API(_Section, frozen=True, kw_only=True):
         int,
         Meta(
             ge=_MIB,
-            description="Bodies that all requests of one mail worker may hold in memory together (256 MiB); beyond it "
-            "503 until some are done.",
+            description="Bodies that all requests may hold in memory together (512 MiB), shared out among the mail "
+            "workers; beyond it 503 until some are done.",
         ),
-    ] = 256 * _MIB
+    ] = 512 * _MIB
     requests_per_second: Annotated[
         int, Meta(ge=1, description="Requests that one key may make at one mail worker, lastingly; beyond it 429.")
     ] = 500
     requests_at_once: Annotated[
         int, Meta(ge=1, description="Requests that one key may make at one mail worker in a burst after a pause.")
     ] = 1000
-    max_connections: Annotated[int, Meta(ge=1, description="Connections of one mail worker at a time.")] = 5000
+    max_connections: Annotated[
+        int, Meta(ge=1, description="Connections at a time; each mail worker takes its share of them.")
+    ] = 10_000
     max_connections_per_address: Annotated[
-        int, Meta(ge=1, description="Connections of one client address at one mail worker.")
-    ] = 500
+        int,
+        Meta(ge=1, description="Connections of one client address; each mail worker takes its share of them."),
+    ] = 1000
     header_timeout: Annotated[timedelta, Meta(description="How long the header of a request may take to arrive.")] = (
         timedelta(seconds=30)
     )
@@ -223,12 +230,21 @@ class API(_Section, frozen=True, kw_only=True):
 
 
 class QueueSettings(_Section, frozen=True, kw_only=True):
-    """How long delivery is tried."""
+    """How long delivery is tried, and what room it is left."""
 
     expire_after: Annotated[
         timedelta,
         Meta(description="How long after acceptance a recipient is given up."),
     ] = timedelta(hours=72)
+    reserve_octets: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="New mail is refused for now (452 4.3.1, 507) while less than this is free on the queue's "
+            "disk, so that delivery always has room. 0 means the larger of 64 MiB and one and a half times "
+            "`submission.max_size_octets`.",
+        ),
+    ] = 0
 
 
 class Delivery(_Section, frozen=True, kw_only=True):
@@ -391,6 +407,11 @@ class Settings(_Section, frozen=True, kw_only=True):
         return self.state_dir / "queue"
 
     @property
+    def reserve_octets(self) -> int:
+        """How much is to stay free on the queue's disk."""
+        return self.queue.reserve_octets or max(64 * _MIB, self.submission.max_size_octets * 3 // 2)
+
+    @property
     def run_dir(self) -> Path:
         """Control sockets and the lock of the running service."""
         return self.state_dir / "run"
@@ -399,6 +420,10 @@ class Settings(_Section, frozen=True, kw_only=True):
     def metrics_dir(self) -> Path:
         """Where processes leave their counts."""
         return self.run_dir / "metrics"
+
+    def share(self, total: int) -> int:
+        """What one of the mail workers may take of what all of them may take together; at least 1."""
+        return -(-total // self.mail_worker_count)
 
     @property
     def mail_worker_count(self) -> int:

@@ -1,14 +1,14 @@
 """What each kind of worker process runs, from its first to its last moment."""
 
 import asyncio
-import os
 import socket
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from gatepost.runtime.child_process import tell_ready
+from gatepost.primitives.errors import RelayError
+from gatepost.runtime.child_process import SupervisorLink, Word
 from gatepost.runtime.compose_mail import compose_mail_parts
 from gatepost.runtime.compose_operations import compose_operations_app
 from gatepost.runtime.control_client import socket_path
@@ -16,6 +16,9 @@ from gatepost.runtime.process import Handlers, handle_signals, run_loop, start_p
 from gatepost.runtime.roles import MailWorker
 from gatepost.runtime.settings import Settings
 from gatepost.runtime.web_server import WebServer
+from gatepost.telemetry.logger import get_logger
+
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,28 +34,68 @@ class WorkerPlan:
 
 
 def run_worker(plan: WorkerPlan) -> None:
-    """Run one worker until it is told to stop. Raises ``Misconfigured`` if it cannot start."""
-    start_process(plan.settings, f"{plan.role}-{plan.index}")
-    run_loop(lambda: ROLES[plan.role](plan))
+    """Run one worker until it is told to stop.
+
+    Raises:
+        RelayError: It cannot start or go on, ``Misconfigured`` where a person must act; it has been logged.
+    """
+    link = start_process(plan.settings, f"{plan.role}-{plan.index}")
+    try:
+        run_loop(lambda: _run_with_beats(plan, link))
+    except BaseExceptionGroup as group:
+        # Parts run side by side, so that what ends one of them comes wrapped; the reason is what counts.
+        reason = find_reason(group)
+        if reason is None:
+            raise
+        log.error("worker_failed", reason=str(reason))  # noqa: TRY400 - the text says it all
+        raise reason from group
+    except RelayError as error:
+        log.error("worker_failed", reason=str(error))  # noqa: TRY400 - the text says it all
+        raise
 
 
-async def _run_mail(plan: WorkerPlan) -> None:
+def find_reason(group: BaseExceptionGroup[BaseException]) -> RelayError | None:
+    """Return the error of ours because of which a group of tasks ended; None if there was another."""
+    ours, others = group.split(RelayError)
+    if ours is None or others is not None:
+        return None
+    return next(_leaves(ours))
+
+
+def _leaves(group: BaseExceptionGroup[RelayError]) -> Iterator[RelayError]:
+    for each in group.exceptions:
+        if isinstance(each, BaseExceptionGroup):
+            yield from _leaves(each)
+        else:
+            yield each
+
+
+async def _run_with_beats(plan: WorkerPlan, link: SupervisorLink) -> None:
+    beating = asyncio.create_task(link.beat_for_ever())
+    try:
+        await ROLES[plan.role](plan, link)
+    finally:
+        beating.cancel()
+
+
+async def _run_mail(plan: WorkerPlan, link: SupervisorLink) -> None:
     parts = await compose_mail_parts(
         plan.settings,
         index=plan.index,
         listeners=sorted({name for name, _ in plan.sockets}),
         config_path=plan.config_path,
         environment=plan.environment,
+        on_prepared=lambda: link.tell(Word.PREPARED),
     )
     worker = MailWorker(plan.index, parts, socket_path(plan.settings.run_dir, plan.index))
-    handle_signals(Handlers(stop=worker.stop, reload=parts.reload))
-    await worker.run(plan.sockets, on_ready=lambda: tell_ready(os.environ))
+    handle_signals(Handlers(stop=lambda: worker.stop(in_a_hurry=link.is_orphaned), reload=parts.reload))
+    await worker.run(plan.sockets, on_ready=lambda: link.tell(Word.READY))
 
 
-async def _run_web(plan: WorkerPlan) -> None:
+async def _run_web(plan: WorkerPlan, link: SupervisorLink) -> None:
     stopping = asyncio.Event()
     handle_signals(Handlers(stop=stopping.set, reload=_nothing_to_reload))
-    server = WebServer(compose_operations_app(plan.settings), on_ready=lambda: tell_ready(os.environ))
+    server = WebServer(compose_operations_app(plan.settings), on_ready=lambda: link.tell(Word.READY))
     await server.run_until(stopping, [sock for _, sock in plan.sockets])
 
 
@@ -60,4 +103,7 @@ async def _nothing_to_reload() -> tuple[str, ...]:
     return ()
 
 
-ROLES: Final[Mapping[str, Callable[[WorkerPlan], Coroutine[Any, Any, None]]]] = {"mail": _run_mail, "web": _run_web}
+ROLES: Final[Mapping[str, Callable[[WorkerPlan, SupervisorLink], Coroutine[Any, Any, None]]]] = {
+    "mail": _run_mail,
+    "web": _run_web,
+}

@@ -81,7 +81,7 @@ class Database:
 
     def close(self) -> None:
         """Let go of every connection."""
-        self._engine.reads.dispose()
+        self._engine.close()
 
     def _require_schema(self) -> None:
         place = self._engine.place

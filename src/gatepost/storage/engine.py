@@ -11,6 +11,7 @@ from typing import Protocol
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gatepost.primitives.errors import Misconfigured, Transient
 
@@ -65,6 +66,10 @@ class ControlEngine(Protocol):
         """Open what tells of changes."""
         ...
 
+    def close(self) -> None:
+        """Let go of every connection."""
+        ...
+
 
 def open_engine(url: str) -> ControlEngine:
     """Choose the engine that a ``database_url`` names. Nothing is connected yet.
@@ -105,5 +110,7 @@ def translated(place: str) -> Iterator[None]:
         raise
     except OperationalError as error:
         raise Transient(f"the control-plane database {place} did not answer: {error.orig}") from error
+    except PoolTimeout as error:
+        raise Transient(f"the control-plane database {place} is asked too much at a time: {error}") from error
     except DatabaseError as error:
         raise Misconfigured(f"{place} cannot be read as the control-plane database: {error.orig}") from error

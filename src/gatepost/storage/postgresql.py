@@ -13,12 +13,14 @@ from sqlalchemy import Connection, Engine, create_engine, text, update
 from sqlalchemy.engine import URL
 
 from gatepost.primitives.errors import Misconfigured, Transient
+from gatepost.storage.postgresql_connection import ANSWER_IN_LOOP_SECONDS, ServerWatch, WatchedConnection
 from gatepost.storage.schema import access_version
+from gatepost.telemetry.logger import get_logger
 
 LOCK_TIMEOUT_SECONDS: Final = 5
 """How long a statement waits for another process's write before it gives up as ``Transient``."""
 
-_CONNECT_TIMEOUT_SECONDS: Final = 5
+_POOL_TIMEOUT_SECONDS: Final = 2
 _STATEMENT_TIMEOUT_SECONDS: Final = 15
 _MIGRATION_LOCK: Final = 0x67617465706F7374
 """The advisory lock of ``gatepost migrate``: "gatepost" as a number."""
@@ -27,16 +29,25 @@ _RAISE_VERSION: Final = update(access_version).values(version=access_version.c.v
 _NO_ROW: Final = "the control-plane database has lost its row of access_version: restore it from a backup"
 
 
+log = get_logger()
+
+
 class PostgresqlEngine:
     """Implements ControlEngine."""
 
     def __init__(self, url: URL) -> None:
         url = url.set(drivername="postgresql+psycopg")
         self.place: Final = f"postgresql://{url.host or url.query.get('host') or ''}/{url.database or ''}"
+        _, arguments = create_engine(url).dialect.create_connect_args(url)
+        self.watch: Final = ServerWatch({**arguments, **_SESSION}, on_change=self._note_change)
         # A connection that a restart of the server has broken is found out before it is used. READ COMMITTED: each
         # statement sees what was committed before it, and behind the lock that is all there is.
         self.writes: Final[Engine] = create_engine(
-            url, connect_args=_SESSION, pool_pre_ping=True, isolation_level="READ COMMITTED"
+            url,
+            creator=self.watch.connect,
+            pool_pre_ping=True,
+            pool_timeout=_POOL_TIMEOUT_SECONDS,
+            isolation_level="READ COMMITTED",
         )
         self.reads: Final[Engine] = self.writes.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -66,8 +77,18 @@ class PostgresqlEngine:
 
     def open_version(self) -> "PostgresqlAccessVersion":
         """Open what tells of changes."""
-        _, arguments = self.reads.dialect.create_connect_args(self.reads.url)
-        return PostgresqlAccessVersion({**arguments, **_SESSION}, self.place)
+        return PostgresqlAccessVersion(self.watch, self.place)
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self.watch.close()
+        self.reads.dispose()
+
+    def _note_change(self, is_answering: bool) -> None:
+        if is_answering:
+            log.warning("database_answers_again", place=self.place)
+        else:
+            log.error("database_does_not_answer", place=self.place, effect="no mail is accepted until it does")
 
 
 class PostgresqlAccessVersion:
@@ -78,13 +99,13 @@ class PostgresqlAccessVersion:
     else.
     """
 
-    def __init__(self, arguments: dict[str, Any], place: str) -> None:
-        self._arguments: Final = arguments
+    def __init__(self, watch: ServerWatch, place: str) -> None:
+        self._watch: Final = watch
         self._place: Final = place
         self._lock: Final = Lock()
         self._generation = 0
         self._is_closed = False
-        self._connection: psycopg.Connection[Any] | None = None
+        self._connection: WatchedConnection | None = None
 
     def version(self) -> int:
         """Return a number that differs from the last one returned if anything was committed in between."""
@@ -108,12 +129,16 @@ class PostgresqlAccessVersion:
                 return _select_version(self._connection)
             except psycopg.OperationalError:
                 self._disconnect()
+                # A silent server is asked no second time: whoever asks has waited long enough.
+                self._watch.require_answering()
         return _select_version(self._connect())
 
-    def _connect(self) -> "psycopg.Connection[Any]":
+    def _connect(self) -> WatchedConnection:
         if self._is_closed:
             raise psycopg.InterfaceError("it has been closed")
-        self._connection = psycopg.connect(**self._arguments, autocommit=True)
+        self._connection = self._watch.connect(autocommit=True)
+        # Threads that ask share this connection with the event loop.
+        self._connection.answer_seconds = ANSWER_IN_LOOP_SECONDS
         self._generation += 1
         return self._connection
 
@@ -123,7 +148,7 @@ class PostgresqlAccessVersion:
             self._connection = None
 
 
-def _select_version(connection: "psycopg.Connection[Any]") -> int:
+def _select_version(connection: WatchedConnection) -> int:
     row = connection.execute("SELECT version FROM access_version", prepare=True).fetchone()
     if row is None:
         raise Misconfigured(_NO_ROW)
@@ -131,7 +156,6 @@ def _select_version(connection: "psycopg.Connection[Any]") -> int:
 
 
 _SESSION: Final[dict[str, Any]] = {
-    "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
     # After a fail-over, several hosts in the URL: only the one that takes writes will do, for reading too.
     "target_session_attrs": "read-write",
     "application_name": "gatepost",

@@ -54,6 +54,10 @@ class SqliteEngine:
         """Open what tells of changes."""
         return SqliteAccessVersion(self.path)
 
+    def close(self) -> None:
+        """Let go of every connection."""
+        self.reads.dispose()
+
 
 def _prepare(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
     # None stops the driver from opening transactions by its own rules; _begin opens them.

@@ -126,7 +126,10 @@ class Metrics:
             r, "delivery", "Time from the accepting commit to the receiver's 250.", "seconds", _SLOW_SECONDS
         )
         self.outgoing_connections = Gauge(r, "outgoing_connections", "Open connections to next hops.")
+        self._declare_state(r)
 
+    def _declare_state(self, r: CollectorRegistry) -> None:
+        """Declare what tells how queue, disk, certificates and the process are, looked at every few seconds."""
         self.queue_recipients = Gauge(
             r, "queue_recipients", "Live recipients, by state (queued, leased, held).", labels=("state",)
         )
@@ -136,7 +139,10 @@ class Metrics:
         self.store_suspect = Gauge(
             r, "store_suspect", "Stores that failed to reach the disk and accept no more until restarted; must be 0."
         )
-
+        self.disk_free = Gauge(r, "disk_free", "Free on the queue's disk.", "octets", across="livemin")
+        self.disk_reserve_reached = Gauge(
+            r, "disk_reserve_reached", "1 while the disk is too full for new mail.", across="livemax"
+        )
         self.certificate_expiry = Gauge(
             r, "certificate_expiry_timestamp", "When the first served certificate expires.", "seconds",
             across="livemin",

@@ -56,6 +56,8 @@ class Sink:
     cut_after: int | None = None
     #: Read the content this slowly: octets at a time, with a pause.
     slowly: int | None = None
+    #: Seconds between the final dot and its reply.
+    dot_after: float = 0.0
     #: Nothing is said before it is set.
     gate: asyncio.Event | None = None
     host: str = "127.0.0.1"
@@ -147,6 +149,7 @@ class Sink:
             if self.cut_after is not None and len(content) >= self.cut_after:
                 return False
         self.contents.append(content)
+        await asyncio.sleep(self.dot_after)
         return await self._say(writer, self.reply("DOT", b"250 2.0.0 queued as 1\r\n"))
 
 

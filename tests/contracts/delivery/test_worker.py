@@ -5,7 +5,7 @@ import time
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,6 +27,7 @@ from gatepost.mailflow.queue.recipient import Lease, LeasedRecipient, Predicate,
 from gatepost.network.delivery_tls import DeliveryTLS
 from gatepost.network.resolver import CachingResolver, Nameserver
 from gatepost.network.smtp_connector import SMTPConnector
+from gatepost.primitives.errors import Transient
 from gatepost.primitives.ids import AccountId
 from gatepost.runtime.compose_mail import COPY_TOOLS
 from gatepost.standards.dkim.sign import SigningAlgorithm, SigningKey
@@ -67,10 +68,13 @@ class Keys:
 
     broken: bool = False
     gone: bool = False
+    silent: bool = False
 
     def find_signing_keys(self, account_id: AccountId, author_domain: str) -> Sequence[SigningKey]:
         if self.broken:
             raise RuntimeError("planted")
+        if self.silent:
+            raise Transient("the database does not answer")
         return () if self.gone else (SIGNING_KEY,)
 
 
@@ -84,6 +88,7 @@ class Delivery:
     keys: Keys
     settled: list[Settlement] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    breaks_retry: bool = False
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def note(self, settlement: Settlement) -> None:
@@ -136,6 +141,8 @@ async def deliver(
     )
 
     def retry(attempts: int, accepted_at: datetime, now: datetime) -> datetime | None:
+        if delivery.breaks_retry:
+            raise RuntimeError("planted")
         return now + timedelta(minutes=5)
 
     def on_fault(step: str, lease: Lease | None, error: BaseException) -> None:
@@ -542,6 +549,76 @@ async def test_one_message_that_breaks_us_stops_no_other(rig: Rig, open_sink: Op
     assert rig.story(poison) == ["processed", "deferred"]
     assert "planted" not in str(last_detail(rig, poison))
     assert rig.story(good) == ["processed", "delivered"]
+
+
+async def test_a_message_that_breaks_us_three_times_is_set_aside_until_released(rig: Rig, open_sink: OpenSink) -> None:
+    sink = await open_sink()
+    poison = await rig.accept("a@x.example")
+
+    async with deliver(rig, {"*": route_to(sink)}) as delivery:
+        delivery.keys.broken = True
+        for times in range(1, 4):
+            await delivery.until_settled(times)
+            rig.clock.advance(timedelta(minutes=6))
+            rig.queue.wake()
+        async with asyncio.timeout(10):
+            while rig.states() != {"a@x.example": RecipientState.HELD}:
+                await asyncio.sleep(0.01)
+        detail = last_detail(rig, poison)
+        delivery.keys.broken = False
+        await rig.queue.release(Predicate(message_id=poison.id))
+        await delivery.until_settled(4)
+
+    assert rig.story(poison) == ["processed", *["deferred"] * 3, "held", "released", "delivered"]
+    assert "3 attempts in a row ended in an error of this service (RuntimeError)" in detail["reason"]
+
+
+async def test_store_of_keys_that_does_not_answer_is_no_fault_of_the_message(rig: Rig, open_sink: OpenSink) -> None:
+    sink = await open_sink()
+    message = await rig.accept("a@x.example")
+
+    async with deliver(rig, {"*": route_to(sink)}) as delivery:
+        delivery.keys.silent = True
+        for times in range(1, 5):
+            await delivery.until_settled(times)
+            rig.clock.advance(timedelta(minutes=6))
+            rig.queue.wake()
+        delivery.keys.silent = False
+        await delivery.until_settled(5)
+
+    assert rig.story(message) == ["processed", *["deferred"] * 4, "delivered"]
+
+
+async def test_a_settlement_that_breaks_us_stops_no_other(rig: Rig, open_sink: OpenSink) -> None:
+    sink = await open_sink({"DOT": [b"451 not now\r\n", b"250 taken\r\n"]})
+    await rig.accept("a@x.example")
+
+    async with deliver(rig, {"*": route_to(sink)}) as delivery:
+        delivery.breaks_retry = True
+        async with asyncio.timeout(10):
+            while delivery.faults != ["settle"]:
+                await asyncio.sleep(0.01)
+        good = await rig.accept("b@x.example")
+        await delivery.until_settled(1)
+
+    assert rig.story(good) == ["processed", "delivered"]
+
+
+async def test_reply_to_the_dot_that_comes_long_after_the_command_timeout_makes_one_copy(
+    rig: Rig, open_sink: OpenSink
+) -> None:
+    sink = await open_sink()
+    sink.dot_after = 1.5
+    message = await rig.accept("a@x.example")
+    timeouts = replace(
+        PATIENT, command=timedelta(seconds=0.3), data=timedelta(seconds=0.3), content=timedelta(seconds=0.3)
+    )
+
+    async with deliver(rig, {"*": route_to(sink)}, timeouts=timeouts) as delivery:
+        await delivery.until_settled(1)
+
+    assert rig.story(message) == ["processed", "delivered"]
+    assert len(sink.contents) == 1
 
 
 async def test_without_a_key_a_message_waits_unsigned(rig: Rig, open_sink: OpenSink) -> None:

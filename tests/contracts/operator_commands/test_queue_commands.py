@@ -174,7 +174,7 @@ def test_a_damaged_shard_is_named_with_what_to_do(installation, two_shards):
     result = installation.run("queue", "list")
 
     assert result.exit_code == 1
-    assert "shard-1.db is damaged" in str(result.exception)
+    assert "shard-1.db is damaged" in result.stderr
     assert "Stop the relay" in str(result.exception)
 
 
@@ -304,3 +304,44 @@ def test_a_shard_of_another_version_is_named(installation, two_shards):
     assert "2 recipients held" in result.stderr
     assert "shard 1:" in result.stderr
     assert "version 99" in result.stderr
+
+
+READING = {
+    "queue list": ["queue", "list"],
+    "queue summary": ["queue", "summary"],
+    "queue show": ["queue", "show", "{message}"],
+    "message show": ["message", "show", "{message}"],
+    "books": ["books"],
+    "events": ["events"],
+}
+
+
+def break_header(path):
+    path.write_bytes(b"no database at all" * 1000)
+
+
+def break_pages(path):
+    """Leave what tells a database, and what it is read by first, as it is."""
+    octets = bytearray(path.read_bytes())
+    for start in range(8192, len(octets), 8192):
+        octets[start : start + 4096] = b"\xff" * 4096
+    path.write_bytes(bytes(octets))
+
+
+@pytest.mark.parametrize("damage", [break_header, break_pages])
+@pytest.mark.parametrize("command", READING)
+def test_reading_command_leaves_a_damaged_shard_out_with_its_remedy_and_goes_on(installation, acme, command, damage):
+    messages = {}
+    for number in (0, 1):
+        messages[number] = installation.shard(number).message(f"to{number}@x.example", account=acme)
+        installation.fill(number, messages[number])
+    damage(installation.queue_dir / "shard-0.db")
+    arguments = [part.format(message=messages[1].id) for part in READING[command]]
+
+    result = installation.run(*arguments)
+
+    assert result.exit_code == 1
+    assert "shard-0.db is damaged" in result.stderr
+    assert ".recover" in result.stderr
+    assert result.stderr.count("left out") == 1
+    assert "acme" in result.stdout or "to1@x.example" in result.stdout

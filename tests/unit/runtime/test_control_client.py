@@ -1,5 +1,6 @@
 import asyncio
 import socket
+import sqlite3
 import threading
 import time
 from contextlib import contextmanager
@@ -197,6 +198,18 @@ def test_shard_that_cannot_be_opened_is_reported(workers, place, shards):
     (report,) = workers.hold(PREDICATE, reason="r", timeout=SOON)
 
     assert (report.is_running, report.trouble) == (False, "damaged")
+
+
+@pytest.mark.parametrize("trouble", [PermissionError("no"), sqlite3.OperationalError("disk I/O error")])
+def test_any_trouble_with_one_shard_is_reported_and_the_others_are_told(workers, place, shards, run_worker, trouble):
+    (place / "queue" / "shard-0.db").touch()
+    run_worker(1)
+    shards.trouble = trouble
+
+    reports = workers.hold(PREDICATE, reason="r", timeout=SOON)
+
+    assert (reports[0].is_running, str(trouble) in reports[0].trouble) == (False, True)
+    assert (reports[1].is_running, reports[1].trouble) == (True, "")
 
 
 def test_worker_that_starts_meanwhile_is_waited_for(workers, place, shards, run_worker):

@@ -146,7 +146,14 @@ def test_limits_of_this_machine_are_told(settings):
     ("free", "verdict"), [(1 << 20, Verdict.FAIL), (1 << 30, Verdict.WARN), (10 << 30, Verdict.OK)]
 )
 def test_room_on_the_disk_is_judged(free, verdict):
-    assert diagnosis.judge_room(free, "/x").verdict is verdict
+    assert diagnosis.judge_room(free, "/x", reserve_octets=1 << 20).verdict is verdict
+
+
+def test_disk_below_its_reserve_is_told_with_what_it_means():
+    finding = diagnosis.judge_room(3 << 30, "/x", reserve_octets=4 << 30)
+
+    assert finding.verdict is Verdict.FAIL
+    assert "less than the 4096 MiB kept for delivery" in finding.text
 
 
 @pytest.mark.parametrize(("hard", "verdict"), [(1024, Verdict.WARN), (-1, Verdict.OK), (1 << 20, Verdict.OK)])

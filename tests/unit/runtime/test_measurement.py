@@ -1,11 +1,13 @@
 import math
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from gatepost.primitives.errors import Transient
 from gatepost.runtime.measurement import Sources, measure
 from gatepost.runtime.roles import QueueState
+from gatepost.storage.disk_reserve import DiskReserve
 from gatepost.telemetry.metrics import Metrics
 
 
@@ -24,6 +26,7 @@ def sources(*, expires_at=None, trouble=None):
         count_sessions=lambda: 5,
         count_content_octets=lambda: 600,
         count_outgoing_connections=lambda: 7,
+        disk=DiskReserve(Path("/"), 1 << 62, monotonic=lambda: 0.0),
         certificate_expires_at=lambda: expires_at,
     )
 
@@ -43,6 +46,8 @@ async def test_every_gauge_says_what_is_now():
     assert value(metrics, "sessions") == 5
     assert value(metrics, "content_memory_octets") == 600
     assert value(metrics, "outgoing_connections") == 7
+    assert value(metrics, "disk_reserve_reached") == 1
+    assert value(metrics, "disk_free_octets") > 0
     assert value(metrics, "certificate_expiry_timestamp_seconds") == datetime(2027, 1, 1, tzinfo=UTC).timestamp()
 
 

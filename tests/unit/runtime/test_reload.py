@@ -47,10 +47,35 @@ async def test_what_nobody_can_take_is_told_at_each_reload_until_the_restart(pat
 
     first, second = await reloader.reload(), await reloader.reload()
 
+    new_workers = "new workers: SIGUSR2 to the service, which replaces them without a pause, or a restart"
     assert first == second == (
-        "host_name has changed and needs a restart",
+        f"host_name has changed and needs {new_workers}",
         "workers.mail has changed and needs a restart",
     )  # fmt: skip
+
+
+async def test_setting_that_is_taken_by_itself_leaves_the_rest_of_its_table_waiting(path):
+    taken = []
+    reloader = Reloader(
+        path, {}, load_settings(path, {}), {"queue.reserve_octets": lambda new: taken.append(new.queue.reserve_octets)}
+    )
+    path.write_text('host_name = "a.example"\n[queue]\nreserve_octets = 7\nexpire_after = "1h"\n')
+
+    notes = await reloader.reload()
+
+    assert taken == [7]
+    assert [note.partition(" ")[0] for note in notes] == ["queue.expire_after"]
+
+
+async def test_each_setting_that_is_not_taken_has_a_line_in_the_log(path, reloader, capsys):
+    path.write_text('host_name = "b.example"\n[log]\nlevel = "debug"\n')
+
+    await reloader.reload()
+
+    lines = [line for line in capsys.readouterr().out.splitlines() if "setting_not_taken" in line]
+    assert len(lines) == 2
+    assert "key=host_name" in lines[0]
+    assert "needs='a restart'" in lines[1]
 
 
 async def test_settings_that_are_wrong_change_nothing(path, taken, reloader):

@@ -7,7 +7,7 @@ import pytest
 from gatepost.entrypoints.operations.control_protocol import WorkerStatus
 from gatepost.runtime.control_client import ask_status, socket_path
 from gatepost.runtime.periodic import Periodic
-from gatepost.runtime.roles import DRAIN_FOR, MailParts, MailWorker, QueueState
+from gatepost.runtime.roles import DRAIN_FOR, HURRIED_ATTEMPTS, HURRIED_DRAIN, MailParts, MailWorker, QueueState
 from gatepost.telemetry.metrics import Metrics
 
 
@@ -56,8 +56,9 @@ async def worker(parts, tmp_path):
     class Delivery:
         run = parts.run
 
-        def stop(self):
+        def stop(self, *, within=None):
             parts.order.append("deliver no more")
+            parts.attempts_within = within
             parts._stopped.set()
 
     class Queue:
@@ -134,7 +135,28 @@ async def test_worker_can_be_reached_before_it_accepts_and_until_it_has_closed_i
     await worker.run(sockets, on_ready=worker.stop)
 
     assert seen == [True, True]
-    assert not path.exists()
+    assert await asyncio.to_thread(ask_status, path, timeout=timedelta(seconds=5)) is None
+
+
+async def test_worker_without_a_supervisor_drains_in_a_hurry(worker, parts, sockets):
+    await asyncio.wait_for(worker.run(sockets, on_ready=lambda: worker.stop(in_a_hurry=True)), 5)
+
+    assert ("drain", HURRIED_DRAIN) in parts.order
+    assert parts.attempts_within == HURRIED_ATTEMPTS
+
+
+async def test_worker_that_ends_leaves_the_socket_of_the_next_alone(worker, parts, sockets, tmp_path):
+    path = socket_path(tmp_path, 4)
+
+    async def next_takes_over():
+        path.unlink()
+        path.touch()
+
+    worker._parts.queue.close = next_takes_over
+
+    await asyncio.wait_for(worker.run(sockets, on_ready=worker.stop), 5)
+
+    assert path.exists()
 
 
 async def test_status_tells_sessions_queue_and_whether_it_drains(worker, sockets, tmp_path):

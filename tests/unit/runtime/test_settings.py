@@ -7,7 +7,7 @@ import pytest
 
 from gatepost.primitives.secret import Secret
 from gatepost.runtime.setting_types import describe_type, plain_type
-from gatepost.runtime.settings import Listener, ListenerTLS, Settings, Workers
+from gatepost.runtime.settings import Listener, ListenerTLS, QueueSettings, Settings, Submission, Workers
 
 
 def settings_of(struct, prefix=""):
@@ -63,3 +63,26 @@ def test_places_that_are_set_stay():
 def test_mail_workers_are_one_a_core_unless_set():
     assert Settings(host_name="a.example").mail_worker_count == len(os.sched_getaffinity(0))
     assert Settings(host_name="a.example", workers=Workers(mail=7)).mail_worker_count == 7
+
+
+@pytest.mark.parametrize(("total", "share"), [(10, 4), (9, 3), (1, 1)])
+def test_total_is_shared_out_among_the_mail_workers(total, share):
+    assert Settings(host_name="a.example", workers=Workers(mail=3)).share(total) == share
+
+
+@pytest.mark.parametrize(
+    ("set_to", "largest", "reserve"),
+    [
+        pytest.param(0, 30 << 20, 64 << 20, id="64 MiB at least"),
+        pytest.param(0, 100 << 20, 150 << 20, id="one and a half of the largest message"),
+        pytest.param(5, 100 << 20, 5, id="as set"),
+    ],
+)
+def test_reserve_follows_the_largest_message_unless_set(set_to, largest, reserve):
+    settings = Settings(
+        host_name="a.example",
+        queue=QueueSettings(reserve_octets=set_to),
+        submission=Submission(max_size_octets=largest),
+    )
+
+    assert settings.reserve_octets == reserve

@@ -7,7 +7,7 @@ from datetime import datetime
 from gatepost.mailflow.events.event import Event, EventType
 from gatepost.mailflow.queue.recipient import Books
 from gatepost.primitives.ids import AccountId, MessageId
-from gatepost.runtime.compose_commands import open_readers
+from gatepost.runtime.compose_commands import open_readings
 from gatepost.runtime.settings import Settings
 from gatepost.storage.queue_sqlite.reader import QueueReader, add_books
 
@@ -47,8 +47,8 @@ class Ledger:
 @contextmanager
 def open_ledger(settings: Settings) -> Iterator[Ledger]:
     """Open all shards for the length of a block."""
-    with open_readers(settings) as readers:
-        yield Ledger(readers)
+    with open_readings(settings) as readings:
+        yield Ledger(readings.readers)
 
 
 def _happened_at(event: Event) -> datetime:

@@ -28,9 +28,10 @@ _STATUS_TEXTS: Final = {
     429: "Too many requests, or too many wrong keys from this network; Retry-After says when to come again.",
     500: "A failure of the service; its log says which.",
     503: "The service cannot do it at the moment; Retry-After says when to come again.",
+    507: "The service has no room for mail at the moment; Retry-After says when to come again.",
 }
 _ALWAYS_REFUSED: Final = (401, 403, 405, 429, 500, 503)
-_REFUSED_WITH_BODY: Final = (400, 408, 413, 415)
+_REFUSED_WITH_BODY: Final = (400, 408, 413, 415, 507)
 
 
 def render_document(operations: Sequence[Operation]) -> bytes:

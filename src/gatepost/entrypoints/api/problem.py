@@ -10,6 +10,7 @@ from typing import Final, cast
 
 import msgspec
 
+from gatepost.mailflow.queue.ports import StoreTrouble, StoreUnavailable
 from gatepost.mailflow.submission.policy import SubmissionDenial
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.errors import Permanent, Transient
@@ -148,6 +149,8 @@ def problem_of_trouble(trouble: Transient | Permanent) -> Problem:
     """Put a store's trouble into words: whether it is worth to come again."""
     if isinstance(trouble, Permanent):
         return problem(500, "the message cannot be stored")
+    if isinstance(trouble, StoreUnavailable) and trouble.trouble is StoreTrouble.NO_ROOM:
+        return problem(507, "the service has no room for mail at the moment; try again", headers={"Retry-After": "60"})
     return problem(503, "the service cannot store this at the moment; try again", headers={"Retry-After": "5"})
 
 

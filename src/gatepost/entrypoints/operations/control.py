@@ -4,7 +4,6 @@ import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -56,8 +55,10 @@ class ControlServer:
         """Listen. Only the one process that holds the shard may call it: an old socket file is replaced."""
         if len(os.fsencode(self._path)) > _MAX_PATH_OCTETS:
             raise Misconfigured(f"{self._path} is too long for a UNIX socket: choose a shorter state_dir")
-        with suppress(FileNotFoundError):
-            self._path.unlink()
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as error:
+            raise Misconfigured(f"{self._path} cannot be replaced ({error.strerror}): remove it") from error
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         # On Linux a socket file takes its mode from the socket: it is never open to others, not even for a moment.
         os.fchmod(sock.fileno(), 0o600)
@@ -65,11 +66,13 @@ class ControlServer:
         self._server = await asyncio.start_unix_server(self._serve, sock=sock, limit=protocol.MAX_LINE_OCTETS)
 
     async def close(self) -> None:
-        """Stop listening, and let go of open connections."""
+        """Stop listening, and let go of open connections.
+
+        The file stays, and nobody answers there: by now the shard's next worker may have put its own in its place.
+        """
         if self._server is None:
             return
         self._server.close()
-        self._path.unlink(missing_ok=True)
         for task in tuple(self._connections):
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)

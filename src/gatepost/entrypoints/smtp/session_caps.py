@@ -18,6 +18,11 @@ class SessionCaps:
         self._open_sessions = 0
         self._by_address: dict[int, int] = {}
 
+    def change(self, *, max_sessions: int, max_sessions_per_address: int) -> None:
+        """Set new caps; sessions that are open go on."""
+        self._max_sessions = max_sessions
+        self._max_sessions_per_address = max_sessions_per_address
+
     @property
     def open_sessions(self) -> int:
         """All sessions open now."""

@@ -14,6 +14,7 @@ from gatepost.entrypoints.smtp.content_buffer import ContentBuffer, MemoryBudget
 from gatepost.entrypoints.smtp.ports import YES, Answer, Deciding, SessionView
 from gatepost.entrypoints.smtp.session_caps import PeerAddress
 from gatepost.mailflow.envelope import Envelope, Origin
+from gatepost.mailflow.queue.ports import StoreTrouble, StoreUnavailable
 from gatepost.mailflow.submission.policy import SubmissionDenial
 from gatepost.mailflow.submission.ports import ContentSpool
 from gatepost.mailflow.submission.submission import Submission
@@ -75,6 +76,7 @@ class SubmissionServices:
     Attributes:
         decide_reverse_path: Whether the principal may use that reverse-path (None: the null one): no, said early.
         decide_recipient: Whether mail could go there at all.
+        has_room: Whether the store has room for new mail; asked early, so that nobody sends content in vain.
         spool_threshold_octets: Longer contents go to the spool while they arrive.
     """
 
@@ -86,6 +88,7 @@ class SubmissionServices:
     spool: ContentSpool
     budget: MemoryBudget
     spool_threshold_octets: int
+    has_room: Callable[[], bool] = lambda: True
 
     def open_handler(self, view: SessionView) -> "SubmissionHandler":
         """Make the handler of a new session."""
@@ -156,6 +159,8 @@ class SubmissionHandler:
         return YES
 
     def _begin_transaction(self, offer: TransactionOffered) -> Answer:
+        if not self._services.has_room():
+            return self._defer(StoreUnavailable(StoreTrouble.NO_ROOM, "less is free than is kept for delivery"))
         try:
             principal = self._services.access.recheck(self._authenticated, self._view.peer_address)
             if isinstance(principal, Deny):

@@ -4,14 +4,16 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from gatepost.mailflow.delivery.attempt import AttemptReport, Attempts, local_failure
+from gatepost.mailflow.delivery.fault_count import FaultCount
 from gatepost.mailflow.delivery.outcome import Outcome, Verdict
 from gatepost.mailflow.delivery.pool import ConnectionPool
 from gatepost.mailflow.delivery.settlement import RetryPolicy, plan_settlement
 from gatepost.mailflow.delivery.shaping import Shaping
 from gatepost.mailflow.queue.ports import Queue
-from gatepost.mailflow.queue.recipient import Lease, Settlement
+from gatepost.mailflow.queue.recipient import Lease, Predicate, Settlement
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.errors import Transient
 
@@ -70,6 +72,8 @@ class DeliveryWorker:
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._room = asyncio.Event()
+        self._faults = FaultCount()
+        self._drain_seconds = self._limits.drain_seconds
 
     async def run(self) -> None:
         """Deliver until ``stop``; returns when nothing is under way any more."""
@@ -85,8 +89,14 @@ class DeliveryWorker:
                 sweeper.cancel()
         self._pool.close()
 
-    def stop(self) -> None:
-        """Lease no more, give back what waits for a connection, and let attempts under way end. May be called twice."""
+    def stop(self, *, within: timedelta | None = None) -> None:
+        """Lease no more, give back what waits for a connection, and let attempts under way end. May be called twice.
+
+        Args:
+            within: How long they may take, if not as long as the limits say.
+        """
+        if within is not None:
+            self._drain_seconds = within.total_seconds()
         self._stopping.set()
 
     async def _lease_until_stopped(self, tasks: asyncio.TaskGroup) -> None:
@@ -150,9 +160,15 @@ class DeliveryWorker:
             return report
         try:
             report = await self._attempts.attempt(lease)
-        except Exception as error:  # noqa: BLE001 - one message that breaks us must not stop the others
+        except Transient as error:
+            # The control plane does not answer: nothing is wrong with the message.
             self._on_fault("attempt", lease, error)
             return local_failure(lease, error)
+        except Exception as error:  # noqa: BLE001 - one message that breaks us must not stop the others
+            self._on_fault("attempt", lease, error)
+            self._faults.note(lease, error)
+            return local_failure(lease, error)
+        self._faults.forget(lease)
         if report.host_failure:
             self._shaping.note_failure(lease.domain, self._monotonic(), report.host_failure)
         elif report.host_failure is not None:
@@ -161,15 +177,32 @@ class DeliveryWorker:
 
     async def _settle(self, lease: Lease, report: AttemptReport, *, untried: str) -> None:
         try:
-            settlement = plan_settlement(
-                lease, report.recipients, now=self._clock.now(), retry=self._retry, untried=untried
-            )
-            while not await self._commit(settlement):  # noqa: ASYNC110 - the store tells nobody when it is back
-                # That a message was delivered must not be forgotten: on and on.
-                await asyncio.sleep(self._limits.settle_again_seconds)
-            self._on_settled(settlement)
+            await self._settle_for_certain(lease, report, untried)
+        except Exception as error:  # noqa: BLE001 - one message that breaks us must not stop the others
+            # It stays leased as it is written down, and the next start finds it interrupted.
+            self._on_fault("settle", lease, error)
         finally:
             self._let_go(lease)
+
+    async def _settle_for_certain(self, lease: Lease, report: AttemptReport, untried: str) -> None:
+        settlement = plan_settlement(
+            lease, report.recipients, now=self._clock.now(), retry=self._retry, untried=untried
+        )
+        while not await self._commit(settlement):  # noqa: ASYNC110 - the store tells nobody when it is back
+            # That a message was delivered must not be forgotten: on and on.
+            await asyncio.sleep(self._limits.settle_again_seconds)
+        self._on_settled(settlement)
+        if reason := self._faults.find_reason(lease):
+            await self._set_aside(lease, reason)
+
+    async def _set_aside(self, lease: Lease, reason: str) -> None:
+        try:
+            await self._queue.hold(Predicate(message_id=lease.message.id, domain=lease.domain), reason=reason)
+        except Transient as error:
+            # It fails and is counted again; then this is tried again.
+            self._on_fault("set aside", lease, error)
+            return
+        self._faults.forget(lease)
 
     async def _commit(self, settlement: Settlement) -> bool:
         try:
@@ -195,7 +228,7 @@ class DeliveryWorker:
 
     async def _drain(self) -> None:
         if self._running:
-            _, late = await asyncio.wait(list(self._running), timeout=self._limits.drain_seconds)
+            _, late = await asyncio.wait(list(self._running), timeout=self._drain_seconds)
             for task in late:
                 task.cancel()
 

@@ -1,10 +1,10 @@
 """The one door: whatever way a message came in, here it is refused, or made durable and answered for."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from gatepost.mailflow.queue.ports import Queue
+from gatepost.mailflow.queue.ports import Queue, StoreTrouble, StoreUnavailable
 from gatepost.mailflow.queue.recipient import QueuedMessage
 from gatepost.mailflow.submission.policy import decide_identity, decide_recipient, examine
 from gatepost.mailflow.submission.ports import CurrentRights
@@ -37,12 +37,25 @@ class Acceptance:
         clock: Clock,
         entropy: Entropy,
         own_host_names: Collection[str] = (),
+        has_room: Callable[[], bool] = lambda: True,
     ) -> None:
+        """Take mail for this queue.
+
+        Args:
+            queue: Where it goes.
+            rights: Who may send, looked up anew for each message.
+            domains: Who may write in whose name.
+            clock: Dates acceptances.
+            entropy: Makes ids.
+            own_host_names: No mail is taken for these.
+            has_room: Whether the store has room for new mail, beyond what it keeps free for that which it has.
+        """
         self._queue = queue
         self._rights = rights
         self._domains = domains
         self._clock = clock
         self._entropy = entropy
+        self._has_room = has_room
         self._own_host_names = frozenset(normalize(name) for name in own_host_names)
 
     async def accept(self, submission: Submission) -> MessageId | Deny:
@@ -54,6 +67,7 @@ class Acceptance:
         Raises:
             Transient: It could be neither judged nor stored now; nothing is kept, the client is to come again.
         """
+        self._require_room()
         message = self._judge(submission)
         if isinstance(message, Deny):
             return message
@@ -69,6 +83,7 @@ class Acceptance:
         Raises:
             Transient: As ``accept``.
         """
+        self._require_room()
         messages = self._judge_all(submissions)
         if isinstance(messages, RefusedAt):
             return messages
@@ -82,6 +97,10 @@ class Acceptance:
         """Say what ``accept_all`` would refuse; nothing is kept."""
         judged = self._judge_all(submissions)
         return judged if isinstance(judged, RefusedAt) else None
+
+    def _require_room(self) -> None:
+        if not self._has_room():
+            raise StoreUnavailable(StoreTrouble.NO_ROOM, "less is free than is kept for delivery")
 
     def _judge_all(self, submissions: Sequence[Submission]) -> list[QueuedMessage] | RefusedAt:
         messages: list[QueuedMessage] = []

@@ -19,11 +19,18 @@ class LeaseRecord:
     Attributes:
         message_key: The key of its message's row.
         is_marked: It was put on hold after it was written down.
+        slot: Where it is noted as in hand (``in_hand``).
     """
 
     lease: Lease
     message_key: int
     is_marked: bool = False
+    slot: int = -1
+
+    @property
+    def first_key(self) -> int:
+        """The key of its first recipient's row."""
+        return self.message_key * MAX_RECIPIENTS + self.lease.recipients[0].position
 
     def recipient_keys(self) -> list[int]:
         """The keys of its recipients' rows."""

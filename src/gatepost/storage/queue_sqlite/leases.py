@@ -13,6 +13,7 @@ from gatepost.primitives.errors import Permanent
 from gatepost.primitives.ids import MessageId
 from gatepost.storage.queue_sqlite.codec import to_milliseconds
 from gatepost.storage.queue_sqlite.counters import QueueCounters
+from gatepost.storage.queue_sqlite.in_hand import InHand
 from gatepost.storage.queue_sqlite.jobs import (
     AcceptAllJob,
     AcceptJob,
@@ -42,15 +43,24 @@ _PATIENCE_SECONDS: Final = 5.0
 class Leases:
     """The leases of one shard.
 
-    ``put`` hands a job to the writer. ``work`` is set whenever there may be something to hand out.
+    ``put`` hands a job to the writer; ``in_hand`` outlives a crash. ``work`` is set whenever there may be something to
+    hand out.
     """
 
     def __init__(
-        self, lanes: Lanes, *, put: Callable[[Job], None], clock: Clock, counters: QueueCounters, report: Report
+        self,
+        lanes: Lanes,
+        *,
+        put: Callable[[Job], None],
+        in_hand: InHand,
+        clock: Clock,
+        counters: QueueCounters,
+        report: Report,
     ) -> None:
         self.work = asyncio.Event()
         self._lanes = lanes
         self._put = put
+        self._in_hand = in_hand
         self._clock = clock
         self._counters = counters
         self._report = report
@@ -101,6 +111,7 @@ class Leases:
             self._fill(orders, now)
         for record in records:
             self._handed_out[_handle(record.lease)] = record
+            record.slot = self._in_hand.enter(record.first_key)
         return [record.lease for record in records]
 
     def _fill(self, orders: list[Order], now: int) -> None:
@@ -180,6 +191,7 @@ class Leases:
         if job.error is not None:
             self._handed_out[_handle(record.lease)] = record
             return
+        self._in_hand.leave(record.slot)
         self._counters.settled_leases += 1
         again = [settled.next_attempt_at for settled in job.settlement.recipients if settled.next_attempt_at]
         if again:

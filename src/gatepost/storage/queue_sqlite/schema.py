@@ -93,6 +93,15 @@ INSERT INTO store VALUES (0);
 """
 
 
+# Beside the version: a program that does not know it does without, and one that does makes it.
+_SUSPECT: Final = """
+CREATE TABLE IF NOT EXISTS suspect (     -- recipients that were with delivery when the process ended, not on request
+    id INTEGER PRIMARY KEY,
+    crashes INTEGER NOT NULL             -- since an attempt at it last came to an end
+)
+"""
+
+
 def connect_writer(path: Path) -> sqlite3.Connection:
     """Open a shard for its one writer, making the tables if the file is empty; transactions are explicit.
 
@@ -188,6 +197,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     if _version(connection) == 0:
         connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version={VERSION}; COMMIT;")
     _check_version(connection, path)
+    connection.execute(_SUSPECT)
 
 
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.errors import Misconfigured
+from gatepost.storage.queue_sqlite.in_hand import InHand
 from gatepost.storage.queue_sqlite.recovery import find_lanes, find_next_key, recover, remove_stale_files
 from gatepost.storage.queue_sqlite.schema import connect_writer, damaged
 from gatepost.storage.spool import SpoolDirectory
@@ -34,6 +35,7 @@ class ShardPaths:
     database: Path
     lock: Path
     spool: Path
+    in_hand: Path
 
     @classmethod
     def of(cls, directory: Path, number: int) -> "ShardPaths":
@@ -42,6 +44,7 @@ class ShardPaths:
             database=directory / f"shard-{number}.db",
             lock=directory / f"shard-{number}.lock",
             spool=directory / f"spool-{number}",
+            in_hand=directory / f"shard-{number}.hand",
         )
 
 
@@ -51,11 +54,12 @@ def list_shards(directory: Path) -> list[Path]:
 
 
 class Shard:
-    """The lock, the write connection and the spool of one shard; ``close`` lets go of all three.
+    """The lock, the write connection and the files of one shard; ``close`` lets go of all.
 
     Attributes:
         lanes: Account, domain, first and last due instant, as found at opening.
-        interrupted: How many recipients were found leased.
+        recovered: What was left of the last process.
+        in_hand: Where leases are noted that are with delivery.
     """
 
     def __init__(self, directory: Path, number: int, *, entropy: Entropy, now: int) -> None:
@@ -85,7 +89,9 @@ class Shard:
         self.spool = SpoolDirectory(self.paths.spool, entropy)
         self.connection = connect_writer(self.paths.database)
         try:
-            self.interrupted = recover(self.connection, now=now)
+            self.in_hand = InHand(self.paths.in_hand)
+            self.recovered = recover(self.connection, now=now, in_hand=self.in_hand.found)
+            self.in_hand.clear()
             self.next_key = find_next_key(self.connection)
             self.lanes = find_lanes(self.connection)
             remove_stale_files(self.connection, self.spool)
@@ -99,6 +105,7 @@ class Shard:
     def close(self) -> None:
         """Close the files and let another process have them."""
         self.connection.close()
+        self.in_hand.close()
         os.close(self._lock)
 
 

@@ -66,7 +66,7 @@ class SQLiteQueue:
         self._is_closed = False
         self._lease_lock = asyncio.Lock()
         self.spool: SpoolDirectory = shard.spool
-        self.counters = QueueCounters(interrupted_recipients=shard.interrupted)
+        self.counters = QueueCounters(interrupted_recipients=shard.recovered.interrupted)
         self._writer = Writer(
             shard,
             longest_delay=longest_delay,
@@ -80,7 +80,9 @@ class SQLiteQueue:
         for account_id, domain, first, last in shard.lanes:
             lanes.note_found(AccountId(account_id), domain, first, last, now)
         shard.lanes = []
-        self._leases = Leases(lanes, put=self._writer.put, clock=clock, counters=self.counters, report=report)
+        self._leases = Leases(
+            lanes, put=self._writer.put, in_hand=shard.in_hand, clock=clock, counters=self.counters, report=report
+        )
         self._writer.start()
 
     @classmethod
@@ -97,8 +99,10 @@ class SQLiteQueue:
         """Open or make shard ``number`` under ``directory`` and recover it; see ``Shard`` for what is raised."""
         now = to_milliseconds(clock.now())
         shard = await asyncio.to_thread(Shard, directory, number, entropy=entropy, now=now)
-        if shard.interrupted:
-            report("queue_interrupted", {"shard": number, "recipients": shard.interrupted})
+        if shard.recovered.interrupted:
+            report("queue_interrupted", {"shard": number, "recipients": shard.recovered.interrupted})
+        if shard.recovered.set_aside:
+            report("queue_set_aside_after_crashes", {"shard": number, "recipients": shard.recovered.set_aside})
         return cls(shard, clock=clock, settings=settings, report=report)
 
     @property

@@ -32,6 +32,7 @@ from gatepost.storage.queue_sqlite.jobs import (
     StopJob,
 )
 from gatepost.storage.queue_sqlite.leasing import fill, give_back, set_aside
+from gatepost.storage.queue_sqlite.recovery import forget_suspects
 from gatepost.storage.queue_sqlite.settlement import settle_leases
 from gatepost.storage.queue_sqlite.shard import Report, Shard
 from gatepost.storage.spool import SpooledContent
@@ -157,8 +158,18 @@ class Writer(Thread):
             accepts.clear()
         if settles:
             self._unreferenced += settle_leases(self._connection, settles)
+            if self._shard.recovered.suspects:
+                self._clear_suspects(settles)
             settles.clear()
         return next_key
+
+    def _clear_suspects(self, settles: Sequence[SettleJob]) -> None:
+        suspects = self._shard.recovered.suspects
+        cleared = suspects.intersection([key for job in settles for key in job.record.recipient_keys()])
+        if cleared:
+            forget_suspects(self._connection, sorted(cleared))
+            # Should this be rolled back, the one more crash that they are counted for is no harm.
+            suspects -= cleared
 
     def _execute(self, job: Job) -> None:
         match job:

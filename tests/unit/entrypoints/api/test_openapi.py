@@ -51,7 +51,7 @@ def test_every_status_that_may_come_is_there():
 
     get, post = paths["/v3/things/{thing_id}"]["get"]["responses"], paths["/v3/things"]["post"]["responses"]
     assert set(get) == {"200", "401", "403", "404", "405", "429", "500", "503"}
-    assert set(post) == {"201", "204", "400", "401", "403", "405", "408", "413", "415", "429", "500", "503"}
+    assert set(post) == {"201", "204", "400", "401", "403", "405", "408", "413", "415", "429", "500", "503", "507"}
     assert "content" not in post["204"]
 
 

@@ -1,6 +1,7 @@
 import pytest
 
 from gatepost.entrypoints.api import problem as problems
+from gatepost.mailflow.queue.ports import StoreTrouble, StoreUnavailable
 from gatepost.mailflow.submission.policy import SubmissionDenial
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.errors import Permanent, Transient
@@ -40,6 +41,8 @@ def test_a_right_that_was_lost_at_the_door_is_told_as_at_the_beginning():
 def test_trouble_says_whether_to_come_again():
     assert problems.problem_of_trouble(Transient("disk full at /x")).headers == {"Retry-After": "5"}
     assert problems.problem_of_trouble(Permanent("x")).status == 500
+    full = problems.problem_of_trouble(StoreUnavailable(StoreTrouble.NO_ROOM, "/x"))
+    assert (full.status, full.headers) == (507, {"Retry-After": "60"})
     assert "/x" not in problems.problem_of_trouble(Transient("disk full at /x")).errors[0].message
 
 

@@ -115,7 +115,7 @@ async def test_old_socket_file_of_a_killed_worker_is_replaced(server, tmp_path, 
     await again.close()
 
 
-async def test_closing_ends_open_connections_and_removes_the_socket(server, tmp_path):
+async def test_closing_ends_open_connections_and_answers_nobody_any_more(server, tmp_path):
     reader, writer = await asyncio.open_unix_connection(tmp_path / "worker-0.sock")
     writer.write(protocol.encode_line(protocol.Refresh()))
     await asyncio.wait_for(reader.readline(), 5)
@@ -123,7 +123,8 @@ async def test_closing_ends_open_connections_and_removes_the_socket(server, tmp_
     await server.close()
 
     assert await asyncio.wait_for(reader.read(), 5) == b""
-    assert not (tmp_path / "worker-0.sock").exists()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_unix_connection(tmp_path / "worker-0.sock")
     writer.close()
 
 

@@ -48,3 +48,14 @@ def test_a_client_that_left_is_forgotten() -> None:
         caps.leave_from(address)
 
     assert caps._by_address == {}
+
+
+def test_changed_caps_hold_from_the_next_session_on():
+    caps = SessionCaps(max_sessions=1, max_sessions_per_address=1)
+    assert caps.enter()
+    assert caps.enter_from(ip_address("192.0.2.1"))
+
+    caps.change(max_sessions=2, max_sessions_per_address=2)
+
+    assert (caps.enter(), caps.enter_from(ip_address("192.0.2.1"))) == (True, True)
+    assert (caps.enter(), caps.enter_from(ip_address("192.0.2.1"))) == (False, False)

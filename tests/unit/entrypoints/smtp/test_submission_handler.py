@@ -71,6 +71,7 @@ class World:
         self.recipient: Decision = ALLOW
         self.submissions: list[Submission] = []
         self.is_spool_full = False
+        self.has_room = True
         self.written = b""
         self.is_discarded = False
         self.budget = MemoryBudget(1000)
@@ -111,6 +112,7 @@ class World:
             spool=self,
             budget=self.budget,
             spool_threshold_octets=100,
+            has_room=lambda: self.has_room,
         ).open_handler(View())
 
     def counted(self, name: str, **labels: str) -> float | None:
@@ -371,3 +373,14 @@ async def test_a_message_being_accepted_outlives_its_connection(world: World, ha
 
 def test_a_handshake_asks_nothing_of_the_handler(handler: SubmissionHandler) -> None:
     assert handler.handle(TLSRequested()) is None
+
+
+def test_without_room_for_new_mail_the_transaction_is_refused_before_any_content(world: World) -> None:
+    world.has_room = False
+    handler = world.handler()
+    handler.handle(CREDENTIAL)
+
+    answer = handler.handle(offer())
+
+    assert answer == Answer(reply_texts.NO_ROOM)
+    assert world.counted("submissions", outcome="deferred", reason="store") == 1

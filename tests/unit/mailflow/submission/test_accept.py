@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from ipaddress import IPv4Address
 
 import pytest
 
 from gatepost.mailflow.content import MemoryContent
 from gatepost.mailflow.envelope import Envelope, Origin
+from gatepost.mailflow.queue.ports import StoreTrouble, StoreUnavailable
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.mailflow.submission.policy import SubmissionDenial
 from gatepost.mailflow.submission.submission import Submission
@@ -63,8 +65,9 @@ def diary():
 
 
 @pytest.fixture
-def acceptance(diary, domains):
-    return Acceptance(
+def make_acceptance(diary, domains):
+    return partial(
+        Acceptance,
         queue=diary,
         rights=diary,
         domains=domains,
@@ -72,6 +75,11 @@ def acceptance(diary, domains):
         entropy=FixedEntropy(),
         own_host_names=["Relay.Example.NET."],
     )
+
+
+@pytest.fixture
+def acceptance(make_acceptance):
+    return make_acceptance()
 
 
 @pytest.fixture
@@ -104,6 +112,16 @@ async def test_rights_are_looked_up_once_just_before_the_queue(acceptance, diary
     await acceptance.accept(submission)
 
     assert diary.entries == [("recheck", IPv4Address("192.0.2.7")), "queue"]
+
+
+async def test_without_room_for_new_mail_nothing_is_judged_or_queued(make_acceptance, diary, submission):
+    acceptance = make_acceptance(has_room=lambda: False)
+
+    for accepting in (acceptance.accept(submission), acceptance.accept_all([submission])):
+        with pytest.raises(StoreUnavailable) as refusal:
+            await accepting
+        assert refusal.value.trouble is StoreTrouble.NO_ROOM
+    assert diary.entries == []
 
 
 async def test_revoked_right_is_refused_and_nothing_is_queued(acceptance, diary, submission):
