@@ -1,6 +1,8 @@
 """A zone of our own, in memory: what the responder answers from, an operator exports and a name server is sent."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from typing import Final
 
 import dns.exception
@@ -47,7 +49,7 @@ class Zone:
             servers = [dns.name.from_text(name).to_text() for name in name_servers]
             mailbox = _mailbox_name(contact) if contact else f"hostmaster.{servers[0]}"
             soa = f"{servers[0]} {mailbox} {serial} 3600 600 604800 {NEGATIVE_TTL}"
-            self.soa: Final = _rrset(self.origin, "SOA", [soa], NEGATIVE_TTL)
+            self.soa = _rrset(self.origin, "SOA", [soa], NEGATIVE_TTL)
             self._sets: dict[tuple[dns.name.Name, dns.rdatatype.RdataType], dns.rrset.RRset] = {}
             self._add(self.soa)
             self._add(_rrset(self.origin, "NS", servers, ttl))
@@ -55,14 +57,52 @@ class Zone:
                 self._add(_rrset(dns.name.from_text(name), kind, values, ttl))
         except dns.exception.DNSException as error:
             raise Misconfigured(f"the zone {origin} cannot be served: {error}") from error
-        self._check()
-        self._names = {ancestor for name, _ in self._sets for ancestor in _up_to(name, self.origin)}
+        self._check(self._sets)
+        # How many sets of records stand at or below each name.
+        self._names: Counter[dns.name.Name] = Counter()
+        for name, _ in self._sets:
+            self._names.update(_up_to(name, self.origin))
 
     def _add(self, rrset: dns.rrset.RRset) -> None:
         self._sets[rrset.name, rrset.rdtype] = rrset
 
-    def _check(self) -> None:
-        for name, kind in self._sets:
+    def changed(
+        self,
+        *,
+        gone: Iterable[tuple[str, str]],
+        records: Mapping[tuple[str, str], Iterable[str]],
+        serial: int,
+        ttl: int = 60,
+    ) -> "Zone":
+        """Return the zone with a new serial, without some sets of records and with others, in this order.
+
+        Costs a copy of two dictionaries, however large the zone, and the reading of what is new.
+
+        Raises:
+            Misconfigured: As for a new zone.
+        """
+        zone = copy(self)
+        zone._sets, zone._names = dict(self._sets), self._names.copy()
+        soa = self.soa[0].replace(serial=serial)
+        zone.soa = dns.rrset.from_rdata(self.origin, NEGATIVE_TTL, soa)
+        zone._sets[self.origin, dns.rdatatype.SOA] = zone.soa
+        for name, kind in gone:
+            place = dns.name.from_text(name), dns.rdatatype.from_text(kind)
+            if zone._sets.pop(place, None) is not None:
+                zone._names.subtract(_up_to(place[0], self.origin))
+        try:
+            added = [_rrset(dns.name.from_text(name), kind, values, ttl) for (name, kind), values in records.items()]
+        except dns.exception.DNSException as error:
+            raise Misconfigured(f"the zone {self.origin} cannot be served: {error}") from error
+        for rrset in added:
+            if (rrset.name, rrset.rdtype) not in zone._sets:
+                zone._names.update(_up_to(rrset.name, self.origin))
+            zone._add(rrset)
+        zone._check([(rrset.name, rrset.rdtype) for rrset in added])
+        return zone
+
+    def _check(self, places: Iterable[tuple[dns.name.Name, dns.rdatatype.RdataType]]) -> None:
+        for name, kind in places:
             if not name.is_subdomain(self.origin):
                 raise Misconfigured(f"the zone {self.origin} cannot be served: {name} lies outside it")
             if kind != dns.rdatatype.CNAME and (name, dns.rdatatype.CNAME) in self._sets:
@@ -78,7 +118,7 @@ class Zone:
 
     def has(self, name: dns.name.Name) -> bool:
         """Whether the name exists, be it only as the parent of one that does (RFC 8020)."""
-        return name in self._names
+        return self._names[name] > 0
 
     def __iter__(self) -> Iterator[dns.rrset.RRset]:
         """Every set of records, the SOA first."""

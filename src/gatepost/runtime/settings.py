@@ -8,27 +8,22 @@ operator: what the setting decides, and why one would change it.
 import os
 from datetime import timedelta
 from enum import Enum
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from gatepost.primitives.secret import Secret
+from gatepost.runtime.setting_section import IPAddress, Network, Section
+from gatepost.runtime.settings_of_senders import DKIM, DNS, Senders
 from gatepost.telemetry.logger import LogFormat, LogLevel
-
-Network: TypeAlias = IPv4Network | IPv6Network
-IPAddress: TypeAlias = IPv4Address | IPv6Address
 
 HOST_NAME = (
     r"^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$"
 )
 _MIB = 1 << 20
-
-
-class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of the settings file."""
 
 
 class ListenerTLS(Enum):
@@ -38,7 +33,7 @@ class ListenerTLS(Enum):
     IMPLICIT = "implicit"
 
 
-class Workers(_Section, frozen=True, kw_only=True):
+class Workers(Section, frozen=True, kw_only=True):
     """How many processes share the work."""
 
     mail: Annotated[
@@ -47,7 +42,7 @@ class Workers(_Section, frozen=True, kw_only=True):
     ] = 0
 
 
-class Listener(_Section, frozen=True, kw_only=True):
+class Listener(Section, frozen=True, kw_only=True):
     """One submission port."""
 
     port: Annotated[
@@ -77,7 +72,7 @@ DEFAULT_LISTENERS = (
 )
 
 
-class TLS(_Section, frozen=True, kw_only=True):
+class TLS(Section, frozen=True, kw_only=True):
     """The certificates the listeners show. `gatepost serve` reads them again at SIGHUP, without dropping sessions."""
 
     certificate: Annotated[
@@ -101,7 +96,7 @@ class TLS(_Section, frozen=True, kw_only=True):
     second_private_key: Annotated[Path | None, Meta(description="The second certificate's private key.")] = None
 
 
-class ProxyProtocol(_Section, frozen=True, kw_only=True):
+class ProxyProtocol(Section, frozen=True, kw_only=True):
     """Load balancers in front of the listeners."""
 
     trusted: Annotated[
@@ -113,7 +108,7 @@ class ProxyProtocol(_Section, frozen=True, kw_only=True):
     ] = ()
 
 
-class Submission(_Section, frozen=True, kw_only=True):
+class Submission(Section, frozen=True, kw_only=True):
     """What a client may do, and how long it may take."""
 
     max_size_octets: Annotated[
@@ -183,7 +178,7 @@ class Submission(_Section, frozen=True, kw_only=True):
     ] = 512 * _MIB
 
 
-class API(_Section, frozen=True, kw_only=True):
+class API(Section, frozen=True, kw_only=True):
     """The HTTP API, over HTTPS with the certificates of `[tls]`. Every mail worker serves it."""
 
     enabled: Annotated[bool, Meta(description="Whether to serve it.")] = True
@@ -229,7 +224,7 @@ class API(_Section, frozen=True, kw_only=True):
         return "api"
 
 
-class QueueSettings(_Section, frozen=True, kw_only=True):
+class QueueSettings(Section, frozen=True, kw_only=True):
     """How long delivery is tried, and what room it is left."""
 
     expire_after: Annotated[
@@ -247,7 +242,7 @@ class QueueSettings(_Section, frozen=True, kw_only=True):
     ] = 0
 
 
-class Delivery(_Section, frozen=True, kw_only=True):
+class Delivery(Section, frozen=True, kw_only=True):
     """How messages leave."""
 
     routes: Annotated[
@@ -311,16 +306,7 @@ class Delivery(_Section, frozen=True, kw_only=True):
     ] = timedelta(minutes=10)
 
 
-class Senders(_Section, frozen=True, kw_only=True):
-    """What customers' domains must say about this service."""
-
-    sending_networks: Annotated[
-        tuple[Network, ...],
-        Meta(description="Where this service's mail leaves from, as the SPF records of customers must allow."),
-    ] = ()
-
-
-class Operations(_Section, frozen=True, kw_only=True):
+class Operations(Section, frozen=True, kw_only=True):
     """Health and metrics, over HTTP, for the operator's machines only; they answer without authentication."""
 
     address: Annotated[IPAddress, Meta(description="Where to listen. Keep it on loopback or a management network.")] = (
@@ -329,14 +315,14 @@ class Operations(_Section, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=0, le=65535, description="The TCP port; 0 takes any free one.")] = 9125
 
 
-class Log(_Section, frozen=True, kw_only=True):
+class Log(Section, frozen=True, kw_only=True):
     """What is written to standard error. Secrets are removed at every level."""
 
     level: Annotated[LogLevel, Meta(description="The least important kind of event that is written.")] = LogLevel.INFO
     format: Annotated[LogFormat, Meta(description="`json` for machines, `console` for people.")] = LogFormat.JSON
 
 
-class Settings(_Section, frozen=True, kw_only=True):
+class Settings(Section, frozen=True, kw_only=True):
     """The settings at the top of the file."""
 
     host_name: Annotated[
@@ -383,6 +369,8 @@ class Settings(_Section, frozen=True, kw_only=True):
     queue: QueueSettings = QueueSettings()
     delivery: Delivery = Delivery()
     senders: Senders = Senders()
+    dns: DNS = DNS()
+    dkim: DKIM = DKIM()
     operations: Operations = Operations()
     log: Log = Log()
 

@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gatepost.primitives.ids import AccountId
 from gatepost.standards.dkim.sign import SigningAlgorithm
 from gatepost.storage.database import Database
-from gatepost.storage.schema import dkim_keys, domain_owners, domains
+from gatepost.storage.schema import dkim_keys, dns_zone, domain_owners, domains
 from gatepost.tenancy.access.current import Current
 from gatepost.tenancy.access.ports import AccessVersion
 from gatepost.tenancy.senders.domain import (
@@ -20,11 +20,13 @@ from gatepost.tenancy.senders.domain import (
     DomainState,
     DomainTaken,
     KeyState,
+    ZoneChange,
 )
 
 MAX_REMEMBERED: Final = 20_000
 """How many answers ``find_verified`` remembers; beyond, it starts afresh. Half of them may be names of no one."""
 
+_KEYS_AT_A_TIME = 500
 _VERIFIED = domains.c.state == DomainState.VERIFIED.value
 
 
@@ -41,7 +43,8 @@ class SqlDomainStore:
             taken = _find_rival(connection, domain)
             if taken is not None:
                 raise DomainTaken(taken)
-            number = connection.execute(insert(domains).values(_columns(domain)).returning(domains.c.id)).scalar_one()
+            values = {**_columns(domain), "zone_serial": _count_up(connection) if domain.is_automatic else 0}
+            number = connection.execute(insert(domains).values(values).returning(domains.c.id)).scalar_one()
             _write_keys(connection, number, domain.dkim_keys)
             if domain.is_default:
                 _make_only_default(connection, domain.account_id, number)
@@ -59,18 +62,27 @@ class SqlDomainStore:
         """Return the account's claims, by name."""
         return self._select(domains.c.account_id == account_id)
 
-    def list_verified(self, after: DomainId, limit: int) -> Sequence[AuthenticatedDomain]:
-        """Return VERIFIED claims of all accounts, by number."""
+    def list_kept(self, after: DomainId, limit: int) -> Sequence[AuthenticatedDomain]:
+        """Return claims of all accounts that are verified, or were until their records had gone, by number."""
+        was_verified = and_(domains.c.verified_at.is_not(None), domains.c.failing_since.is_not(None))
         with self._database.reading() as connection:
-            statement = select(domains).where(_VERIFIED, domains.c.id > after).order_by(domains.c.id).limit(limit)
+            kept = and_(or_(_VERIFIED, was_verified), domains.c.id > after)
+            statement = select(domains).where(kept).order_by(domains.c.id).limit(limit)
             return _domains(connection, connection.execute(statement).all())
 
-    def list_automatic(self, after: DomainId, limit: int) -> Sequence[AuthenticatedDomain]:
-        """Return claims of all accounts, of any state, that stand in our own zone, by number."""
+    def read_zone(self, since: int) -> ZoneChange | None:
+        """Return what has changed in our own zone since a serial."""
         with self._database.reading() as connection:
-            mine = domains.c.label.is_not(None)
-            statement = select(domains).where(mine, domains.c.id > after).order_by(domains.c.id).limit(limit)
-            return _domains(connection, connection.execute(statement).all())
+            # The serial first: what is committed while this reads is told again the next time.
+            serial = connection.execute(select(dns_zone.c.serial)).scalar_one()
+            if serial == since:
+                return None
+            ours = domains.c.label.is_not(None)
+            rows = connection.execute(select(domains).where(ours, domains.c.zone_serial > since)).all()
+            labels = connection.execute(select(domains.c.label).where(ours)).scalars()
+            return ZoneChange(
+                serial=serial, changed=tuple(_domains(connection, rows)), labels=frozenset(filter(None, labels))
+            )
 
     def change(
         self,
@@ -88,6 +100,8 @@ class SqlDomainStore:
             columns = _columns(decided)
             for fixed in ("account_id", "name", "state", "verified_at", "created_at"):
                 del columns[fixed]
+            if present.is_automatic and _shown(decided) != _shown(present):
+                columns["zone_serial"] = _count_up(connection)
             connection.execute(update(domains).where(domains.c.id == number).values(columns))
             if decided.dkim_keys != present.dkim_keys:
                 connection.execute(delete(dkim_keys).where(dkim_keys.c.domain_id == number))
@@ -133,6 +147,7 @@ class SqlDomainStore:
             if row is None:
                 return False
             connection.execute(delete(domains).where(domains.c.id == number))
+            _count_up(connection)
             _let_go(connection, account_id, row.name)
             return True
 
@@ -226,27 +241,43 @@ def _columns(domain: AuthenticatedDomain) -> dict[str, Any]:
         "addresses": sorted(domain.addresses),
         "checked_at": domain.checked_at,
         "failing_since": domain.failing_since,
+        "rotation_requested_at": domain.rotation_requested_at,
+        "rotation_is_urgent": domain.rotation_is_urgent,
     }
 
 
 def _domains(connection: Connection, rows: Sequence[Row[Any]]) -> list[AuthenticatedDomain]:
-    return [_domain(row, _keys(connection, row.id)) for row in rows]
+    keys: dict[int, list[DKIMKey]] = {row.id: [] for row in rows}
+    numbers = list(keys)
+    for start in range(0, len(numbers), _KEYS_AT_A_TIME):
+        some = dkim_keys.c.domain_id.in_(numbers[start : start + _KEYS_AT_A_TIME])
+        for row in connection.execute(select(dkim_keys).where(some).order_by(dkim_keys.c.position)):
+            keys[row.domain_id].append(_key(row))
+    return [_domain(row, tuple(keys[row.id])) for row in rows]
 
 
-def _keys(connection: Connection, number: int) -> tuple[DKIMKey, ...]:
-    statement = select(dkim_keys).where(dkim_keys.c.domain_id == number).order_by(dkim_keys.c.position)
-    return tuple(
-        DKIMKey(
-            selector=row.selector,
-            algorithm=SigningAlgorithm(row.algorithm),
-            sealed_private_key=row.sealed_private_key,
-            public_key=row.public_key,
-            created_at=row.created_at,
-            state=KeyState(row.state),
-            changed_at=row.changed_at,
-        )
-        for row in connection.execute(statement)
+def _key(row: Row[Any]) -> DKIMKey:
+    return DKIMKey(
+        selector=row.selector,
+        algorithm=SigningAlgorithm(row.algorithm),
+        sealed_private_key=row.sealed_private_key,
+        public_key=row.public_key,
+        created_at=row.created_at,
+        state=KeyState(row.state),
+        changed_at=row.changed_at,
     )
+
+
+def _count_up(connection: Connection) -> int:
+    """Count the serial of our own zone up, and return it."""
+    statement = update(dns_zone).values(serial=dns_zone.c.serial + 1).returning(dns_zone.c.serial)
+    return connection.execute(statement).scalar_one()
+
+
+def _shown(domain: AuthenticatedDomain) -> object:
+    """What our own zone shows of a claim."""
+    keys = [(key.selector, key.algorithm, key.public_key) for key in domain.dkim_keys]
+    return domain.label, domain.custom_spf, domain.addresses, keys
 
 
 def _domain(row: Row[Any], keys: tuple[DKIMKey, ...]) -> AuthenticatedDomain:
@@ -265,4 +296,6 @@ def _domain(row: Row[Any], keys: tuple[DKIMKey, ...]) -> AuthenticatedDomain:
         addresses=tuple(row.addresses),
         checked_at=row.checked_at,
         failing_since=row.failing_since,
+        rotation_requested_at=row.rotation_requested_at,
+        rotation_is_urgent=row.rotation_is_urgent,
     )

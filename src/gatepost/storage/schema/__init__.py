@@ -9,8 +9,9 @@ from typing import Final
 from gatepost.storage.schema.access import access_version, api_keys
 from gatepost.storage.schema.accounts import accounts
 from gatepost.storage.schema.audit import audit_entries, audit_heads
+from gatepost.storage.schema.leases import leases
 from gatepost.storage.schema.metadata import Instant, metadata
-from gatepost.storage.schema.senders import dkim_keys, domain_owners, domains
+from gatepost.storage.schema.senders import dkim_keys, dns_zone, domain_owners, domains
 
 SCHEMA_REVISION: Final = "0009"
 """The newest migration this program was written for; revisions sort as text."""
@@ -24,7 +25,9 @@ __all__ = [
     "audit_entries",
     "audit_heads",
     "dkim_keys",
+    "dns_zone",
     "domain_owners",
     "domains",
+    "leases",
     "metadata",
 ]

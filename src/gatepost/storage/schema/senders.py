@@ -34,6 +34,10 @@ domains = Table(
     Column("addresses", JSON, nullable=False),
     Column("checked_at", Instant),
     Column("failing_since", Instant),
+    Column("rotation_requested_at", Instant),
+    Column("rotation_is_urgent", Boolean, nullable=False),
+    # The serial of our own zone with which its records last changed there.
+    Column("zone_serial", Integer, nullable=False),
     CheckConstraint("state IN ('pending', 'verified')", name="state"),
     sqlite_autoincrement=True,
 )
@@ -47,6 +51,9 @@ domain_owners = Table(
     Column("name", Text, primary_key=True),
     Column("account_id", Text, ForeignKey("accounts.id"), nullable=False),
 )
+
+# The serial of our own zone: one row, counted up with each change of what stands there.
+dns_zone = Table("dns_zone", metadata, Column("serial", Integer, primary_key=True))
 
 dkim_keys = Table(
     "dkim_keys",

@@ -7,7 +7,7 @@ from typing import Final
 from gatepost.primitives.ids import AccountId
 from gatepost.tenancy.audit.entry import Act, Snapshot
 from gatepost.tenancy.audit.recorder import Recorder
-from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainId
+from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainId, ZoneChange
 from gatepost.tenancy.senders.ports import DomainStore
 
 
@@ -37,13 +37,13 @@ class AuditedDomainStore:
         """Return the account's claims, by name."""
         return self._store.list_all(account_id)
 
-    def list_verified(self, after: DomainId, limit: int) -> Sequence[AuthenticatedDomain]:
-        """Return VERIFIED claims of all accounts, by number."""
-        return self._store.list_verified(after, limit)
+    def list_kept(self, after: DomainId, limit: int) -> Sequence[AuthenticatedDomain]:
+        """Return claims of all accounts that have to be kept up, by number."""
+        return self._store.list_kept(after, limit)
 
-    def list_automatic(self, after: DomainId, limit: int) -> Sequence[AuthenticatedDomain]:
-        """Return claims of all accounts, of any state, that stand in our own zone, by number."""
-        return self._store.list_automatic(after, limit)
+    def read_zone(self, since: int) -> ZoneChange | None:
+        """Return what has changed in our own zone since a serial."""
+        return self._store.read_zone(since)
 
     def change(
         self,
@@ -106,6 +106,8 @@ def _snapshot(claim: AuthenticatedDomain | None) -> Snapshot | None:
         "security": "automatic" if claim.is_automatic else "manual",
         "is_default": "yes" if claim.is_default else "no",
         "addresses": list(claim.addresses),
+        "records": "gone" if claim.failing_since else "there",
+        "rotation_requested_at": claim.rotation_requested_at.isoformat() if claim.rotation_requested_at else None,
         "dkim_keys": _keys(claim),
     }
 

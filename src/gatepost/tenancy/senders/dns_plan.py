@@ -169,16 +169,21 @@ def _cnames(domain: AuthenticatedDomain, relay: Relay) -> list[PlannedRecord]:
 def _dkim_records(domain: AuthenticatedDomain) -> list[PlannedRecord]:
     shown = [key for key in domain.dkim_keys if key.state is not KeyState.EMPTIED]
     return [
-        PlannedRecord(
-            purpose=RecordPurpose.DKIM,
-            key="dkim" if number == 1 else f"dkim{number}",
-            name=f"{key.selector}._domainkey.{domain.name}",
-            value=_key_text(key),
-            # A key that is not in use yet, or no more, does not decide about the domain.
-            is_required=key.state is KeyState.ACTIVE,
-        )
+        plan_key_record(domain, key, "dkim" if number == 1 else f"dkim{number}")
         for number, key in enumerate(shown, start=1)
     ]
+
+
+def plan_key_record(domain: AuthenticatedDomain, key: DKIMKey, called: str = "dkim") -> PlannedRecord:
+    """Return the record that has to be found for a key, there or behind an alias."""
+    return PlannedRecord(
+        purpose=RecordPurpose.DKIM,
+        key=called,
+        name=f"{key.selector}._domainkey.{domain.name}",
+        value=_key_text(key),
+        # A key that is not in use yet, or no more, does not decide about the domain.
+        is_required=key.state is KeyState.ACTIVE,
+    )
 
 
 def _key_text(key: DKIMKey) -> str:

@@ -73,6 +73,8 @@ class AuthenticatedDomain:
         addresses: The sending addresses for that record.
         checked_at: When its records were last looked for; None if not since it was made.
         failing_since: Since when a record that it needs is gone; None if none is.
+        rotation_requested_at: When somebody last asked for new keys; those drawn since then are new.
+        rotation_is_urgent: Whether that was because a key may be known to others: the old ones end at once.
     """
 
     name: str
@@ -89,6 +91,8 @@ class AuthenticatedDomain:
     addresses: tuple[str, ...] = ()
     checked_at: datetime | None = None
     failing_since: datetime | None = None
+    rotation_requested_at: datetime | None = None
+    rotation_is_urgent: bool = False
 
     @property
     def is_automatic(self) -> bool:
@@ -99,6 +103,21 @@ class AuthenticatedDomain:
     def signing_keys(self) -> tuple[DKIMKey, ...]:
         """The keys that sign now, in order."""
         return tuple([key for key in self.dkim_keys if key.state is KeyState.ACTIVE])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneChange:
+    """What has changed in our own zone since a serial.
+
+    Attributes:
+        serial: Of the zone as it is now; it grows with each change, for all processes and machines alike.
+        changed: The claims whose records are new or others.
+        labels: Of all claims that stand in the zone now: what has another label is gone.
+    """
+
+    serial: int
+    changed: tuple[AuthenticatedDomain, ...]
+    labels: frozenset[str]
 
 
 class DomainTaken(Exception):

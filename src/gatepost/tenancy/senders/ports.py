@@ -6,7 +6,7 @@ from typing import Protocol
 
 from gatepost.primitives.ids import AccountId
 from gatepost.standards.dns.question import Answer, Question
-from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainId
+from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainId, ZoneChange
 
 
 class Resolver(Protocol):
@@ -76,12 +76,15 @@ class DomainStore(Protocol):
         """Return the account's claims, by name."""
         ...
 
-    def list_verified(self, after: DomainId, limit: int) -> Sequence[AuthenticatedDomain]:
-        """Return VERIFIED claims of all accounts whose number is greater, by number: for upkeep only."""
+    def list_kept(self, after: DomainId, limit: int) -> Sequence[AuthenticatedDomain]:
+        """Return claims of all accounts that have to be kept up, by number from ``after`` on: for upkeep only.
+
+        They are the VERIFIED ones, and those that were withdrawn because their records had gone.
+        """
         ...
 
-    def list_automatic(self, after: DomainId, limit: int) -> Sequence[AuthenticatedDomain]:
-        """Return claims of all accounts, of any state, that stand in our own zone: for the zone and upkeep only."""
+    def read_zone(self, since: int) -> ZoneChange | None:
+        """Return what has changed in our own zone since a serial, 0 for all; None for nothing. For the zone only."""
         ...
 
     def change(

@@ -8,12 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Final
 
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DKIMKey, KeyState
-
-MIN_PUBLISHED: Final = timedelta(seconds=60)
-"""A new key is not used before the answer "no such key" can have been forgotten (the zone's negative TTL)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +17,15 @@ class RotationPolicy:
     """How long keys live.
 
     Attributes:
-        rotate_after: A key that has signed for so long gets a successor; None for never by itself.
+        rotate_after: A key of a claim with automatic security that has signed for so long gets a successor; None for
+            never by itself. With manual security the customer has to publish it, so somebody has to ask for it.
         retire_for: For how long a retired key stays published: queue life and signature life together.
+        settle_for: A new key is looked for only after what stood there before can have been forgotten (its TTL).
     """
 
     rotate_after: timedelta | None
     retire_for: timedelta
+    settle_for: timedelta = timedelta(seconds=60)
 
 
 class Step(Enum):
@@ -40,9 +39,7 @@ class Step(Enum):
     EMPTY = "empty"
 
 
-def next_step(
-    claim: AuthenticatedDomain, policy: RotationPolicy, *, is_asked_for: bool, now: datetime
-) -> tuple[Step, DKIMKey] | None:
+def next_step(claim: AuthenticatedDomain, policy: RotationPolicy, *, now: datetime) -> tuple[Step, DKIMKey] | None:
     """Return the next step and the key that it is about; None if there is nothing to do now.
 
     For PUBLISH the key is the one to be succeeded. Keys of one algorithm succeed each other; a claim with keys of two
@@ -51,20 +48,28 @@ def next_step(
     Args:
         claim: As it stands.
         policy: How long keys live.
-        is_asked_for: Whether somebody asked for a rotation, whatever the age of the key.
         now: The present instant.
     """
     for key in claim.dkim_keys:
         if key.state is KeyState.NEXT:
-            return (Step.CHECK, key) if now - key.since >= MIN_PUBLISHED else None
+            return (Step.CHECK, key) if now - key.since >= policy.settle_for else None
     for key in claim.dkim_keys:
-        if key.state is KeyState.RETIRED and now - key.since >= policy.retire_for:
+        is_suspect = claim.rotation_is_urgent and _is_asked_for(claim, key)
+        if key.state is KeyState.RETIRED and (is_suspect or now - key.since >= policy.retire_for):
             return Step.EMPTY, key
     for key in claim.signing_keys:
-        is_due = policy.rotate_after is not None and now - key.since >= policy.rotate_after
-        if (is_due or is_asked_for) and idle_selector(claim, key) is not None:
+        is_due = policy.rotate_after is not None and claim.is_automatic and now - key.since >= policy.rotate_after
+        if (is_due or _is_asked_for(claim, key)) and idle_selector(claim, key) is not None:
             return Step.PUBLISH, key
     return None
+
+
+def is_rotating(claim: AuthenticatedDomain) -> bool:
+    """Say whether a rotation that was asked for, or has begun, has not come to its switch yet."""
+    return any(
+        key.state is KeyState.NEXT or (key.state is KeyState.ACTIVE and _is_asked_for(claim, key))
+        for key in claim.dkim_keys
+    )
 
 
 def idle_selector(claim: AuthenticatedDomain, key: DKIMKey) -> str | None:
@@ -103,6 +108,11 @@ def empty(claim: AuthenticatedDomain, retired: DKIMKey, *, now: datetime) -> tup
     """Return the claim's keys with a retired one withdrawn and destroyed."""
     gone = replace(retired, state=KeyState.EMPTIED, changed_at=now, sealed_private_key=b"", public_key="")
     return tuple([gone if key.selector == retired.selector else key for key in claim.dkim_keys])
+
+
+def _is_asked_for(claim: AuthenticatedDomain, key: DKIMKey) -> bool:
+    """Say whether somebody has asked for another key since this one was drawn."""
+    return claim.rotation_requested_at is not None and key.created_at <= claim.rotation_requested_at
 
 
 def _in_signing_order(keys: Sequence[DKIMKey]) -> tuple[DKIMKey, ...]:

@@ -18,6 +18,7 @@ def upgrade() -> None:
     op.drop_table("domains")
     domains, owners = _create_domains(), _create_owners()
     dkim_keys = _create_keys()
+    _create_zone_and_leases()
     numbers = {(claim["account_id"], claim["name"]): number for number, claim in enumerate(claims, start=1)}
     _insert(domains, [_claim(claim, number) for claim, number in zip(claims, numbers.values(), strict=True)])
     _insert(
@@ -49,6 +50,9 @@ def _create_domains() -> sa.Table:
         sa.Column("addresses", sa.JSON, nullable=False),
         sa.Column("checked_at", sa.BigInteger),
         sa.Column("failing_since", sa.BigInteger),
+        sa.Column("rotation_requested_at", sa.BigInteger),
+        sa.Column("rotation_is_urgent", sa.Boolean, nullable=False),
+        sa.Column("zone_serial", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_domains"),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="fk_domains_accounts"),
         sa.UniqueConstraint("label", name="uq_domains_label"),
@@ -87,6 +91,22 @@ def _create_keys() -> sa.Table:
     )
 
 
+def _create_zone_and_leases() -> None:
+    zone = op.create_table(
+        "dns_zone",
+        sa.Column("serial", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("serial", name="pk_dns_zone"),
+    )
+    op.bulk_insert(zone, [{"serial": 1}])
+    op.create_table(
+        "leases",
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("holder", sa.Text, nullable=False),
+        sa.Column("until", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_leases"),
+    )
+
+
 def _claim(old: sa.RowMapping, number: int) -> dict[str, object]:
     return {
         **{name: old[name] for name in ("account_id", "name", "state", "created_at", "verified_at")},
@@ -95,6 +115,8 @@ def _claim(old: sa.RowMapping, number: int) -> dict[str, object]:
         "is_default": False,
         "custom_spf": False,
         "addresses": [],
+        "rotation_is_urgent": False,
+        "zone_serial": 0,
     }
 
 
