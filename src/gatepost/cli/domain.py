@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -12,7 +13,7 @@ from gatepost.cli.output import instant, print_fields, print_json, print_table, 
 from gatepost.mailflow.queue.recipient import Predicate
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.tenancy.accounts.account import Account
-from gatepost.tenancy.senders.claim import NotClaimable, claim_domain, prove_domain
+from gatepost.tenancy.senders.claim import NotClaimable, Wish, claim_domain, prove_domain
 from gatepost.tenancy.senders.dns_check import Finding, answer_from, is_proved
 from gatepost.tenancy.senders.dns_plan import PlannedRecord, Relay, plan_records
 from gatepost.tenancy.senders.doctor import Advice, Severity, advise
@@ -31,11 +32,26 @@ def domain() -> None:
 @domain.command()
 @click.argument("name", metavar="DOMAIN")
 @_account
+@click.option(
+    "--automatic/--manual",
+    default=None,
+    help="Three CNAMEs into our own zone, where keys are rotated, or the records themselves. Automatic if [dns] zone "
+    "is set.",
+)
+@click.option(
+    "--return-path", default="", metavar="LABEL", help="Where bounces go: LABEL.DOMAIN; em1234 or so if left."
+)
+@click.option("--selector", default="", help="Three letters or digits, to authenticate a domain once more.")
+@click.option("--default", "is_default", is_flag=True, help="Sign with it where no domain of the account matches.")
+@click.option("--address", "addresses", multiple=True, help="An address for an SPF record of its own; may be repeated.")
 @_json
 @click.pass_obj
-def add(context: CommandContext, *, name: str, account: str, as_json: bool) -> None:
+def add(
+    context: CommandContext, *, name: str, account: str, as_json: bool, automatic: bool | None, **more: Any
+) -> None:
     """Claim a domain for an account: makes its DKIM keys and prints the DNS records to publish."""
     name = read_domain(name)
+    wish = _wish(context, automatic=automatic, **more)
     with context.control_plane() as plane:
         holder = get_account(plane, account)
         try:
@@ -46,12 +62,14 @@ def add(context: CommandContext, *, name: str, account: str, as_json: bool) -> N
                 keyring=plane.keyring,
                 entropy=plane.entropy,
                 now=plane.clock.now(),
+                wish=wish,
             )
         except NotClaimable as error:
             raise click.ClickException(str(error)) from error
         except DomainTaken as error:
             raise click.ClickException(
-                f"account {holder.name} has {name} already: see `gatepost domain show --account {holder.name} {name}`"
+                f"account {holder.name} has {name} already: see `gatepost domain show --account {holder.name} {name}`; "
+                "to authenticate it once more, give another --selector and --return-path"
             ) from error
     _print_records(_plan(context, claim), as_json=as_json)
     say(f"Publish these records, then run `gatepost domain verify --account {holder.name} {name}`.")
@@ -196,7 +214,33 @@ async def _prove(context: CommandContext, plane: ControlPlane, claim: Authentica
 
 def _relay(context: CommandContext) -> Relay:
     settings = context.settings
-    return Relay(host_name=settings.host_name, sending_networks=settings.senders.sending_networks)
+    return Relay(
+        host_name=settings.host_name,
+        sending_networks=settings.senders.sending_networks,
+        zone=settings.dns.zone.lower(),
+    )
+
+
+def _wish(
+    context: CommandContext,
+    *,
+    automatic: bool | None,
+    return_path: str,
+    selector: str,
+    is_default: bool,
+    addresses: tuple[str, ...],
+) -> Wish:
+    zone = context.settings.dns.zone
+    if automatic and not zone:
+        raise click.UsageError("automatic security needs a zone of our own: set [dns] zone, or give --manual")
+    return Wish(
+        is_automatic=bool(zone) if automatic is None else automatic,
+        return_path=return_path.lower(),
+        selector=selector.lower(),
+        is_default=is_default,
+        custom_spf=bool(addresses),
+        addresses=addresses,
+    )
 
 
 def _plan(context: CommandContext, claim: AuthenticatedDomain) -> tuple[PlannedRecord, ...]:
@@ -235,6 +279,7 @@ def _fields(claim: AuthenticatedDomain) -> dict[str, str | list[str] | None]:
         "name": claim.name,
         "account_id": claim.account_id,
         "state": claim.state.value,
+        "security": "automatic" if claim.is_automatic else "manual",
         "selectors": [key.selector for key in claim.dkim_keys],
         "created_at": instant(claim.created_at),
         "verified_at": instant(claim.verified_at),

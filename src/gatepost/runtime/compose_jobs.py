@@ -13,7 +13,7 @@ from gatepost.network.resolver import CachingResolver, Nameserver, parse_nameser
 from gatepost.primitives.errors import Misconfigured
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
 from gatepost.runtime.jobs_worker import JobsParts
-from gatepost.runtime.own_zone import open_own_zone, relay_of
+from gatepost.runtime.own_zone import read_own_zone, relay_of
 from gatepost.runtime.settings import Settings
 from gatepost.storage.leases import SqlLeases
 from gatepost.system.clock import SystemClock
@@ -92,10 +92,8 @@ async def push_own_zone(settings: Settings, source: DomainStore) -> int:
     push = settings.dns.push
     if not push.server or push.key_secret is None:
         raise Misconfigured("no name server is set to be pushed to: set [dns.push] server, key_name, key_secret_file")
-    own = open_own_zone(source, settings)
-    own.refresh()
     key = UpdateKey(name=push.key_name, algorithm=push.key_algorithm, secret=push.key_secret)
-    return await push_zone(own.zone, parse_nameserver(push.server), key)
+    return await push_zone(read_own_zone(source, settings), parse_nameserver(push.server), key)
 
 
 def _pusher(settings: Settings, source: DomainStore) -> Callable[[], Awaitable[None]] | None:

@@ -55,7 +55,7 @@ class DNSWorker:
         self._is_silent = False
         if has_changed or is_first:
             self._server.zones = ZoneSet([self._own_zone.zone])
-            log.info("zone_changed", serial=self._own_zone.zone.soa[0].serial)
+            log.info("zone_changed", serial=self._own_zone.zone.serial)
         return True
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from gatepost.network.zone import Zone
+from gatepost.primitives.errors import Misconfigured
 from gatepost.runtime.settings import Settings
 from gatepost.tenancy.senders.dns_plan import Relay, plan_own_zone
 from gatepost.tenancy.senders.domain import ZoneChange
@@ -61,6 +62,20 @@ class OwnZone:
         self._places |= {label: list(records) for label, records in planned.items()}
         self._serial = change.serial
         return True
+
+
+def read_own_zone(source: ZoneSource, settings: Settings) -> Zone:
+    """Return the zone as it is now.
+
+    Raises:
+        Misconfigured: There is none.
+        Transient: The control plane does not answer.
+    """
+    if not settings.dns.zone:
+        raise Misconfigured("there is no zone of our own: set [dns] zone, and delegate it to this service")
+    own_zone = open_own_zone(source, settings)
+    own_zone.refresh()
+    return own_zone.zone
 
 
 def open_own_zone(source: ZoneSource, settings: Settings) -> OwnZone:

@@ -271,7 +271,7 @@ def _key(row: Row[Any]) -> DKIMKey:
 def _count_up(connection: Connection) -> int:
     """Count the serial of our own zone up, and return it."""
     statement = update(dns_zone).values(serial=dns_zone.c.serial + 1).returning(dns_zone.c.serial)
-    return connection.execute(statement).scalar_one()
+    return int(connection.execute(statement).scalar_one())
 
 
 def _shown(domain: AuthenticatedDomain) -> object:

@@ -64,6 +64,17 @@ def next_step(claim: AuthenticatedDomain, policy: RotationPolicy, *, now: dateti
     return None
 
 
+def ask_for_rotation(claim: AuthenticatedDomain, now: datetime, *, is_urgent: bool) -> AuthenticatedDomain:
+    """Return the claim with other keys asked for.
+
+    Args:
+        claim: As it stands.
+        now: The present instant.
+        is_urgent: A key may be known to others: from the switch on nothing that it signed is to be believed.
+    """
+    return replace(claim, rotation_requested_at=now, rotation_is_urgent=is_urgent)
+
+
 def is_rotating(claim: AuthenticatedDomain) -> bool:
     """Say whether a rotation that was asked for, or has begun, has not come to its switch yet."""
     return any(
