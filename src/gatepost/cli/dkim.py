@@ -60,7 +60,7 @@ def rotate(context: CommandContext, *, name: str, account: str, is_all: bool, em
         say(f"New keys are asked for {name}: see `gatepost dkim status --account {holder.name}`.")
         if not all(claim.is_automatic for claim in claims):
             say(
-                f"The customer has to publish them: `gatepost domain show {name} --account {holder.name}`, in a minute."
+                f"The customer has to publish them; in a minute: `gatepost domain show {name} --account {holder.name}`."
             )
 
 

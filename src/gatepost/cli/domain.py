@@ -38,16 +38,14 @@ def domain() -> None:
     help="Three CNAMEs into our own zone, where keys are rotated, or the records themselves. Automatic if [dns] zone "
     "is set.",
 )
-@click.option(
-    "--return-path", default="", metavar="LABEL", help="Where bounces go: LABEL.DOMAIN; em1234 or so if left."
-)
+@click.option("--return-path", default="", metavar="LABEL", help="Bounces go to LABEL.DOMAIN; drawn if left out.")
 @click.option("--selector", default="", help="Three letters or digits, to authenticate a domain once more.")
 @click.option("--default", "is_default", is_flag=True, help="Sign with it where no domain of the account matches.")
 @click.option("--address", "addresses", multiple=True, help="An address for an SPF record of its own; may be repeated.")
 @_json
 @click.pass_obj
 def add(
-    context: CommandContext, *, name: str, account: str, as_json: bool, automatic: bool | None, **more: Any
+    context: CommandContext, /, *, name: str, account: str, as_json: bool, automatic: bool | None, **more: Any
 ) -> None:
     """Claim a domain for an account: makes its DKIM keys and prints the DNS records to publish."""
     name = read_domain(name)

@@ -124,10 +124,11 @@ class JobsWorker:
             return 0
 
     async def _rotate(self, claim: AuthenticatedDomain) -> int:
-        if claim.state is not DomainState.VERIFIED or self._has_to_wait(claim):
+        found = self._parts.keys.find_step(claim) if claim.state is DomainState.VERIFIED else None
+        if found is None or self._has_to_wait(claim):
             return 0
-        step = await self._parts.keys.take_step(claim)
-        if step is None:
+        step, key = found
+        if not await self._parts.keys.take_step(claim, step, key):
             return 0
         self._not_before.pop(claim.id, None)
         self._parts.metrics.dkim_rotation_steps.add(step.value)

@@ -1,7 +1,7 @@
 """DomainStore on the real engine."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from threading import Barrier, Thread
 from typing import Any
 
@@ -315,9 +315,80 @@ def test_upkeep_goes_through_all_claims_in_turns(control_plane: ControlPlane, ac
             control_plane.domains.mark_verified(holder.id, number, control_plane.clock.now())
 
     store = control_plane.domains
-    assert [each.id for each in store.list_verified(UNNUMBERED, 1)] == [numbers[0]]
-    assert [each.id for each in store.list_verified(numbers[0], 10)] == [numbers[1]]
-    assert [each.id for each in store.list_automatic(UNNUMBERED, 10)] == [numbers[0], numbers[2]]
+    assert [each.id for each in store.list_kept(UNNUMBERED, 1)] == [numbers[0]]
+    assert [each.id for each in store.list_kept(numbers[0], 10)] == [numbers[1]]
+
+
+def test_what_was_withdrawn_because_its_records_had_gone_is_kept_up(
+    control_plane: ControlPlane, account: Account, rival: Account
+) -> None:
+    store, now = control_plane.domains, control_plane.clock.now()
+    failing, given_up = store.add(claim(account)), store.add(claim(rival, "other.example"))
+    for holder, number in ((account, failing), (rival, given_up)):
+        store.mark_verified(holder.id, number, now)
+        store.withdraw(holder.id, number)
+
+    store.change(account.id, failing, lambda present: replace(present, failing_since=now))
+
+    assert [each.id for each in store.list_kept(UNNUMBERED, 10)] == [failing]
+
+
+def labelled(account: Account, label: str, name: str = "example.com") -> AuthenticatedDomain:
+    return replace(claim(account, name), label=label)
+
+
+def test_the_zone_tells_what_has_changed_since(
+    control_plane: ControlPlane, other_process: ControlPlane, account: Account
+) -> None:
+    store = control_plane.domains
+    store.add(claim(account, "manual.example"))
+    number = store.add(labelled(account, "one"))
+    first = other_process.domains.read_zone(0)
+    assert first is not None
+    assert ([each.id for each in first.changed], first.labels) == ([number], frozenset({"one"}))
+    assert other_process.domains.read_zone(first.serial) is None
+
+    second_number = store.add(labelled(account, "two", "two.example"))
+    second = other_process.domains.read_zone(first.serial)
+    assert second is not None
+    assert second.serial > first.serial
+    assert ([each.id for each in second.changed], second.labels) == ([second_number], frozenset({"one", "two"}))
+
+    store.remove(account.id, number)
+    third = other_process.domains.read_zone(second.serial)
+    assert third is not None
+    assert (third.changed, third.labels) == ((), frozenset({"two"}))
+
+
+@pytest.mark.parametrize(
+    ("change", "is_shown"),
+    [
+        ({"dkim_keys": ()}, True),
+        ({"custom_spf": True, "addresses": ("192.0.2.1",)}, True),
+        ({"is_default": True}, False),
+        ({"checked_at": datetime(2026, 5, 1, tzinfo=UTC)}, False),
+        ({"rotation_requested_at": datetime(2026, 5, 1, tzinfo=UTC), "rotation_is_urgent": True}, False),
+    ],
+    ids=str,
+)
+def test_only_what_the_zone_shows_gives_it_a_new_serial(
+    control_plane: ControlPlane, account: Account, change: dict[str, Any], is_shown: bool
+) -> None:
+    number = control_plane.domains.add(labelled(account, "one"))
+    before = control_plane.domains.read_zone(0)
+    assert before is not None
+
+    changed = control_plane.domains.change(account.id, number, lambda present: replace(present, **change))
+
+    assert control_plane.domains.find_numbered(account.id, number) == changed
+    assert (control_plane.domains.read_zone(before.serial) is not None) is is_shown
+
+
+def test_a_label_is_never_two_claims(control_plane: ControlPlane, account: Account, rival: Account) -> None:
+    control_plane.domains.add(labelled(account, "one"))
+
+    with pytest.raises(IntegrityError):
+        control_plane.domains.add(labelled(rival, "one"))
 
 
 def test_a_claim_of_no_account_is_refused(control_plane: ControlPlane, account: Account) -> None:

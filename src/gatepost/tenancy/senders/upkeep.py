@@ -34,15 +34,15 @@ class KeyUpkeep:
     clock: Clock
     policy: RotationPolicy
 
-    async def take_step(self, claim: AuthenticatedDomain) -> Step | None:
-        """Take the claim's next step, if there is one and its time has come; return which was taken."""
-        found = next_step(claim, self.policy, now=self.clock.now())
-        if found is None:
-            return None
-        step, key = found
+    def find_step(self, claim: AuthenticatedDomain) -> tuple[Step, DKIMKey] | None:
+        """Return the step whose time has come, and the key that it is about."""
+        return next_step(claim, self.policy, now=self.clock.now())
+
+    async def take_step(self, claim: AuthenticatedDomain, step: Step, key: DKIMKey) -> bool:
+        """Take a step of ``find_step``; return whether that was possible: a key must be seen everywhere first."""
         successor = key
         if step is Step.CHECK and not await self.is_seen_everywhere(claim, key):
-            return None
+            return False
         if step is Step.PUBLISH:
             selector = idle_selector(claim, key)
             assert selector is not None, "a key is only to be published where there is room"
@@ -55,7 +55,7 @@ class KeyUpkeep:
                 keyring=self.keyring,
                 created_at=self.clock.now(),
             )
-        return step if await asyncio.to_thread(self._commit, claim, step, key, successor) else None
+        return await asyncio.to_thread(self._commit, claim, step, key, successor)
 
     async def is_seen_everywhere(self, claim: AuthenticatedDomain, key: DKIMKey) -> bool:
         """Say whether every nameserver gives the key out under the customer's name, behind whatever alias."""
