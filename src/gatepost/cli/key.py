@@ -61,7 +61,7 @@ def create(
             expires_at=read_expiry(expires, now),
         )
         holder = get_account(plane, account)
-        if holder.state is AccountState.CLOSED:
+        if holder.effective_state is AccountState.CLOSED:
             raise click.ClickException(f"account {holder.name} is closed: no key would work")
         made, secret = issue_key(
             plane.keys,

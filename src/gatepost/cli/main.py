@@ -46,6 +46,7 @@ COMMANDS: Final = {
     "check": Entry("gatepost.cli.check", "Say what is wrong with a set-up, and how to mend it."),
     "serve": Entry("gatepost.cli.serve", "Run the relay."),
     "account": Entry("gatepost.cli.account", "Make and manage accounts."),
+    "teammate": Entry("gatepost.cli.teammate", "Show the people of an account."),
     "key": Entry("gatepost.cli.key", "Make and manage API keys."),
     "domain": Entry("gatepost.cli.domain", "Add and verify sending domains."),
     "dkim": Entry("gatepost.cli.dkim", "Rotate DKIM keys, and show how far that is."),

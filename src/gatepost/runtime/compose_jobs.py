@@ -82,6 +82,11 @@ def compose_single_resolvers(settings: Settings) -> tuple[CachingResolver, ...]:
     return tuple([_resolver(settings, server, max_cached=0) for server in _nameservers(settings)])
 
 
+def compose_checking_resolver(settings: Settings) -> CachingResolver:
+    """Make a resolver for one look at the DNS: what a customer has just mended must be seen."""
+    return _resolver(settings, *_nameservers(settings))
+
+
 async def push_own_zone(settings: Settings, source: DomainStore) -> int:
     """Bring the operator's name server up to our own zone; return how many sets of records had to change.
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from gatepost.primitives.ids import AccountId
 from gatepost.standards.dkim.sign import SigningAlgorithm
 from gatepost.storage.database import Database
-from gatepost.storage.schema import dkim_keys, dns_zone, domain_owners, domains
+from gatepost.storage.schema import accounts, dkim_keys, dns_zone, domain_assignments, domain_owners, domains
 from gatepost.tenancy.access.current import Current
 from gatepost.tenancy.access.ports import AccessVersion
 from gatepost.tenancy.senders.domain import (
@@ -26,7 +26,7 @@ from gatepost.tenancy.senders.domain import (
 MAX_REMEMBERED: Final = 20_000
 """How many answers ``find_verified`` remembers; beyond, it starts afresh. Half of them may be names of no one."""
 
-_KEYS_AT_A_TIME = 500
+_ROWS_AT_A_TIME = 500
 _VERIFIED = domains.c.state == DomainState.VERIFIED.value
 
 
@@ -149,6 +149,10 @@ class SqlDomainStore:
             connection.execute(delete(domains).where(domains.c.id == number))
             _count_up(connection)
             _let_go(connection, account_id, row.name)
+            if self.find(account_id, row.name) is None:
+                # With its last claim to a name the account has nothing to assign any more.
+                of_name = domain_assignments.c.account_id == account_id, domain_assignments.c.domain_name == row.name
+                connection.execute(delete(domain_assignments).where(*of_name))
             return True
 
     def find_verified(self, name: str) -> AuthenticatedDomain | None:
@@ -162,6 +166,37 @@ class SqlDomainStore:
                 self._verified.drop()
             return found
 
+    def assign(self, account_id: AccountId, name: str, subuser_id: AccountId) -> bool:
+        """Let a subuser send as the account's domain; return whether the account has such a claim and subuser."""
+        subuser = select(accounts.c.id).where(accounts.c.id == subuser_id, accounts.c.parent_id == account_id)
+        values = {"account_id": account_id, "domain_name": name, "subuser_id": subuser_id}
+        assignment = _assignment(account_id=account_id, domain_name=name, subuser_id=subuser_id)
+        with self._database.writing() as connection:
+            if connection.execute(subuser).one_or_none() is None or self.find(account_id, name) is None:
+                return False
+            if connection.execute(select(domain_assignments).where(assignment)).one_or_none() is None:
+                connection.execute(insert(domain_assignments).values(values))
+            return True
+
+    def unassign(self, account_id: AccountId, name: str, subuser_id: AccountId) -> bool:
+        """Take the domain from the subuser; return whether it had it."""
+        assignment = _assignment(account_id=account_id, domain_name=name, subuser_id=subuser_id)
+        with self._database.writing() as connection:
+            return connection.execute(delete(domain_assignments).where(assignment)).rowcount == 1
+
+    def list_assigned(self, subuser_id: AccountId) -> Sequence[AuthenticatedDomain]:
+        """Return the claims that the account's parent has assigned to it, by name."""
+        assigned = (
+            select(domain_assignments.c.subuser_id)
+            .where(
+                domain_assignments.c.account_id == domains.c.account_id,
+                domain_assignments.c.domain_name == domains.c.name,
+                domain_assignments.c.subuser_id == subuser_id,
+            )
+            .exists()
+        )
+        return self._select(assigned)
+
     def _select(self, condition: ColumnElement[bool]) -> list[AuthenticatedDomain]:
         order = (domains.c.name, domains.c.is_default.desc(), domains.c.id)
         with self._database.reading() as connection:
@@ -170,6 +205,14 @@ class SqlDomainStore:
 
 def _claim(account_id: AccountId, name: str) -> ColumnElement[bool]:
     return and_(domains.c.account_id == account_id, domains.c.name == name)
+
+
+def _assignment(*, account_id: AccountId, domain_name: str, subuser_id: AccountId) -> ColumnElement[bool]:
+    return and_(
+        domain_assignments.c.account_id == account_id,
+        domain_assignments.c.domain_name == domain_name,
+        domain_assignments.c.subuser_id == subuser_id,
+    )
 
 
 def _numbered(account_id: AccountId, number: DomainId) -> ColumnElement[bool]:
@@ -248,12 +291,16 @@ def _columns(domain: AuthenticatedDomain) -> dict[str, Any]:
 
 def _domains(connection: Connection, rows: Sequence[Row[Any]]) -> list[AuthenticatedDomain]:
     keys: dict[int, list[DKIMKey]] = {row.id: [] for row in rows}
-    numbers = list(keys)
-    for start in range(0, len(numbers), _KEYS_AT_A_TIME):
-        some = dkim_keys.c.domain_id.in_(numbers[start : start + _KEYS_AT_A_TIME])
-        for row in connection.execute(select(dkim_keys).where(some).order_by(dkim_keys.c.position)):
+    assigned: dict[tuple[AccountId, str], set[AccountId]] = {}
+    for start in range(0, len(rows), _ROWS_AT_A_TIME):
+        some = rows[start : start + _ROWS_AT_A_TIME]
+        of_these = dkim_keys.c.domain_id.in_([row.id for row in some])
+        for row in connection.execute(select(dkim_keys).where(of_these).order_by(dkim_keys.c.position)):
             keys[row.domain_id].append(_key(row))
-    return [_domain(row, tuple(keys[row.id])) for row in rows]
+        named = domain_assignments.c.domain_name.in_({row.name for row in some})
+        for row in connection.execute(select(domain_assignments).where(named)):
+            assigned.setdefault((row.account_id, row.domain_name), set()).add(row.subuser_id)
+    return [_domain(row, tuple(keys[row.id]), frozenset(assigned.get((row.account_id, row.name), ()))) for row in rows]
 
 
 def _key(row: Row[Any]) -> DKIMKey:
@@ -280,7 +327,7 @@ def _shown(domain: AuthenticatedDomain) -> object:
     return domain.label, domain.custom_spf, domain.addresses, keys
 
 
-def _domain(row: Row[Any], keys: tuple[DKIMKey, ...]) -> AuthenticatedDomain:
+def _domain(row: Row[Any], keys: tuple[DKIMKey, ...], assigned_to: frozenset[AccountId]) -> AuthenticatedDomain:
     return AuthenticatedDomain(
         id=DomainId(row.id),
         name=row.name,
@@ -298,4 +345,5 @@ def _domain(row: Row[Any], keys: tuple[DKIMKey, ...]) -> AuthenticatedDomain:
         failing_since=row.failing_since,
         rotation_requested_at=row.rotation_requested_at,
         rotation_is_urgent=row.rotation_is_urgent,
+        assigned_to=assigned_to,
     )

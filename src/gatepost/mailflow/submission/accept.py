@@ -2,19 +2,25 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
+from typing import Final, NamedTuple
 
 from gatepost.mailflow.queue.ports import Queue, StoreTrouble, StoreUnavailable
 from gatepost.mailflow.queue.recipient import QueuedMessage
 from gatepost.mailflow.submission.policy import decide_identity, decide_recipient, examine
-from gatepost.mailflow.submission.ports import CurrentRights
+from gatepost.mailflow.submission.ports import Credits, CurrentRights
 from gatepost.mailflow.submission.submission import Submission
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.entropy import Entropy
+from gatepost.primitives.errors import Permanent, Transient
 from gatepost.primitives.ids import MessageId, new_message_id
 from gatepost.standards.dns.names import normalize
+from gatepost.tenancy.access.principal import AccessDenial
 from gatepost.tenancy.senders.alignment import VerifiedDomains
+
+_read_address = lru_cache(maxsize=4096)(ip_address)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +31,16 @@ class RefusedAt:
     denial: Deny
 
 
+_EXCEEDED: Final = Deny(AccessDenial.CREDITS_EXCEEDED)
+
+
+class _Judged(NamedTuple):
+    """A message that may be queued, once it has been paid for where that is asked."""
+
+    message: QueuedMessage
+    is_metered: bool
+
+
 class Acceptance:
     """Takes submissions for SMTP, HTTP and the relay itself."""
 
@@ -33,6 +49,7 @@ class Acceptance:
         *,
         queue: Queue,
         rights: CurrentRights,
+        meter: Credits,
         domains: VerifiedDomains,
         clock: Clock,
         entropy: Entropy,
@@ -44,6 +61,7 @@ class Acceptance:
         Args:
             queue: Where it goes.
             rights: Who may send, looked up anew for each message.
+            meter: Keeps limited accounts to their credits.
             domains: Who may write in whose name.
             clock: Dates acceptances.
             entropy: Makes ids.
@@ -52,6 +70,7 @@ class Acceptance:
         """
         self._queue = queue
         self._rights = rights
+        self._meter = meter
         self._domains = domains
         self._clock = clock
         self._entropy = entropy
@@ -68,11 +87,17 @@ class Acceptance:
             Transient: It could be neither judged nor stored now; nothing is kept, the client is to come again.
         """
         self._require_room()
-        message = self._judge(submission)
-        if isinstance(message, Deny):
-            return message
-        await self._queue.accept(message)
-        return message.id
+        judged = self._judge(submission)
+        if isinstance(judged, Deny):
+            return judged
+        if not self._spend([judged]):
+            return _EXCEEDED
+        try:
+            await self._queue.accept(judged.message)
+        except (Transient, Permanent):
+            self._unspend([judged])
+            raise
+        return judged.message.id
 
     async def accept_all(self, submissions: Sequence[Submission]) -> tuple[MessageId, ...] | RefusedAt:
         """Take all of these messages, whose contents are in memory, or none of them.
@@ -84,13 +109,20 @@ class Acceptance:
             Transient: As ``accept``.
         """
         self._require_room()
-        messages = self._judge_all(submissions)
-        if isinstance(messages, RefusedAt):
-            return messages
-        if len(messages) == 1:
-            await self._queue.accept(messages[0])
-        else:
-            await self._queue.accept_all(messages)
+        judged = self._judge_all(submissions)
+        if isinstance(judged, RefusedAt):
+            return judged
+        if not self._spend(judged):
+            return RefusedAt(position=0, denial=_EXCEEDED)
+        messages = [each.message for each in judged]
+        try:
+            if len(messages) == 1:
+                await self._queue.accept(messages[0])
+            else:
+                await self._queue.accept_all(messages)
+        except (Transient, Permanent):
+            self._unspend(judged)
+            raise
         return tuple([message.id for message in messages])
 
     def check_all(self, submissions: Sequence[Submission]) -> RefusedAt | None:
@@ -102,16 +134,24 @@ class Acceptance:
         if not self._has_room():
             raise StoreUnavailable(StoreTrouble.NO_ROOM, "less is free than is kept for delivery")
 
-    def _judge_all(self, submissions: Sequence[Submission]) -> list[QueuedMessage] | RefusedAt:
-        messages: list[QueuedMessage] = []
+    def _judge_all(self, submissions: Sequence[Submission]) -> list[_Judged] | RefusedAt:
+        judged: list[_Judged] = []
         for position, submission in enumerate(submissions):
-            message = self._judge(submission)
-            if isinstance(message, Deny):
-                return RefusedAt(position=position, denial=message)
-            messages.append(message)
-        return messages
+            one = self._judge(submission)
+            if isinstance(one, Deny):
+                return RefusedAt(position=position, denial=one)
+            judged.append(one)
+        return judged
 
-    def _judge(self, submission: Submission) -> QueuedMessage | Deny:
+    def _spend(self, judged: Sequence[_Judged]) -> bool:
+        count = _count_metered(judged)
+        return not count or self._meter.spend(judged[0].message.account_id, count)
+
+    def _unspend(self, judged: Sequence[_Judged]) -> None:
+        if count := _count_metered(judged):
+            self._meter.unspend(judged[0].message.account_id, count)
+
+    def _judge(self, submission: Submission) -> _Judged | Deny:
         """Make of a submission the message that may be queued.
 
         Rights come last, looked up anew, and nothing is awaited between here and the queue's own beginning. So a
@@ -126,7 +166,7 @@ class Acceptance:
         identity = examine(submission.content, envelope)
         if isinstance(identity, Deny):
             return identity
-        peer = ip_address(submission.origin.peer_address)
+        peer = _read_address(submission.origin.peer_address)
         now = self._clock.now()
         message_id = new_message_id(now, self._entropy)
         principal = self._rights.recheck(submission.principal, peer)
@@ -135,7 +175,7 @@ class Acceptance:
         allowed = decide_identity(principal, envelope, identity, self._domains)
         if isinstance(allowed, Deny):
             return allowed
-        return QueuedMessage(
+        message = QueuedMessage(
             id=message_id,
             account_id=principal.account_id,
             key_id=principal.key_id,
@@ -145,3 +185,9 @@ class Acceptance:
             content=submission.content,
             accepted_at=now,
         )
+        return _Judged(message, principal.is_metered)
+
+
+def _count_metered(judged: Sequence[_Judged]) -> int:
+    """Return how many credits these messages, all of one account, cost."""
+    return sum(len(each.message.envelope.forward_paths) for each in judged if each.is_metered)

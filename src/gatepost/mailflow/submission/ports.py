@@ -5,6 +5,7 @@ from typing import Protocol
 
 from gatepost.mailflow.content import Content
 from gatepost.primitives.decision import Deny
+from gatepost.primitives.ids import AccountId
 from gatepost.tenancy.access.principal import Principal
 
 
@@ -45,4 +46,16 @@ class CurrentRights(Protocol):
         Raises:
             Transient: It cannot be known now; the client is to be told to come again.
         """
+        ...
+
+
+class Credits(Protocol):
+    """Keeps accounts whose ``Principal.is_metered`` to their credits: one for each recipient."""
+
+    def spend(self, account_id: AccountId, count: int) -> bool:
+        """Spend so many, or none and return False. Never waits. Raises ``Transient``: neither yes nor no."""
+        ...
+
+    def unspend(self, account_id: AccountId, count: int) -> None:
+        """Take back what was spent on messages that were not accepted after all."""
         ...

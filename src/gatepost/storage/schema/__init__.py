@@ -7,11 +7,30 @@ proves that both say the same. Types and clauses are those that SQLite and Postg
 from typing import Final
 
 from gatepost.storage.schema.access import access_version, api_keys
-from gatepost.storage.schema.accounts import accounts
+from gatepost.storage.schema.accounts import account_credits, accounts
 from gatepost.storage.schema.audit import audit_entries, audit_heads
 from gatepost.storage.schema.leases import leases
 from gatepost.storage.schema.metadata import Instant, metadata
-from gatepost.storage.schema.senders import dkim_keys, dns_zone, domain_owners, domains
+from gatepost.storage.schema.people import (
+    console_sessions,
+    invitations,
+    known_networks,
+    passkeys,
+    recovery_codes,
+    reset_tokens,
+    sign_in_attempts,
+    teammates,
+    totp_factors,
+)
+from gatepost.storage.schema.senders import (
+    branded_links,
+    dkim_keys,
+    dns_zone,
+    domain_assignments,
+    domain_owners,
+    domains,
+    reverse_dns,
+)
 
 SCHEMA_REVISION: Final = "0009"
 """The newest migration this program was written for; revisions sort as text."""
@@ -20,14 +39,27 @@ __all__ = [
     "SCHEMA_REVISION",
     "Instant",
     "access_version",
+    "account_credits",
     "accounts",
     "api_keys",
     "audit_entries",
     "audit_heads",
+    "branded_links",
+    "console_sessions",
     "dkim_keys",
     "dns_zone",
+    "domain_assignments",
     "domain_owners",
     "domains",
+    "invitations",
+    "known_networks",
     "leases",
     "metadata",
+    "passkeys",
+    "recovery_codes",
+    "reset_tokens",
+    "reverse_dns",
+    "sign_in_attempts",
+    "teammates",
+    "totp_factors",
 ]

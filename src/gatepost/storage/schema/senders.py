@@ -11,6 +11,7 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     Text,
+    UniqueConstraint,
 )
 
 from gatepost.storage.schema.metadata import Instant, metadata
@@ -69,4 +70,48 @@ dkim_keys = Table(
     Column("public_key", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     CheckConstraint("state IN ('next', 'active', 'retired', 'emptied')", name="state"),
+)
+
+# A parent lets a subuser send as a domain that stays its own. Several claims may be to that name: the last one that is
+# removed takes the assignments with it.
+domain_assignments = Table(
+    "domain_assignments",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.id"), primary_key=True),
+    Column("domain_name", Text, primary_key=True),
+    Column(
+        "subuser_id",
+        Text,
+        ForeignKey("accounts.id", name="fk_domain_assignments_accounts_subuser"),
+        primary_key=True,
+    ),
+)
+Index(None, domain_assignments.c.subuser_id)
+
+branded_links = Table(
+    "branded_links",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("account_id", Text, ForeignKey("accounts.id"), nullable=False),
+    Column("domain", Text, nullable=False),
+    Column("subdomain", Text, nullable=False),
+    Column("is_default", Boolean, nullable=False),
+    Column("is_valid", Boolean, nullable=False),
+    Column("checked_at", Instant),
+    UniqueConstraint("account_id", "domain", "subdomain"),
+    sqlite_autoincrement=True,
+)
+
+reverse_dns = Table(
+    "reverse_dns",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("account_id", Text, ForeignKey("accounts.id"), nullable=False),
+    Column("ip", Text, nullable=False),
+    Column("domain", Text, nullable=False),
+    Column("subdomain", Text, nullable=False),
+    Column("is_valid", Boolean, nullable=False),
+    Column("checked_at", Instant),
+    UniqueConstraint("account_id", "ip"),
+    sqlite_autoincrement=True,
 )

@@ -14,6 +14,8 @@ class Principal:
     """An API key together with its account, as they stood when looked up.
 
     Attributes:
+        account_state: What counts for the account: the worst of its own and its parent's.
+        is_metered: Whether the account's credits, or its parent's, are limited.
         scopes: What the key grants, by the names of the scope catalogue.
         allowed_networks: Where the key may be used from; empty means anywhere.
         allowed_authors: Addresses (``news@example.com``) or domains (``example.com``, exactly that one) to which
@@ -28,6 +30,7 @@ class Principal:
     allowed_networks: tuple[IPv4Network | IPv6Network, ...] = ()
     allowed_authors: tuple[str, ...] = ()
     expires_at: datetime | None = None
+    is_metered: bool = False
 
 
 class AccessDenial(Enum):
@@ -42,4 +45,7 @@ class AccessDenial(Enum):
     NETWORK_NOT_ALLOWED = "network not allowed"
     SCOPE_MISSING = "scope missing"
     ACCOUNT_NOT_ACTIVE = "account not active"
+    ACCOUNT_UNDER_REVIEW = "account under review"
+    #: The account, or its parent, has sent as much as it may in this period.
+    CREDITS_EXCEEDED = "credits exceeded"
     TOO_MANY_ATTEMPTS = "too many attempts"

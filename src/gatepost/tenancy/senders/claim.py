@@ -38,7 +38,8 @@ class Wish:
 
     Attributes:
         is_automatic: By CNAMEs into our own zone, where keys are rotated; else by records with the values themselves.
-        return_path: The label to which bounces go; "" for one that is drawn with automatic security, none with manual.
+        has_return_path: Whether bounces go to a name below the domain with manual security too; then DKIM is one key.
+        return_path: The label for that; "" for one that is drawn.
         selector: Three letters or digits instead of ``s1`` (``m1`` with manual security), so that one domain can be
             authenticated several times; "" for the usual.
         is_default: Whether it signs for authors whose domain no claim matches.
@@ -47,11 +48,17 @@ class Wish:
     """
 
     is_automatic: bool = False
+    has_return_path: bool = False
     return_path: str = ""
     selector: str = ""
     is_default: bool = False
     custom_spf: bool = False
     addresses: tuple[str, ...] = ()
+
+    @property
+    def is_simple(self) -> bool:
+        """Manual security by two keys with selectors of their own, and SPF at the domain itself."""
+        return not (self.is_automatic or self.has_return_path or self.return_path or self.selector)
 
 
 def claim_domain(
@@ -84,7 +91,7 @@ def claim_domain(
     wish = wish or Wish()
     check_wish(wish)
     present = [each for each in store.list_all(account_id) if each.name == name]
-    if present and not (wish.is_automatic or wish.selector or wish.return_path):
+    if present and wish.is_simple:
         raise DomainTaken(name)
     claim = AuthenticatedDomain(
         name=name,
@@ -141,7 +148,7 @@ async def prove_domain(
 def _draw_keys(
     account_id: AccountId, name: str, wish: Wish, *, keyring: Keyring, entropy: Entropy, now: datetime
 ) -> tuple[DKIMKey, ...]:
-    if not (wish.is_automatic or wish.selector or wish.return_path):
+    if wish.is_simple:
         return generate_dkim_keys(account_id, name, keyring=keyring, entropy=entropy, created_at=now)
     first = wish.selector or ("s1" if wish.is_automatic else "m1")
     key = generate_dkim_key(account_id, name, first, keyring=keyring, created_at=now)
@@ -151,7 +158,7 @@ def _draw_keys(
 
 
 def _draw_return_path(wish: Wish, present: list[AuthenticatedDomain], entropy: Entropy) -> str:
-    if not wish.is_automatic:
+    if not (wish.is_automatic or wish.has_return_path):
         return ""
     taken = {each.return_path for each in present}
     while True:

@@ -27,6 +27,9 @@ class RecordPurpose(Enum):
     DMARC = "DMARC"
     #: Where bounces go.
     RETURN_PATH = "return path"
+    LINK = "link"
+    #: The name of a sending address.
+    REVERSE = "reverse DNS"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

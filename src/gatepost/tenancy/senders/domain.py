@@ -75,6 +75,7 @@ class AuthenticatedDomain:
         failing_since: Since when a record that it needs is gone; None if none is.
         rotation_requested_at: When somebody last asked for new keys; those drawn since then are new.
         rotation_is_urgent: Whether that was because a key may be known to others: the old ones end at once.
+        assigned_to: Subusers of the account that may send as the domain too, while it is VERIFIED.
     """
 
     name: str
@@ -94,6 +95,8 @@ class AuthenticatedDomain:
     rotation_requested_at: datetime | None = None
     rotation_is_urgent: bool = False
 
+    assigned_to: frozenset[AccountId] = frozenset()
+
     @property
     def is_automatic(self) -> bool:
         """The customer has published CNAMEs into our zone, where we rotate keys by ourselves."""
@@ -103,6 +106,10 @@ class AuthenticatedDomain:
     def signing_keys(self) -> tuple[DKIMKey, ...]:
         """The keys that sign now, in order."""
         return tuple([key for key in self.dkim_keys if key.state is KeyState.ACTIVE])
+
+    def may_be_used_by(self, account_id: AccountId) -> bool:
+        """Say whether the account holds the claim, or its parent does and has assigned it."""
+        return account_id == self.account_id or account_id in self.assigned_to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,7 @@ class Diary:
         self.queued = []
         self.answer = None
         self.trouble = None
+        self.has_credits = True
 
     async def accept(self, message):
         self.entries.append("queue")
@@ -53,6 +54,13 @@ class Diary:
         if self.trouble:
             raise self.trouble
         self.queued += messages
+
+    def spend(self, account_id, count):
+        self.entries.append(("spend", account_id, count))
+        return self.has_credits
+
+    def unspend(self, account_id, count):
+        self.entries.append(("unspend", account_id, count))
 
     def recheck(self, principal, peer):
         self.entries.append(("recheck", peer))
@@ -70,6 +78,7 @@ def make_acceptance(diary, domains):
         Acceptance,
         queue=diary,
         rights=diary,
+        meter=diary,
         domains=domains,
         clock=FixedClock(),
         entropy=FixedEntropy(),
@@ -211,3 +220,53 @@ async def test_trouble_of_the_queue_with_several_is_passed_on(acceptance, diary,
 
     with pytest.raises(Transient):
         await acceptance.accept_all([submission, submission])
+
+
+@pytest.fixture
+def metered(submission, principal):
+    """A message for two recipients, of an account whose credits are limited."""
+    return replace(
+        submission,
+        principal=replace(principal, is_metered=True),
+        envelope=replace(submission.envelope, forward_paths=(BOB, BOB)),
+    )
+
+
+async def test_a_credit_is_spent_for_each_recipient_as_the_last_thing_before_the_queue(acceptance, diary, metered):
+    await acceptance.accept_all([metered, metered])
+
+    assert diary.entries[-2:] == [("spend", metered.principal.account_id, 4), "queue all"]
+
+
+async def test_without_credits_nothing_is_queued(acceptance, diary, metered):
+    diary.has_credits = False
+
+    one, several = await acceptance.accept(metered), await acceptance.accept_all([metered, metered])
+
+    assert one.reason is several.denial.reason is AccessDenial.CREDITS_EXCEEDED
+    assert several.position == 0
+    assert diary.queued == []
+
+
+async def test_whether_credits_are_limited_is_asked_of_the_rights_of_now(acceptance, diary, metered, principal):
+    diary.answer = principal
+
+    await acceptance.accept(metered)
+
+    assert "queue" in diary.entries
+    assert not [each for each in diary.entries if each[0] == "spend"]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_credits_of_what_could_not_be_stored_come_back(acceptance, diary, metered, count):
+    diary.trouble = Transient("full")
+
+    with pytest.raises(Transient):
+        await (acceptance.accept(metered) if count == 1 else acceptance.accept_all([metered] * count))
+
+    assert diary.entries[-1] == ("unspend", metered.principal.account_id, 2 * count)
+
+
+async def test_checking_costs_nothing(acceptance, diary, metered):
+    assert acceptance.check_all([metered]) is None
+    assert not [each for each in diary.entries if each[0] == "spend"]

@@ -1,4 +1,4 @@
-"""``/v3/api_keys``: keys are made, listed, renamed, changed and revoked, never beyond what the caller's own key holds.
+"""``/v3/api_keys``: made, listed, renamed, changed and revoked, never beyond what the caller holds: a key or a person.
 
 A change that takes rights away is answered once every mail worker goes by it (``RightsChanged``). If that cannot be
 made certain the answer is 503: the change is committed, and asking again makes it certain.
@@ -13,8 +13,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from gatepost.entrypoints.api.acts import ActsInProgress
 from gatepost.entrypoints.api.operation import Answer, Call, Operation
-from gatepost.entrypoints.api.ports import Access, RightsChanged
-from gatepost.entrypoints.api.problem import FORBIDDEN, Problem, problem, problem_of_access
+from gatepost.entrypoints.api.ports import Callers, RightsChanged
+from gatepost.entrypoints.api.problem import FORBIDDEN, Problem, problem, problem_of_person
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.entropy import Entropy
@@ -23,10 +23,10 @@ from gatepost.telemetry.logger import get_logger
 from gatepost.tenancy.access import api_key
 from gatepost.tenancy.access.api_key import ApiKey
 from gatepost.tenancy.access.grant import Grant, Widening, narrow
+from gatepost.tenancy.access.person import Caller, id_of
 from gatepost.tenancy.access.ports import ApiKeyStore
-from gatepost.tenancy.access.principal import Principal
 from gatepost.tenancy.access.scope import MAIL_SEND, UnknownScope, require_known
-from gatepost.tenancy.audit.entry import Actor, ActorKind
+from gatepost.tenancy.audit.entry import Actor
 
 MAX_KEYS: Final = 100
 _MAX_NAME: Final = 100
@@ -96,7 +96,7 @@ class ApiKeys:
         hash_secret: The keyring's.
     """
 
-    access: Access
+    access: Callers
     keys: ApiKeyStore
     keys_as: Callable[[Actor], ApiKeyStore]
     rights_changed: RightsChanged
@@ -111,29 +111,32 @@ class ApiKeys:
         return (
             Operation(
                 method="GET", path=many, name="ListApiKeys", summary="List the account's API keys.",
-                scope=_READ, run=self.list_all, gives={200: KeyList}, refuses=(400,),
+                scope=_READ, run=self.list_all, is_on_behalf=True, gives={200: KeyList}, refuses=(400,),
                 query={"limit": "How many to return at most."},
             ),
             Operation(
                 method="POST", path=many, name="CreateApiKey", summary="Make an API key; its text is shown once.",
-                scope=_CREATE, run=self.create, takes=KeyToMake, gives={201: KeyMade},
+                scope=_CREATE, run=self.create, is_on_behalf=True, needs_proof=True, takes=KeyToMake,
+                gives={201: KeyMade},
             ),
             Operation(
                 method="GET", path=one, name="GetApiKey", summary="Show an API key and its scopes.",
-                scope=_READ, run=self.show, gives={200: KeyShown}, refuses=(404,),
+                scope=_READ, run=self.show, is_on_behalf=True, gives={200: KeyShown}, refuses=(404,),
             ),
             Operation(
                 method="PATCH", path=one, name="UpdateApiKeyName", summary="Rename an API key.",
-                scope=_UPDATE, run=self.rename, takes=KeyName, gives={200: KeyListed}, refuses=(404,),
+                scope=_UPDATE, run=self.rename, is_on_behalf=True, needs_proof=True, takes=KeyName,
+                gives={200: KeyListed}, refuses=(404,),
             ),
             Operation(
                 method="PUT", path=one, name="UpdateApiKey", summary="Rename an API key and replace its scopes.",
-                scope=_UPDATE, run=self.change, takes=KeyToMake, gives={200: KeyShown}, refuses=(404,),
+                scope=_UPDATE, run=self.change, is_on_behalf=True, needs_proof=True, takes=KeyToMake,
+                gives={200: KeyShown}, refuses=(404,),
             ),
             Operation(
                 method="DELETE", path=one, name="DeleteApiKey",
                 summary="Revoke an API key for good, on every worker, and hold what it has queued.",
-                scope=_DELETE, run=self.revoke, gives={204: None}, refuses=(404,),
+                scope=_DELETE, run=self.revoke, is_on_behalf=True, needs_proof=True, gives={204: None}, refuses=(404,),
             ),
         )  # fmt: skip
 
@@ -142,7 +145,7 @@ class ApiKeys:
         limit = call.parameters.get("limit", "")
         if limit and not (limit.isascii() and limit.isdigit() and int(limit) > 0):
             return problem(400, "limit must be a number from 1 up", at="limit")
-        keys = [key for key in self.keys.list_all(call.principal.account_id) if key.revoked_at is None]
+        keys = [key for key in self.keys.list_all(call.account_id) if key.revoked_at is None]
         shown = keys[: int(limit)] if limit else keys
         return Answer(
             status=200, body=KeyList(result=tuple([KeyListed(api_key_id=key.id, name=key.name) for key in shown]))
@@ -160,7 +163,7 @@ class ApiKeys:
         if name is None:
             return _NAME_INVALID
 
-        def make(maker: Principal) -> Answer | Problem:
+        def make(maker: Caller) -> Answer | Problem:
             scopes = _scopes(wanted.scopes, otherwise=maker.scopes)
             if isinstance(scopes, Problem):
                 return scopes
@@ -168,13 +171,13 @@ class ApiKeys:
             if isinstance(grant, Deny):
                 return _widening(grant)
             made, secret = api_key.issue(
-                account_id=maker.account_id, name=name, grant=grant, now=self.clock.now(), entropy=self.entropy
+                account_id=call.account_id, name=name, grant=grant, now=self.clock.now(), entropy=self.entropy
             )
             credential = api_key.parse(secret.reveal().encode())
             assert credential is not None, "a key just issued is well-formed"
             if not self._keys_for(call).add(made, self.hash_secret(credential[1].reveal()), at_most=MAX_KEYS):
                 return _TOO_MANY
-            log.info("key_made", key_id=made.id, account_id=made.account_id, by=maker.key_id)
+            log.info("key_made", key_id=made.id, account_id=made.account_id, by=id_of(maker))
             return Answer(
                 status=201,
                 body=KeyMade(
@@ -190,12 +193,10 @@ class ApiKeys:
         if name is None:
             return _NAME_INVALID
 
-        def rename(_: Principal) -> ApiKey | Deny | None:
+        def rename(_: Caller) -> ApiKey | Deny | None:
             if self._find(call) is None:
                 return None
-            return self._keys_for(call).change_grant(
-                call.principal.account_id, _key_id(call), lambda grant: grant, name=name
-            )
+            return self._keys_for(call).change_grant(call.account_id, _key_id(call), lambda grant: grant, name=name)
 
         changed = await self._act(call, _UPDATE, rename)
         if isinstance(changed, ApiKey):
@@ -213,7 +214,7 @@ class ApiKeys:
         if not scopes:
             return _SCOPES_MISSING
 
-        def change(maker: Principal) -> ApiKey | Deny | None:
+        def change(maker: Caller) -> ApiKey | Deny | None:
             if self._find(call) is None:
                 return None
 
@@ -222,7 +223,7 @@ class ApiKeys:
                 allowed = narrow(_grant(maker), replace(current, scopes=added)) if added else current
                 return allowed if isinstance(allowed, Deny) else replace(current, scopes=scopes)
 
-            return self._keys_for(call).change_grant(maker.account_id, _key_id(call), decide, name=name)
+            return self._keys_for(call).change_grant(call.account_id, _key_id(call), decide, name=name)
 
         changed = await self._act(call, _UPDATE, change)
         if isinstance(changed, Problem):
@@ -232,15 +233,15 @@ class ApiKeys:
         if changed is None:
             return _KEY_UNKNOWN
         await self._settle(call, holds=MAIL_SEND not in scopes)
-        log.info("key_changed", key_id=changed.id, account_id=changed.account_id, by=call.principal.key_id)
+        log.info("key_changed", key_id=changed.id, account_id=changed.account_id, by=id_of(call.principal))
         return Answer(status=200, body=_shown(changed))
 
     async def revoke(self, call: Call) -> Answer | Problem:
         """Revoke a key. One that is revoked already is unknown, but only once every worker is sure to know it."""
         was_valid = self._find(call) is not None
 
-        def revoke(_: Principal) -> ApiKey | None:
-            return self._keys_for(call).revoke(call.principal.account_id, _key_id(call), self.clock.now())
+        def revoke(_: Caller) -> ApiKey | None:
+            return self._keys_for(call).revoke(call.account_id, _key_id(call), self.clock.now())
 
         revoked = await self._act(call, _DELETE, revoke)
         if isinstance(revoked, Problem):
@@ -250,31 +251,28 @@ class ApiKeys:
         await self._settle(call, holds=True)
         if not was_valid:
             return _KEY_UNKNOWN
-        log.info("key_revoked", key_id=revoked.id, account_id=revoked.account_id, by=call.principal.key_id)
+        log.info("key_revoked", key_id=revoked.id, account_id=revoked.account_id, by=id_of(call.principal))
         return Answer(status=204)
 
-    async def _act(self, call: Call, scope: str, act: Callable[[Principal], T]) -> T | Problem:
+    async def _act(self, call: Call, scope: str, act: Callable[[Caller], T]) -> T | Problem:
         """Do something in a thread, by the rights that the caller has at this moment."""
         with self.acts.enter():
             principal = self.access.recheck(call.principal, call.peer, scope=scope)
             if isinstance(principal, Deny):
-                return problem_of_access(principal, sends_mail=False)
+                return problem_of_person(principal)
             return await asyncio.to_thread(act, principal)
 
     async def _settle(self, call: Call, *, holds: bool) -> None:
         if holds:
-            await self.rights_changed.settle_and_hold(
-                call.principal.account_id, _key_id(call), reason="key revoked or narrowed"
-            )
+            await self.rights_changed.settle_and_hold(call.account_id, _key_id(call), reason="key revoked or narrowed")
         else:
             await self.rights_changed.settle()
 
     def _keys_for(self, call: Call) -> ApiKeyStore:
-        key_id = call.principal.key_id
-        return self.keys_as(Actor(kind=ActorKind.KEY, id=key_id, origin=str(call.peer), credential="api key"))
+        return self.keys_as(call.actor)
 
     def _find(self, call: Call) -> ApiKey | None:
-        key = self.keys.find(call.principal.account_id, _key_id(call))
+        key = self.keys.find(call.account_id, _key_id(call))
         return key if key is not None and key.revoked_at is None else None
 
 
@@ -299,7 +297,7 @@ def _scopes(names: tuple[str, ...] | UnsetType, *, otherwise: frozenset[str]) ->
         return problem(400, f"one or more of given scopes are invalid: {error}", at="scopes")
 
 
-def _grant(principal: Principal) -> Grant:
+def _grant(principal: Caller) -> Grant:
     return Grant(
         scopes=principal.scopes,
         allowed_networks=principal.allowed_networks,

@@ -1,4 +1,4 @@
-"""``GET /v3/scopes``: what the calling key may do."""
+"""``GET /v3/scopes``: what the caller may do."""
 
 from msgspec import Struct
 
@@ -12,7 +12,7 @@ class Scopes(Struct, frozen=True, kw_only=True):
 
 
 async def show(call: Call) -> Answer:
-    """Return the scopes of the calling key."""
+    """Return the scopes of the calling key, or person."""
     return Answer(status=200, body=Scopes(scopes=tuple(sorted(call.principal.scopes))))
 
 
@@ -21,8 +21,9 @@ OPERATIONS = (
         method="GET",
         path="/v3/scopes",
         name="ListScopes",
-        summary="List what the calling key may do.",
+        summary="List what the caller may do.",
         scope=None,
+        is_on_behalf=True,
         run=show,
         gives={200: Scopes},
     ),

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0009"
-down_revision = "0003"
+down_revision = "0005"
 
 
 def upgrade() -> None:
@@ -14,10 +14,13 @@ def upgrade() -> None:
     connection = op.get_bind()
     claims = connection.execute(sa.text("SELECT * FROM domains ORDER BY created_at, name")).mappings().all()
     keys = connection.execute(sa.text("SELECT * FROM dkim_keys")).mappings().all()
+    assignments = connection.execute(sa.text("SELECT * FROM domain_assignments")).mappings().all()
+    op.drop_table("domain_assignments")
     op.drop_table("dkim_keys")
     op.drop_table("domains")
     domains, owners = _create_domains(), _create_owners()
     dkim_keys = _create_keys()
+    _insert(_create_assignments(), [dict(each) for each in assignments])
     _create_zone_and_leases()
     numbers = {(claim["account_id"], claim["name"]): number for number, claim in enumerate(claims, start=1)}
     _insert(domains, [_claim(claim, number) for claim, number in zip(claims, numbers.values(), strict=True)])
@@ -91,6 +94,20 @@ def _create_keys() -> sa.Table:
     )
 
 
+def _create_assignments() -> sa.Table:
+    table = op.create_table(
+        "domain_assignments",
+        sa.Column("account_id", sa.Text, nullable=False),
+        sa.Column("domain_name", sa.Text, nullable=False),
+        sa.Column("subuser_id", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "domain_name", "subuser_id", name="pk_domain_assignments"),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="fk_domain_assignments_accounts"),
+        sa.ForeignKeyConstraint(["subuser_id"], ["accounts.id"], name="fk_domain_assignments_accounts_subuser"),
+    )
+    op.create_index("ix_domain_assignments_subuser_id", "domain_assignments", ["subuser_id"])
+    return table
+
+
 def _create_zone_and_leases() -> None:
     zone = op.create_table(
         "dns_zone",
@@ -98,6 +115,34 @@ def _create_zone_and_leases() -> None:
         sa.PrimaryKeyConstraint("serial", name="pk_dns_zone"),
     )
     op.bulk_insert(zone, [{"serial": 1}])
+    op.create_table(
+        "branded_links",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("account_id", sa.Text, nullable=False),
+        sa.Column("domain", sa.Text, nullable=False),
+        sa.Column("subdomain", sa.Text, nullable=False),
+        sa.Column("is_default", sa.Boolean, nullable=False),
+        sa.Column("is_valid", sa.Boolean, nullable=False),
+        sa.Column("checked_at", sa.BigInteger),
+        sa.PrimaryKeyConstraint("id", name="pk_branded_links"),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="fk_branded_links_accounts"),
+        sa.UniqueConstraint("account_id", "domain", "subdomain", name="uq_branded_links_account_id_domain_subdomain"),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "reverse_dns",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("account_id", sa.Text, nullable=False),
+        sa.Column("ip", sa.Text, nullable=False),
+        sa.Column("domain", sa.Text, nullable=False),
+        sa.Column("subdomain", sa.Text, nullable=False),
+        sa.Column("is_valid", sa.Boolean, nullable=False),
+        sa.Column("checked_at", sa.BigInteger),
+        sa.PrimaryKeyConstraint("id", name="pk_reverse_dns"),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="fk_reverse_dns_accounts"),
+        sa.UniqueConstraint("account_id", "ip", name="uq_reverse_dns_account_id_ip"),
+        sqlite_autoincrement=True,
+    )
     op.create_table(
         "leases",
         sa.Column("name", sa.Text, nullable=False),
