@@ -3,7 +3,6 @@
 Commands are imported when they are called, so that ``gatepost --help`` does not wait for what only the service needs.
 """
 
-import asyncio
 import os
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -116,6 +115,8 @@ class CommandContext:
 
     def push_own_zone(self, plane: "ControlPlane") -> int:
         """Bring the operator's name server up to our own zone; return how many sets of records had to change."""
+        import asyncio
+
         from gatepost.runtime.compose_jobs import push_own_zone
 
         return asyncio.run(push_own_zone(self.settings, plane.domains))

@@ -27,6 +27,7 @@ from gatepost.entrypoints.api.v3.user_factors import UserFactors
 from gatepost.entrypoints.api.v3.whitelabel import Whitelabel
 from gatepost.entrypoints.api.v3.whitelabel_domains import WhitelabelDomains
 from gatepost.entrypoints.api.v3.whitelabel_ips import WhitelabelIps
+from gatepost.entrypoints.api.v3.whitelabel_lending import WhitelabelLending
 from gatepost.entrypoints.api.v3.whitelabel_links import WhitelabelLinks
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.runtime.compose_commands import compose_workers
@@ -151,6 +152,8 @@ def _compose_whitelabel(
 def compose_whitelabel(service: Whitelabel, branding: BrandingStore) -> tuple[Operation, ...]:
     """Return what the resources under ``/v3/whitelabel`` can do."""
     return (
+        # First, as "subuser" stands where a number could.
+        *WhitelabelLending(service=service).operations(),
         *WhitelabelDomains(service=service).operations(),
         *WhitelabelLinks(service=service, store=branding).operations(),
         *WhitelabelIps(service=service, store=branding).operations(),

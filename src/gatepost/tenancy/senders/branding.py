@@ -108,7 +108,7 @@ def plan_reverse_name(name: ReverseName) -> PlannedRecord:
 
 
 async def check_reverse_name(name: ReverseName, resolver: Resolver) -> Finding:
-    """Ask whether the name leads to the address, and the address to the name (RFC 8499, forward-confirmed)."""
+    """Ask whether the name leads to the address, and the address to the name."""
     record = plan_reverse_name(name)
     answer = await resolver.resolve(Question(record.name, record.type))
     if answer.status is AnswerStatus.FAILED:

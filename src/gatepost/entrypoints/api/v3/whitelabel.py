@@ -9,9 +9,10 @@ from msgspec import UnsetType
 
 from gatepost.entrypoints.api.acts import ActsInProgress
 from gatepost.entrypoints.api.judged_act import do_judged
-from gatepost.entrypoints.api.operation import Call
+from gatepost.entrypoints.api.operation import Answer, Call
 from gatepost.entrypoints.api.ports import Callers, RightsChanged
 from gatepost.entrypoints.api.problem import Problem, problem
+from gatepost.entrypoints.api.v3.whitelabel_bodies import DomainShown, show_domain
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.entropy import Entropy
 from gatepost.standards.address import AddressError, parse_domain
@@ -19,6 +20,7 @@ from gatepost.tenancy.accounts.account import Account
 from gatepost.tenancy.accounts.ports import AccountStore
 from gatepost.tenancy.audit.entry import Actor
 from gatepost.tenancy.senders.dns_plan import Relay
+from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainId
 from gatepost.tenancy.senders.ports import DomainStore, Keyring, Resolver
 
 CREATE, READ, UPDATE, DELETE = (f"whitelabel.{verb}" for verb in ("create", "read", "update", "delete"))
@@ -81,6 +83,27 @@ class Whitelabel:
         if isinstance(name, UnsetType) or not name:
             return UNKNOWN_SUBUSER
         return self.accounts.find_subuser(call.account_id, name.lower()) or UNKNOWN_SUBUSER
+
+    def find_claim(self, call: Call) -> AuthenticatedDomain | None:
+        """Return the claim that the path names, if it is the account's."""
+        return self.domains.find_numbered(call.account_id, DomainId(number_in(call)))
+
+    def subusers_of(self, holder: Account) -> list[Account]:
+        """Return the subusers of an account."""
+        return list(self.accounts.list_subusers(holder.id))
+
+    async def shown(
+        self, call: Call, claim: AuthenticatedDomain | Problem | None, *, status: int = 200
+    ) -> Answer | Problem:
+        """Return a claim as an answer; a refusal as it is."""
+        if claim is None or isinstance(claim, Problem):
+            return claim or UNKNOWN
+
+        def show() -> DomainShown:
+            holder = self.holder(call)
+            return show_domain(claim, holder, self.relay, self.subusers_of(holder))
+
+        return Answer(status=status, body=await self.read(show))
 
 
 def read_name(text: str | UnsetType) -> str | Problem:

@@ -30,7 +30,6 @@ from gatepost.entrypoints.api.v3.whitelabel_bodies import (
     DomainShown,
     DomainToAuthenticate,
     Posture,
-    SubuserNamed,
     Validation,
     show_domain,
     show_posture,
@@ -39,13 +38,15 @@ from gatepost.entrypoints.api.v3.whitelabel_bodies import (
 from gatepost.telemetry.logger import get_logger
 from gatepost.tenancy.access.person import id_of
 from gatepost.tenancy.accounts.account import Account
-from gatepost.tenancy.audit.entry import Actor
 from gatepost.tenancy.senders.claim import MAX_ADDRESSES, NotClaimable, Wish, claim_domain
 from gatepost.tenancy.senders.dns_check import answer_from, check_domain, is_proved
 from gatepost.tenancy.senders.dns_plan import plan_records
 from gatepost.tenancy.senders.doctor import advise
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainId, DomainTaken
 from gatepost.tenancy.senders.posture import examine
+
+_MANY: Final = "/v3/whitelabel/domains"
+_ONE: Final = "/v3/whitelabel/domains/{id}"
 
 _TAKEN: Final = problem(400, "you have authenticated this domain with this subdomain or selector already", at="domain")
 _ANOTHERS: Final = problem(400, "another account has verified this domain: it must be removed there first", at="domain")
@@ -66,9 +67,11 @@ class WhitelabelDomains:
     service: Whitelabel
 
     def operations(self) -> tuple[Operation, ...]:
-        """Return what this resource can do."""
-        many, one = "/v3/whitelabel/domains", "/v3/whitelabel/domains/{id}"
-        named = {"username": "The subuser's name."}
+        """Return what this resource can do; names that stand where a number could come first."""
+        return (*self._many(), *self._one(), *self._records())
+
+    def _many(self) -> tuple[Operation, ...]:
+        many = _MANY
         page = {
             "limit": "How many to return at most: 500.",
             "offset": "How many to leave out.",
@@ -93,21 +96,11 @@ class WhitelabelDomains:
                 gives={200: DomainShown}, refuses=(404,), query={"domain": "Only if it is this one."},
                 is_on_behalf=True,
             ),
-            Operation(
-                method="GET", path=f"{many}/subuser", name="ListAuthenticatedDomainWithUser",
-                summary="Show the first domain that a subuser was lent.", scope=READ, run=self.show_lent,
-                gives={200: DomainShown}, refuses=(400, 404), query=named,
-            ),
-            Operation(
-                method="GET", path=f"{many}/subuser/all", name="ListAllAuthenticatedDomainWithUser",
-                summary="List the domains that a subuser was lent.", scope=READ, run=self.list_lent,
-                gives={200: tuple[DomainShown, ...]}, refuses=(400,), query=named,
-            ),
-            Operation(
-                method="DELETE", path=f"{many}/subuser", name="DisassociateAuthenticatedDomainFromUser",
-                summary="Take all lent domains back from a subuser, on every worker.", scope=UPDATE,
-                run=self.take_back_all, gives={204: None}, refuses=(400,), query=named,
-            ),
+        )  # fmt: skip
+
+    def _one(self) -> tuple[Operation, ...]:
+        one = _ONE
+        return (
             Operation(
                 method="GET", path=one, name="GetAuthenticatedDomain", summary="Show a domain.", scope=READ,
                 run=self.show, gives={200: DomainShown}, refuses=(404,), is_on_behalf=True,
@@ -121,6 +114,11 @@ class WhitelabelDomains:
                 summary="Give a domain up, on every worker, destroy its keys, and hold what is queued.", scope=DELETE,
                 run=self.delete, gives={204: None}, refuses=(404,), is_on_behalf=True,
             ),
+        )  # fmt: skip
+
+    def _records(self) -> tuple[Operation, ...]:
+        one = _ONE
+        return (
             Operation(
                 method="POST", path=f"{one}/validate", name="ValidateAuthenticatedDomain",
                 summary="Look for the records; if they are there, the account may send as the domain.", scope=UPDATE,
@@ -141,21 +139,6 @@ class WhitelabelDomains:
                 summary="Take an address out of the domain's SPF record.", scope=UPDATE, run=self.remove_address,
                 gives={200: DomainShown}, refuses=(404,), is_on_behalf=True,
             ),
-            Operation(
-                method="POST", path=f"{one}/subuser", name="AssociateAuthenticatedDomainWithUser",
-                summary="Let a subuser send as the domain.", scope=UPDATE, run=self.lend, takes=SubuserNamed,
-                gives={201: DomainShown}, refuses=(404,),
-            ),
-            Operation(
-                method="POST", path=f"{one}/subuser:add", name="AddAuthenticatedDomainToUser",
-                summary="Let a subuser send as the domain, beside others.", scope=UPDATE, run=self.lend,
-                takes=SubuserNamed, gives={201: DomainShown}, refuses=(404,),
-            ),
-            Operation(
-                method="DELETE", path=f"{one}/subuser", name="TakeAuthenticatedDomainFromUser",
-                summary="Take the domain back from a subuser, on every worker.", scope=UPDATE, run=self.take_back,
-                gives={204: None}, refuses=(400, 404), query=named,
-            ),
         )  # fmt: skip
 
     async def list_all(self, call: Call) -> Answer | Problem:
@@ -168,7 +151,7 @@ class WhitelabelDomains:
 
         def read() -> tuple[DomainShown, ...]:
             holder = self.service.holder(call)
-            subusers = self._subusers(holder)
+            subusers = self.service.subusers_of(holder)
             holders = [holder] if call.parameters.get("exclude_subusers") == "true" else [holder, *subusers]
             found = [
                 show_domain(claim, each, self.service.relay, subusers)
@@ -227,7 +210,7 @@ class WhitelabelDomains:
 
     async def show(self, call: Call) -> Answer | Problem:
         """Show one claim."""
-        return await self._answer(call, lambda: self._find(call))
+        return await self._answer(call, lambda: self.service.find_claim(call))
 
     async def show_default(self, call: Call) -> Answer | Problem:
         """Show the account's default claim."""
@@ -284,7 +267,7 @@ class WhitelabelDomains:
         """Give a claim up. Withdrawn first and forgotten last: who could not be told is told when asked again."""
 
         def withdraw() -> AuthenticatedDomain | None:
-            claim = self._find(call)
+            claim = self.service.find_claim(call)
             if claim is not None:
                 self.service.changing(call).withdraw(claim.account_id, claim.id)
             return claim
@@ -309,7 +292,7 @@ class WhitelabelDomains:
 
     async def validate(self, call: Call) -> Answer | Problem:
         """Look for the records of a claim; where they prove it, it is verified."""
-        claim = await self.service.read(lambda: self._find(call))
+        claim = await self.service.read(lambda: self.service.find_claim(call))
         if claim is None:
             return UNKNOWN
         now = self.service.clock.now()
@@ -342,7 +325,7 @@ class WhitelabelDomains:
 
     async def explain(self, call: Call) -> Answer | Problem:
         """Explain the whole mail posture of a domain of the account's own."""
-        claim = await self.service.read(lambda: self._find(call))
+        claim = await self.service.read(lambda: self.service.find_claim(call))
         if claim is None:
             return UNKNOWN
         examination = examine(
@@ -354,75 +337,6 @@ class WhitelabelDomains:
         )
         facts = await answer_from(self.service.resolver(), examination)
         return Answer(status=200, body=show_posture(claim.name, advise(facts)))
-
-    async def lend(self, call: Call) -> Answer | Problem:
-        """Let a subuser send as a domain that stays the account's."""
-        username = cast("SubuserNamed", call.body).username
-
-        def lend() -> AuthenticatedDomain | Problem | None:
-            claim, subuser = self._find(call), self.service.find_subuser(call, username)
-            if claim is None:
-                return None
-            if isinstance(subuser, Problem):
-                return subuser
-            self.service.domains_as(_as_parent(call)).assign(claim.account_id, claim.name, subuser.id)
-            return self._find(call)
-
-        lent = await self.service.act(call, UPDATE, lend)
-        return await self._shown(call, lent, status=201)
-
-    async def show_lent(self, call: Call) -> Answer | Problem:
-        """Show the first domain that a subuser was lent."""
-        answer = await self.list_lent(call)
-        if isinstance(answer, Problem):
-            return answer
-        shown = cast("tuple[DomainShown, ...]", answer.body)
-        return Answer(status=200, body=shown[0]) if shown else UNKNOWN
-
-    async def list_lent(self, call: Call) -> Answer | Problem:
-        """List the domains that a subuser was lent."""
-
-        def read() -> tuple[DomainShown, ...] | Problem:
-            subuser = self.service.find_subuser(call, call.parameters.get("username", ""))
-            if isinstance(subuser, Problem):
-                return subuser
-            holder = self.service.holder(call)
-            lent = self.service.domains.list_assigned(subuser.id)
-            return tuple([show_domain(each, holder, self.service.relay, [subuser]) for each in lent])
-
-        shown = await self.service.read(read)
-        return shown if isinstance(shown, Problem) else Answer(status=200, body=shown)
-
-    async def take_back(self, call: Call) -> Answer | Problem:
-        """Take a domain back from a subuser."""
-        return await self._take_back(call, lambda claim: claim.id == number_in(call))
-
-    async def take_back_all(self, call: Call) -> Answer | Problem:
-        """Take every lent domain back from a subuser."""
-        return await self._take_back(call, lambda _: True)
-
-    async def _take_back(self, call: Call, is_meant: Callable[[AuthenticatedDomain], bool]) -> Answer | Problem:
-        def take() -> Account | Problem:
-            subuser = self.service.find_subuser(call, call.parameters.get("username", ""))
-            if isinstance(subuser, Problem):
-                return subuser
-            store = self.service.domains_as(_as_parent(call))
-            for claim in self.service.domains.list_assigned(subuser.id):
-                if is_meant(claim):
-                    store.unassign(claim.account_id, claim.name, subuser.id)
-            return subuser
-
-        taken = await self.service.act(call, UPDATE, take)
-        if isinstance(taken, Problem):
-            return taken
-        await self.service.rights_changed.settle_and_hold(taken.id, None, reason="domain taken back")
-        return Answer(status=204)
-
-    def _find(self, call: Call) -> AuthenticatedDomain | None:
-        return self.service.domains.find_numbered(call.account_id, DomainId(number_in(call)))
-
-    def _subusers(self, holder: Account) -> list[Account]:
-        return list(self.service.accounts.list_subusers(holder.id))
 
     async def _change(
         self, call: Call, decide: Callable[[AuthenticatedDomain], AuthenticatedDomain | Problem]
@@ -440,22 +354,10 @@ class WhitelabelDomains:
             changed = store.change(call.account_id, DomainId(number_in(call)), settle)
             return refusal or changed
 
-        return await self._shown(call, await self.service.act(call, UPDATE, act))
+        return await self.service.shown(call, await self.service.act(call, UPDATE, act))
 
     async def _answer(self, call: Call, read: Callable[[], AuthenticatedDomain | None]) -> Answer | Problem:
-        return await self._shown(call, await self.service.read(read))
-
-    async def _shown(
-        self, call: Call, claim: AuthenticatedDomain | Problem | None, *, status: int = 200
-    ) -> Answer | Problem:
-        if claim is None or isinstance(claim, Problem):
-            return claim or UNKNOWN
-
-        def show() -> DomainShown:
-            holder = self.service.holder(call)
-            return show_domain(claim, holder, self.service.relay, self._subusers(holder))
-
-        return Answer(status=status, body=await self.service.read(show))
+        return await self.service.shown(call, await self.service.read(read))
 
 
 def _wish(wanted: DomainToAuthenticate, *, is_automatic: bool) -> Wish:
@@ -479,8 +381,3 @@ def _address(text: str | UnsetType) -> str | None:
         return None if isinstance(text, UnsetType) else str(ip_address(text))
     except ValueError:
         return None
-
-
-def _as_parent(call: Call) -> Actor:
-    """The caller as one who acts on a subuser: it is written into the chains of both."""
-    return replace(call.actor, account=call.principal.account_id)
