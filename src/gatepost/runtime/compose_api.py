@@ -10,14 +10,19 @@ from gatepost.entrypoints.api.app import build_app
 from gatepost.entrypoints.api.authentication import Authentication
 from gatepost.entrypoints.api.callers import CurrentCallers
 from gatepost.entrypoints.api.endpoint import BodyBudget, EndpointServices
+from gatepost.entrypoints.api.forwarded import Proxies
+from gatepost.entrypoints.api.idempotency import Once, PastRequests
 from gatepost.entrypoints.api.letters import Letters
 from gatepost.entrypoints.api.listener import APIListener, ListenerLimits
 from gatepost.entrypoints.api.operation import Operation
-from gatepost.entrypoints.api.rate_limit import RateLimit
+from gatepost.entrypoints.api.rate_limit import RateLimit, RequestRates
 from gatepost.entrypoints.api.v3 import scopes
+from gatepost.entrypoints.api.v3.access_settings import AccessSettings
 from gatepost.entrypoints.api.v3.api_keys import ApiKeys
+from gatepost.entrypoints.api.v3.mail_batch import MailBatches
 from gatepost.entrypoints.api.v3.mail_send import MailSending
 from gatepost.entrypoints.api.v3.password_resets import TokenEntries
+from gatepost.entrypoints.api.v3.scheduled_sends import ScheduledSends
 from gatepost.entrypoints.api.v3.sessions import Sessions
 from gatepost.entrypoints.api.v3.subuser_credits import SubuserCredits
 from gatepost.entrypoints.api.v3.subusers import Subusers
@@ -32,12 +37,15 @@ from gatepost.entrypoints.api.v3.whitelabel_links import WhitelabelLinks
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.runtime.compose_commands import compose_workers
 from gatepost.runtime.compose_jobs import compose_checking_resolver
+from gatepost.runtime.compose_meters import WorkerMeters
 from gatepost.runtime.compose_people import compose_people, make_token_text
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.runtime.own_zone import relay_of
 from gatepost.runtime.rights_changed import ControlledWorkers
 from gatepost.runtime.settings import Settings
 from gatepost.telemetry.metrics import Metrics
+from gatepost.tenancy.access.ip_allowlist import NetworkSet
+from gatepost.tenancy.access.meters import Rate
 from gatepost.tenancy.accounts.person_ports import SystemMailer
 from gatepost.tenancy.senders.branding import BrandingStore
 
@@ -49,17 +57,29 @@ class APIParts:
     control: ControlPlane
     door: Acceptance
     acts: ActsInProgress
+    past: PastRequests
     metrics: Metrics
     mailer: SystemMailer
+    meters: WorkerMeters
 
 
 def compose_api_listener(settings: Settings, parts: APIParts, tls_context: Callable[[], ssl.SSLContext]) -> APIListener:
     """Put the API together."""
     api, control = settings.api, parts.control
+    proxies = Proxies(NetworkSet(api.trusted_proxies), api.forwarded_header)
     services = EndpointServices(
         authentication=Authentication(control.principals, parts.metrics, control.people),
         subusers=control.accounts,
-        rate_limit=RateLimit(per_second=api.requests_per_second, burst=api.requests_at_once),
+        rate_limit=RateLimit(
+            parts.meters.of_accounts,
+            parts.meters.of_strangers,
+            RequestRates(
+                key=_each_second(api.requests_per_second),
+                account=_each_second(api.account_requests_per_second),
+                address=_each_second(api.address_requests_per_second),
+            ),
+        ),
+        proxies=proxies,
         budget=BodyBudget(settings.share(api.memory_octets)),
         clock=control.clock,
         metrics=parts.metrics,
@@ -76,9 +96,15 @@ def compose_api_listener(settings: Settings, parts: APIParts, tls_context: Calla
             idle_timeout=api.idle_timeout,
             handshake_timeout=settings.submission.handshake_timeout,
         ),
+        is_proxy=proxies.is_trusted,
         clock=control.clock,
         metrics=parts.metrics,
     )
+
+
+def _each_second(requests: int) -> Rate:
+    """Return a rate with room for a burst of twice as many."""
+    return Rate(2 * requests, requests)
 
 
 def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, ...]:
@@ -86,6 +112,8 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
     control = parts.control
     sending = MailSending(
         door=parts.door,
+        batches=control.batches,
+        once=Once(parts.past, control.clock),
         clock=control.clock,
         entropy=control.entropy,
         metrics=parts.metrics,
@@ -104,9 +132,23 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
         hash_secret=control.keyring.hash_secret,
     )
     subusers = _compose_subusers(settings, parts, callers)
+    batches = MailBatches(batches=control.batches, clock=control.clock, entropy=control.entropy)
+    scheduled = ScheduledSends(batches=control.batches, clock=control.clock)
+    access_settings = AccessSettings(
+        callers=callers,
+        lists=control.ip_access,
+        lists_as=lambda actor: control.acting_as(actor).ip_access,
+        attempts=control.attempts,
+        rights_changed=rights_changed,
+        acts=parts.acts,
+        clock=control.clock,
+    )
     return (
         *sending.operations(),
+        *batches.operations(),
+        *scheduled.operations(),
         *keys.operations(),
+        *access_settings.operations(),
         *scopes.OPERATIONS,
         *subusers.operations(),
         *SubuserCredits(subusers=subusers).operations(),

@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from gatepost.primitives.secret import Secret
-from gatepost.runtime.setting_section import Network, Section
+from gatepost.runtime.settings_tables import Network, Section
 
 
 class Senders(Section, frozen=True, kw_only=True):

@@ -9,6 +9,8 @@ from typing import Final
 from gatepost.storage.schema.access import access_version, api_keys
 from gatepost.storage.schema.accounts import account_credits, accounts
 from gatepost.storage.schema.audit import audit_entries, audit_heads
+from gatepost.storage.schema.batches import mail_batches, scheduled_sends
+from gatepost.storage.schema.ip_access import access_attempts, ip_access_lists, ip_access_rules, sending_limits
 from gatepost.storage.schema.leases import leases
 from gatepost.storage.schema.metadata import Instant, metadata
 from gatepost.storage.schema.people import (
@@ -38,6 +40,7 @@ SCHEMA_REVISION: Final = "0009"
 __all__ = [
     "SCHEMA_REVISION",
     "Instant",
+    "access_attempts",
     "access_version",
     "account_credits",
     "accounts",
@@ -52,13 +55,18 @@ __all__ = [
     "domain_owners",
     "domains",
     "invitations",
+    "ip_access_lists",
+    "ip_access_rules",
     "known_networks",
     "leases",
+    "mail_batches",
     "metadata",
     "passkeys",
     "recovery_codes",
     "reset_tokens",
     "reverse_dns",
+    "scheduled_sends",
+    "sending_limits",
     "sign_in_attempts",
     "teammates",
     "totp_factors",
