@@ -12,6 +12,7 @@ from gatepost.storage.access import SqlApiKeyStore
 from gatepost.storage.accounts import SqlAccountStore
 from gatepost.storage.audit import SqlAuditLog
 from gatepost.storage.batches import SqlBatchStore
+from gatepost.storage.branding import SqlBrandingStore
 from gatepost.storage.database import Database
 from gatepost.storage.engine import VersionConnection
 from gatepost.storage.invitations import SqlInvitationStore, SqlResetStore
@@ -39,6 +40,7 @@ from gatepost.tenancy.audit.entry import SERVICE, Actor
 from gatepost.tenancy.audit.ports import AuditLog
 from gatepost.tenancy.audit.recorder import Recorder
 from gatepost.tenancy.senders.audited import AuditedDomainStore
+from gatepost.tenancy.senders.branding import BrandingStore
 from gatepost.tenancy.senders.ports import DomainStore
 
 
@@ -67,6 +69,7 @@ class ControlPlane:
     accounts: AccountStore
     keys: ApiKeyStore
     domains: DomainStore
+    branding: BrandingStore
     ip_access: IPAccessStore
     attempts: AttemptStore
     sending_limits: SendingLimitsStore
@@ -169,6 +172,7 @@ def open_control_plane(
         ip_access=plain.ip_access,
         attempts=attempts,
         sending_limits=plain.sending_limits,
+        branding=SqlBrandingStore(database),
         audit=SqlAuditLog(database, keyring.mac_audit),
         principals=_open_principals(plain, attempt_log, version, keyring, clock=clock, meters=meters),
         people_stores=_open_people_stores(database),

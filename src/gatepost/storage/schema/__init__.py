@@ -11,6 +11,7 @@ from gatepost.storage.schema.accounts import account_credits, accounts
 from gatepost.storage.schema.audit import audit_entries, audit_heads
 from gatepost.storage.schema.batches import mail_batches, scheduled_sends
 from gatepost.storage.schema.ip_access import access_attempts, ip_access_lists, ip_access_rules, sending_limits
+from gatepost.storage.schema.leases import leases
 from gatepost.storage.schema.metadata import Instant, metadata
 from gatepost.storage.schema.people import (
     console_sessions,
@@ -23,9 +24,17 @@ from gatepost.storage.schema.people import (
     teammates,
     totp_factors,
 )
-from gatepost.storage.schema.senders import dkim_keys, domain_assignments, domains
+from gatepost.storage.schema.senders import (
+    branded_links,
+    dkim_keys,
+    dns_zone,
+    domain_assignments,
+    domain_owners,
+    domains,
+    reverse_dns,
+)
 
-SCHEMA_REVISION: Final = "0008"
+SCHEMA_REVISION: Final = "0009"
 """The newest migration this program was written for; revisions sort as text."""
 
 __all__ = [
@@ -38,19 +47,24 @@ __all__ = [
     "api_keys",
     "audit_entries",
     "audit_heads",
+    "branded_links",
     "console_sessions",
     "dkim_keys",
+    "dns_zone",
     "domain_assignments",
+    "domain_owners",
     "domains",
     "invitations",
     "ip_access_lists",
     "ip_access_rules",
     "known_networks",
+    "leases",
     "mail_batches",
     "metadata",
     "passkeys",
     "recovery_codes",
     "reset_tokens",
+    "reverse_dns",
     "scheduled_sends",
     "sending_limits",
     "sign_in_attempts",
