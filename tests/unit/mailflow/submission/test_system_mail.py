@@ -32,6 +32,15 @@ class Queue:
         self.queued.append(message)
 
 
+class Unasked:
+    """The service's own mail costs nobody credits."""
+
+    def spend(self, account_id, count):
+        raise AssertionError((account_id, count))
+
+    unspend = spend
+
+
 @pytest.fixture
 def queue():
     return Queue()
@@ -42,7 +51,9 @@ def mail(queue, domains):
     refused = []
 
     def mail(author="accounts@example.com"):
-        door = Acceptance(queue=queue, rights=OwnRights(), domains=domains, clock=Clock(), entropy=Entropy())
+        door = Acceptance(
+            queue=queue, rights=OwnRights(), meter=Unasked(), domains=domains, clock=Clock(), entropy=Entropy()
+        )
         made = QueuedSystemMail(author=author, door=door, domains=domains, entropy=Entropy(), on_refusal=refused.append)
         made.refused = refused
         return made
