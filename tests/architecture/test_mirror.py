@@ -61,6 +61,7 @@ ELSEWHERE = {
     "mailflow/queue/recipient.py": "tests/contracts/test_queue.py",
     "network/deadline.py": "tests/contracts/delivery/test_delivery_connection.py",
     "network/delivery_tls.py": "tests/contracts/delivery/test_delivery_connection.py",
+    "network/dns_update.py": "tests/contracts/test_dns_peers.py",
     "network/dns_records.py": "tests/contracts/delivery/test_resolver.py",
     "network/smtp_connection.py": "tests/contracts/delivery/test_delivery_connection.py",
     "network/smtp_connector.py": "tests/contracts/delivery/test_delivery_connection.py",
@@ -114,6 +115,7 @@ ELSEWHERE = {
     "tenancy/access/principals.py": f"{_CONTROL_PLANE}principals.py",
     "tenancy/accounts/audited.py": f"{_CONTROL_PLANE}audit.py",
     "tenancy/audit/recorder.py": f"{_CONTROL_PLANE}audit.py",
+    "tenancy/senders/posture.py": "tests/unit/tenancy/senders/test_doctor.py",
     "tenancy/senders/audited.py": f"{_CONTROL_PLANE}audit.py",
 }
 

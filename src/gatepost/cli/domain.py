@@ -13,9 +13,11 @@ from gatepost.mailflow.queue.recipient import Predicate
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.tenancy.accounts.account import Account
 from gatepost.tenancy.senders.claim import NotClaimable, claim_domain, prove_domain
-from gatepost.tenancy.senders.dns_check import Finding, is_proved
+from gatepost.tenancy.senders.dns_check import Finding, answer_from, is_proved
 from gatepost.tenancy.senders.dns_plan import PlannedRecord, plan_records
+from gatepost.tenancy.senders.doctor import Advice, Severity, advise
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainTaken
+from gatepost.tenancy.senders.posture import USUAL_SELECTORS, examine
 
 _account = click.option("--account", required=True, help="The account's name or id.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -145,6 +147,43 @@ def remove(context: CommandContext, *, name: str, account: str, yes: bool) -> No
     say(f"Removed {claim.name} from account {holder.name}; its DKIM keys are destroyed.")
 
 
+@domain.command()
+@click.argument("name", metavar="DOMAIN")
+@click.option("--selector", "selectors", multiple=True, help="A DKIM selector to look for; may be given again.")
+@click.option("--account", default="", help="Look for the selectors of this account's claim to the domain.")
+@_json
+@click.pass_obj
+def doctor(context: CommandContext, *, name: str, selectors: tuple[str, ...], account: str, as_json: bool) -> None:
+    """Explain what the DNS says about a domain's mail, worst first, and which record mends it.
+
+    Any domain can be asked about. Without a selector those that many services use are tried. The exit status is 1
+    if something is broken.
+    """
+    name = read_domain(name)
+    with context.control_plane() as plane:
+        now = plane.clock.now()
+        claim = _get_claim(plane, get_account(plane, account), name) if account else None
+    if claim is not None:
+        selectors = (*selectors, *(key.selector for key in claim.dkim_keys))
+    examination = examine(
+        name,
+        selectors=selectors or USUAL_SELECTORS,
+        sending_networks=context.settings.senders.sending_networks,
+        host_name=context.settings.host_name,
+        at=now,
+    )
+    advices = advise(asyncio.run(answer_from(context.resolver(), examination)))
+    if as_json:
+        print_json([_advice(each) for each in advices])
+    else:
+        for each in advices:
+            click.echo(f"{each.severity.name.lower():8}{each.subject:8}{each.text}")
+            if each.mend:
+                click.echo(f"{'':16}publish: {each.mend}")
+    if any(each.severity is Severity.BROKEN for each in advices):
+        raise click.exceptions.Exit(1)
+
+
 async def _prove(context: CommandContext, plane: ControlPlane, claim: AuthenticatedDomain) -> tuple[Finding, ...]:
     return await prove_domain(
         plane.domains,
@@ -196,6 +235,15 @@ def _fields(claim: AuthenticatedDomain) -> dict[str, str | list[str] | None]:
         "selectors": [key.selector for key in claim.dkim_keys],
         "created_at": instant(claim.created_at),
         "verified_at": instant(claim.verified_at),
+    }
+
+
+def _advice(advice: Advice) -> dict[str, str]:
+    return {
+        "severity": advice.severity.name.lower(),
+        "subject": advice.subject,
+        "text": advice.text,
+        "mend": advice.mend,
     }
 
 

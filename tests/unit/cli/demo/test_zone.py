@@ -9,7 +9,7 @@ from gatepost.tenancy.senders.dns_plan import PlannedRecord, RecordPurpose
 
 def ask(published, name, kind):
     zones = ZoneSet(build_zones(published))
-    return dns.message.from_wire(zones.answer(dns.message.make_query(name, kind).to_wire(), max_octets=65535))
+    return dns.message.from_wire(zones.answer(dns.message.make_query(name, kind).to_wire(), max_octets=65535).octets)
 
 
 @pytest.mark.parametrize(
