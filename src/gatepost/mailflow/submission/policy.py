@@ -171,8 +171,8 @@ def _decide_reverse_path(principal: Principal, envelope: Envelope, _: Identity, 
 def _decide_author(principal: Principal, _: Envelope, identity: Identity, domains: VerifiedDomains) -> Decision:
     decision = _align(principal, identity.author, domains)
     if isinstance(decision, Deny):
-        is_foreign = decision.reason is AlignmentDenial.DOMAIN_NOT_VERIFIED
-        reason = SubmissionDenial.AUTHOR_NOT_VERIFIED if is_foreign else SubmissionDenial.AUTHOR_NOT_ALLOWED
+        is_restricted = decision.reason is AlignmentDenial.AUTHOR_NOT_ALLOWED
+        reason = SubmissionDenial.AUTHOR_NOT_ALLOWED if is_restricted else SubmissionDenial.AUTHOR_NOT_VERIFIED
         return Deny(reason, decision.detail)
     return ALLOW
 

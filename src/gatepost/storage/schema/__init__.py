@@ -21,9 +21,9 @@ from gatepost.storage.schema.people import (
     teammates,
     totp_factors,
 )
-from gatepost.storage.schema.senders import dkim_keys, domain_assignments, domains
+from gatepost.storage.schema.senders import dkim_keys, domain_assignments, domain_reviews, domains, single_senders
 
-SCHEMA_REVISION: Final = "0005"
+SCHEMA_REVISION: Final = "0010"
 """The newest migration this program was written for; revisions sort as text."""
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "console_sessions",
     "dkim_keys",
     "domain_assignments",
+    "domain_reviews",
     "domains",
     "invitations",
     "known_networks",
@@ -46,6 +47,7 @@ __all__ = [
     "recovery_codes",
     "reset_tokens",
     "sign_in_attempts",
+    "single_senders",
     "teammates",
     "totp_factors",
 ]
