@@ -12,6 +12,7 @@ from gatepost.entrypoints.api.v3.sessions import Sessions
 from gatepost.entrypoints.api.v3.teammates import Teammates
 from gatepost.entrypoints.api.v3.user import User
 from gatepost.entrypoints.api.v3.user_factors import UserFactors
+from gatepost.entrypoints.api.v3.verified_senders import VerifiedSenders
 from gatepost.telemetry.metrics import Metrics
 
 
@@ -26,10 +27,15 @@ def render() -> str:
     teammates = Teammates(
         people=nothing, callers=nothing, letters=nothing, rights_changed=nothing, acts=ActsInProgress()
     )
+    senders = VerifiedSenders(
+        callers=nothing, proofs=nothing, proofs_as=nothing, domains=nothing, rule=nothing, letters=nothing,
+        resolver=nothing, rights_changed=nothing, acts=ActsInProgress(), clock=nothing,
+    )  # fmt: skip
     operations = (
         *sending.operations(),
         *keys.operations(),
         *scopes.OPERATIONS,
+        *senders.operations(),
         *Sessions(people=nothing, rights_changed=nothing).operations(),
         *TokenEntries(people=nothing, letters=nothing).operations(),
         *UserFactors(people=nothing).operations(),

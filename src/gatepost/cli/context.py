@@ -74,6 +74,16 @@ class SenderSettings(Protocol):
         """Where mail leaves from."""
         ...
 
+    @property
+    def protected_names(self) -> tuple[str, ...]:
+        """The operator's own domains, beside the host name."""
+        ...
+
+    @property
+    def signing_domain(self) -> str | None:
+        """The verified domain whose keys sign mail of single senders."""
+        ...
+
 
 class CommandSettings(Protocol):
     """The settings that these commands read; ``runtime.settings.Settings`` has them."""

@@ -46,6 +46,7 @@ COMMANDS: Final = {
     "teammate": Entry("gatepost.cli.teammate", "Show the people of an account."),
     "key": Entry("gatepost.cli.key", "Make and manage API keys."),
     "domain": Entry("gatepost.cli.domain", "Add and verify sending domains."),
+    "explain": Entry("gatepost.cli.explain", "Say whether a key or account may send as an address, and why."),
     "queue": Entry("gatepost.cli.queue", "List, hold, release and remove queued mail."),
     "message": Entry("gatepost.cli.message", "Tell a message's whole story."),
     "events": Entry("gatepost.cli.events", "Show what happens to mail, as it happens."),

@@ -24,6 +24,7 @@ from gatepost.entrypoints.api.v3.subusers import Subusers
 from gatepost.entrypoints.api.v3.teammates import Teammates
 from gatepost.entrypoints.api.v3.user import User
 from gatepost.entrypoints.api.v3.user_factors import UserFactors
+from gatepost.entrypoints.api.v3.verified_senders import VerifiedSenders
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.runtime.compose_commands import compose_workers
 from gatepost.runtime.compose_people import compose_people, make_token_text
@@ -32,6 +33,10 @@ from gatepost.runtime.rights_changed import ControlledWorkers
 from gatepost.runtime.settings import Settings
 from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.accounts.person_ports import SystemMailer
+from gatepost.tenancy.audit.entry import Actor
+from gatepost.tenancy.senders.alignment import VerifiedDomains
+from gatepost.tenancy.senders.ports import Resolver
+from gatepost.tenancy.senders.single_sender_proof import SenderProofs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +47,8 @@ class APIParts:
     door: Acceptance
     acts: ActsInProgress
     metrics: Metrics
+    domains: VerifiedDomains
+    resolver: Resolver
     mailer: SystemMailer
 
 
@@ -102,6 +109,7 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
         *scopes.OPERATIONS,
         *subusers.operations(),
         *SubuserCredits(subusers=subusers).operations(),
+        *_compose_senders(settings, parts, callers, rights_changed).operations(),
         *_compose_people_operations(settings, parts, callers, rights_changed),
     )
 
@@ -121,6 +129,40 @@ def _compose_subusers(settings: Settings, parts: APIParts, callers: CurrentCalle
     )
 
 
+def _compose_senders(
+    settings: Settings, parts: APIParts, callers: CurrentCallers, rights_changed: ControlledWorkers
+) -> VerifiedSenders:
+    control = parts.control
+
+    def proofs_of(plane: ControlPlane) -> SenderProofs:
+        return SenderProofs(
+            store=plane.senders,
+            attempts=control.people_stores.attempts,
+            entropy=control.entropy,
+            keyed_hash=control.keyring.hash_secret,
+        )
+
+    def proofs_as(actor: Actor) -> SenderProofs:
+        return proofs_of(control.acting_as(actor))
+
+    return VerifiedSenders(
+        callers=callers,
+        proofs=proofs_of(control),
+        proofs_as=proofs_as,
+        domains=control.domains,
+        rule=parts.domains,
+        letters=_compose_letters(settings, parts),
+        resolver=parts.resolver,
+        rights_changed=rights_changed,
+        acts=parts.acts,
+        clock=control.clock,
+    )
+
+
+def _compose_letters(settings: Settings, parts: APIParts) -> Letters:
+    return Letters(mailer=parts.mailer, host_name=settings.host_name, show_token=make_token_text(settings))
+
+
 def _own_networks(settings: Settings) -> tuple[IPv4Network | IPv6Network, ...]:
     source = settings.delivery.source_address
     return (*settings.senders.sending_networks, *((ip_network(source),) if source else ()))
@@ -130,7 +172,7 @@ def _compose_people_operations(
     settings: Settings, parts: APIParts, callers: CurrentCallers, rights_changed: ControlledWorkers
 ) -> tuple[Operation, ...]:
     people = compose_people(settings, parts.control)
-    letters = Letters(mailer=parts.mailer, host_name=settings.host_name, show_token=make_token_text(settings))
+    letters = _compose_letters(settings, parts)
     teammates = Teammates(
         people=people, callers=callers, letters=letters, rights_changed=rights_changed, acts=parts.acts
     )

@@ -143,7 +143,7 @@ async def compose_mail_parts(
 
 
 def _compose_base(settings: Settings, index: int, control: ControlPlane, queue: SQLiteQueue) -> _Base:
-    domains = VerifiedDomains(control.domains, PublicSuffixes())
+    domains = VerifiedDomains(control.domains, PublicSuffixes(), control.senders)
     disk = DiskReserve(settings.queue_dir, settings.reserve_octets, monotonic=time.monotonic)
     return _Base(
         settings=settings,
@@ -214,6 +214,8 @@ def _compose_api(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str,
         door=base.door,
         acts=base.acts,
         metrics=base.metrics,
+        domains=base.domains,
+        resolver=compose_resolver(base.settings),
         mailer=compose_system_mail(base.settings, base.control, base.queue, base.domains),
     )
     return {name: compose_api_listener(base.settings, parts, tls.context_for(name))}
@@ -312,7 +314,9 @@ def _compose_delivery(base: _Base) -> DeliveryWorker:
         pool=pool,
         copies=OutgoingCopies(
             tools=COPY_TOOLS,
-            keys=CurrentKeys(base.domains, SigningKeys(base.control.keyring)),
+            keys=CurrentKeys(
+                base.domains, SigningKeys(base.control.keyring), own_domain=settings.senders.signing_domain
+            ),
             host_name=settings.host_name,
         ),
         clock=base.control.clock,

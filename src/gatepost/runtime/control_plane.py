@@ -13,11 +13,13 @@ from gatepost.storage.access import SqlApiKeyStore
 from gatepost.storage.accounts import SqlAccountStore
 from gatepost.storage.audit import SqlAuditLog
 from gatepost.storage.database import Database
+from gatepost.storage.domain_reviews import SqlReviewStore
 from gatepost.storage.engine import VersionConnection
 from gatepost.storage.invitations import SqlInvitationStore, SqlResetStore
 from gatepost.storage.people import SqlFactorStore, SqlTeammateStore
 from gatepost.storage.senders import SqlDomainStore
 from gatepost.storage.sessions import SqlAttemptStore, SqlSessionStore
+from gatepost.storage.single_senders import SqlSingleSenderStore
 from gatepost.system.keyring import Keyring, load_keyring
 from gatepost.tenancy.access.audited import AuditedApiKeyStore
 from gatepost.tenancy.access.people import People
@@ -32,7 +34,8 @@ from gatepost.tenancy.audit.entry import SERVICE, Actor
 from gatepost.tenancy.audit.ports import AuditLog
 from gatepost.tenancy.audit.recorder import Recorder
 from gatepost.tenancy.senders.audited import AuditedDomainStore
-from gatepost.tenancy.senders.ports import DomainStore
+from gatepost.tenancy.senders.audited_single_sender import AuditedReviewStore, AuditedSingleSenderStore
+from gatepost.tenancy.senders.ports import DomainStore, ReviewStore, SingleSenderStore
 
 
 class EveryPeer:
@@ -50,6 +53,8 @@ class PlainStores:
     accounts: SqlAccountStore
     keys: SqlApiKeyStore
     domains: SqlDomainStore
+    senders: SqlSingleSenderStore
+    reviews: SqlReviewStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +71,8 @@ class ControlPlane:
     accounts: AccountStore
     keys: ApiKeyStore
     domains: DomainStore
+    senders: SingleSenderStore
+    reviews: ReviewStore
     audit: AuditLog
     principals: Principals
     people_stores: PeopleStores
@@ -84,6 +91,8 @@ class ControlPlane:
             accounts=AuditedAccountStore(self.plain.accounts, recorder),
             keys=AuditedApiKeyStore(self.plain.keys, recorder),
             domains=AuditedDomainStore(self.plain.domains, recorder),
+            senders=AuditedSingleSenderStore(self.plain.senders, recorder),
+            reviews=AuditedReviewStore(self.plain.reviews, recorder),
         )
 
     @property
@@ -143,6 +152,7 @@ def open_control_plane(
     database = Database(database_url)
     version = database.open_version()
     keys, accounts, domains = SqlApiKeyStore(database), SqlAccountStore(database), SqlDomainStore(database, version)
+    senders, reviews = SqlSingleSenderStore(database, version), SqlReviewStore(database)
     plane = ControlPlane(
         clock=clock,
         entropy=entropy,
@@ -150,6 +160,8 @@ def open_control_plane(
         accounts=accounts,
         keys=keys,
         domains=domains,
+        senders=senders,
+        reviews=reviews,
         audit=SqlAuditLog(database, keyring.mac_audit),
         principals=Principals(
             keys=keys,
@@ -164,7 +176,7 @@ def open_control_plane(
         actor=actor,
         database=database,
         version=version,
-        plain=PlainStores(accounts=accounts, keys=keys, domains=domains),
+        plain=PlainStores(accounts=accounts, keys=keys, domains=domains, senders=senders, reviews=reviews),
     )
     return plane.acting_as(actor)
 

@@ -73,9 +73,7 @@ class SqlSingleSenderStore:
 
     def withdraw(self, account_id: AccountId, number: SenderId) -> None:
         """Make a VERIFIED sender PENDING, and its token worthless."""
-        self._update(
-            _is(account_id, number), state=SenderState.PENDING.value, token_hash=None, token_expires_at=None
-        )
+        self._update(_is(account_id, number), state=SenderState.PENDING.value, token_hash=None, token_expires_at=None)
 
     def move(
         self, account_id: AccountId, number: SenderId, address: str, token_hash: bytes, token_expires_at: datetime

@@ -22,6 +22,7 @@ from gatepost.primitives.secret import Secret
 from gatepost.runtime.compose import prepare_state
 from gatepost.runtime.compose_commands import compose_control_plane
 from gatepost.runtime.compose_mail import compose_resolver
+from gatepost.runtime.compose_senders import compose_guard
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.runtime.settings import Listener, ListenerTLS, Settings
 from gatepost.runtime.settings_file import render_settings_file
@@ -177,6 +178,7 @@ async def _authorize(control: ControlPlane, settings: Settings, dns: LocalDNS, s
             control.domains,
             claim,
             compose_resolver(settings),
+            guard=compose_guard(control, settings.host_name, settings.senders.protected_names),
             sending_networks=SENDING_NETWORKS,
             host_name=settings.host_name,
             now=now,

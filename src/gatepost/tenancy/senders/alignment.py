@@ -98,7 +98,7 @@ class VerifiedDomains:
     def find_deciding(self, name: str) -> AuthenticatedDomain | None:
         """Return the first verified claim at or above a normalised name, whoever holds it.
 
-        It is also the domain under which mail of such an author is signed.
+        Mail of such an author is signed under it (``find_signer``).
         """
         exact = self._source.find_verified(name)
         if exact is not None:
@@ -108,6 +108,17 @@ class VerifiedDomains:
             if claim is not None:
                 return claim
         return None
+
+    def find_signer(self, account_id: AccountId, name: str, own_domain: str | None) -> AuthenticatedDomain | None:
+        """Return the verified claim whose keys sign mail of that account with an author in that domain.
+
+        Where no domain decides, the author is a single sender: then the operator's own domain signs, if he has named
+        one. Where another account's decides, nobody does.
+        """
+        claim = self.find_deciding(name)
+        if claim is not None:
+            return claim if claim.may_be_used_by(account_id) else None
+        return None if own_domain is None else self.find_deciding(own_domain)
 
     def _plan_walk(self, name: str) -> list[str]:
         """Return the names above that may speak for this one, nearest first: none above the organisational domain."""

@@ -1,8 +1,8 @@
 """A single sender: one address, of which an account has proved that it reads its mail.
 
-The proof is a token, sent to the address through our own door: 256 bits, at rest only as a keyed hash, good once and for
-48 hours, and worth nothing without the account's own credential. Nothing but exactly that address may be used for it,
-and only while nobody has verified a domain that covers it (``alignment``).
+The proof is a token, sent to the address through our own door: 256 bits, at rest only as a keyed hash, good once, for
+48 hours, and worth nothing without the account's own credential. It opens nothing but exactly that address, and that
+only while nobody has verified a domain that covers it (``alignment``).
 """
 
 from dataclasses import dataclass
