@@ -72,14 +72,15 @@ def _decide(context: CommandContext, account: str, name: str, state: ReviewState
 
 def state_of(plane: ControlPlane, claim: AuthenticatedDomain) -> str:
     """Say where a claim stands; of one that is not verified, what the review says."""
-    if claim.state is DomainState.VERIFIED:
-        return claim.state.value
-    review = plane.reviews.find(claim.account_id, claim.name)
-    is_against = review is not None and review.state is not ReviewState.APPROVED
-    return review.state.value if review is not None and is_against else claim.state.value
+    if claim.state is not DomainState.VERIFIED:
+        review = plane.reviews.find(claim.account_id, claim.name)
+        if review is not None and review.state is not ReviewState.APPROVED:
+            return str(review.state.value)
+    return str(claim.state.value)
 
 
 def word_review(review: DomainReview, holder: Account) -> str:
+    """Say why a domain is not verified though the DNS proves it, and what the operator can do."""
     named = f"--account {holder.name} {review.name}"
     if review.state is ReviewState.REJECTED:
         return f"{review.name} was rejected: it looks like {review.looks_like}. `gatepost domain approve {named}`"

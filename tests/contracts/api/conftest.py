@@ -30,10 +30,13 @@ from gatepost.entrypoints.api.v3.subusers import Subusers
 from gatepost.entrypoints.api.v3.teammates import Teammates
 from gatepost.entrypoints.api.v3.user import User
 from gatepost.entrypoints.api.v3.user_factors import UserFactors
+from gatepost.entrypoints.api.v3.verified_senders import VerifiedSenders
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.primitives.errors import Transient
 from gatepost.primitives.ids import AccountId, KeyId
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
+from gatepost.standards.dns.question import Answer, AnswerStatus, Question, RecordType
+from gatepost.standards.dns.records import TXT
 from gatepost.storage.migrate import migrate
 from gatepost.storage.queue_sqlite.store import QueueSettings, SQLiteQueue
 from gatepost.system.common_passwords import load_common_passwords
@@ -49,6 +52,7 @@ from gatepost.tenancy.accounts.people import PeopleUseCases
 from gatepost.tenancy.senders.alignment import VerifiedDomains
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainState
 from gatepost.tenancy.senders.public_suffix import PublicSuffixes
+from gatepost.tenancy.senders.single_sender_proof import SenderProofs
 
 PEER = "192.0.2.1"
 
@@ -104,6 +108,21 @@ class Claims:
 
 
 @dataclass
+class Zone:
+    """The port by which the DNS is asked: TXT records by name; None is a question that fails."""
+
+    texts: dict[str, str | None] = field(default_factory=dict)
+
+    async def resolve(self, question: Question) -> Answer:
+        text = self.texts.get(question.name, "")
+        if text is None:
+            return Answer(status=AnswerStatus.FAILED, detail="timed out")
+        if not text or question.type is not RecordType.TXT:
+            return Answer(status=AnswerStatus.NO_NAME)
+        return Answer(status=AnswerStatus.FOUND, records=(TXT(text.encode()),))
+
+
+@dataclass
 class Mailbox:
     """The port by which the service writes mail: keeps it, and can fail."""
 
@@ -117,7 +136,7 @@ class Mailbox:
 
     def token(self) -> str:
         """The token of the last letter."""
-        return next(word for word in self.letters[-1][2].split() if word.startswith(("gpi_", "gpr_")))
+        return next(word for word in self.letters[-1][2].split() if word.startswith(("gpi_", "gpr_", "gpv_")))
 
 
 class CountedHash(Argon2PasswordHash):
@@ -209,6 +228,7 @@ class Api:
     budget: BodyBudget = field(default_factory=lambda: BodyBudget(1 << 24))
     mailbox: Mailbox = field(default_factory=Mailbox)
     peers: Peers = field(default_factory=Peers)
+    dns: Zone = field(default_factory=Zone)
     a_step: timedelta = timedelta(seconds=30)
     requests_at_once: int = 1000
     max_body_octets: int = 1 << 20
@@ -235,6 +255,33 @@ class Api:
             acts=self.acts,
         )
 
+    @property
+    def rule(self) -> VerifiedDomains:
+        return VerifiedDomains(self.claims, public_suffixes(), self.control.senders)
+
+    @property
+    def senders(self) -> VerifiedSenders:
+        def proofs_of(plane: ControlPlane) -> SenderProofs:
+            return SenderProofs(
+                store=plane.senders,
+                attempts=plane.people_stores.attempts,
+                entropy=plane.entropy,
+                keyed_hash=plane.keyring.hash_secret,
+            )
+
+        return VerifiedSenders(
+            callers=self.callers,
+            proofs=proofs_of(self.control),
+            proofs_as=lambda actor: proofs_of(self.control.acting_as(actor)),
+            domains=self.control.domains,
+            rule=self.rule,
+            letters=Letters(mailer=self.mailbox, host_name="relay.test", show_token=str),
+            resolver=self.dns,
+            rights_changed=self.rights_changed,
+            acts=self.acts,
+            clock=self.clock,
+        )
+
     def people_operations(self) -> tuple[Operation, ...]:
         return (
             *Sessions(people=self.people, rights_changed=self.rights_changed).operations(),
@@ -250,7 +297,7 @@ class Api:
             queue=self.queue,
             rights=control.principals,
             meter=control.principals.meter,
-            domains=VerifiedDomains(self.claims, public_suffixes()),
+            domains=self.rule,
             clock=self.clock,
             entropy=control.entropy,
             own_host_names=["relay.test"],
@@ -290,6 +337,7 @@ class Api:
             *scopes.OPERATIONS,
             *subusers.operations(),
             *SubuserCredits(subusers=subusers).operations(),
+            *self.senders.operations(),
             *self.people_operations(),
         )
 

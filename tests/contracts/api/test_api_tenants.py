@@ -6,11 +6,13 @@ from ipaddress import ip_network
 import pytest
 
 from gatepost.primitives.ids import KeyId, TeammateId
+from gatepost.standards.address import parse_mailbox
 from gatepost.tenancy.access.person import CallerKind
 from gatepost.tenancy.access.scope import CATALOGUE
 from gatepost.tenancy.accounts.account import AccountState
 from gatepost.tenancy.accounts.teammate import Role, Teammate
 from gatepost.tenancy.audit.entry import SERVICE
+from gatepost.tenancy.senders.single_sender import SenderDetails
 
 CANARY = "canary-of-the-other-tenant"
 BODIES = {
@@ -31,6 +33,8 @@ BODIES = {
     "UpdateSubuserRemainingCredits": {"allocation_update": 1},
     "UpdateProfile": {"city": "Here"},
     "InviteTeammate": {"email": "new@own.example", "scopes": ["mail.send"]},
+    "CreateVerifiedSender": {"nickname": "x", "from_email": "x@own.example", "reply_to": "x@own.example"},
+    "UpdateVerifiedSender": {"from_email": "x@own.example"},
     "UpdateTeammate": {"scopes": ["mail.send"], "is_admin": False},
 }
 #: By who calls, the answers that are documented. Where nobody's id is in the path, another tenant's key does its own.
@@ -56,6 +60,8 @@ OPERATIONS = [
     "SendMail", "ListApiKeys", "CreateApiKey", "GetApiKey", "UpdateApiKeyName", "UpdateApiKey", "DeleteApiKey",
     "ListScopes", "ListSubusers", "CreateSubuser", "UpdateSubuser", "DeleteSubuser", "UpdateSubuserWebsiteAccess",
     "UpdateSubuserIps", "GetSubuserCredits", "UpdateSubuserCredits", "UpdateSubuserRemainingCredits",
+    "ListVerifiedSenders", "CreateVerifiedSender", "ListVerifiedSendersDomains", "ListVerifiedSendersStepsCompleted",
+    "ResendVerifiedSender", "VerifySender", "UpdateVerifiedSender", "DeleteVerifiedSender",
     "GetProfile", "UpdateProfile", "GetAccount", "GetEmail", "GetUsername", "ListTeammates",
     "InviteTeammate", "ListPendingTeammates", "DeletePendingTeammate", "ResendTeammateInvite", "GetTeammate",
     "UpdateTeammate", "DeleteTeammate", "GetTeammateSubuserAccess",
@@ -111,7 +117,16 @@ def everything_of(api, account_id):
         api.control.keys.list_all(account_id),
         stores.teammates.list_all(account_id),
         stores.invitations.list_all(account_id),
+        api.control.senders.list_after(account_id, 0, 100),
     ]
+
+
+def add_sender(api, other):
+    """Give the other tenant a single sender whose token is still good; return its number and that token."""
+    details = SenderDetails(nickname=CANARY, reply_to=f"{CANARY}@other.example")
+    mailbox = parse_mailbox(f"{CANARY}@other.example".encode(), allow_utf8=False)
+    letter = api.senders.proofs.add(other, mailbox, details, api.clock.now())
+    return letter.sender.id, letter.token.reveal()
 
 
 def suspend(api, own):
@@ -139,6 +154,7 @@ async def test_who_may_not_gets_a_documented_answer_and_no_byte_of_another_tenan
     other, own, foreign = world
     operation = next(each for each in api.operations() if each.name == name)
     invited, _ = api.people.inviting.invite(other, f"{CANARY}@x.example", Role.ADMIN, frozenset(), SERVICE)
+    sender, sender_token = add_sender(api, other)
     before = everything_of(api, other)
     foreign_id = foreign.split(".")[1]
     key = make_key(api, own, caller, operation.scope)
@@ -146,7 +162,14 @@ async def test_who_may_not_gets_a_documented_answer_and_no_byte_of_another_tenan
     # A parent's subuser is its own to manage: there the stranger's is what must not be reached.
     stranger = api.account("hidden", own)
     name_in_path = "hidden" if caller.startswith("the parent's") else "other"
-    path = operation.path.format(api_key_id=foreign_id, subuser_name=name_in_path, username=CANARY, token=invited.id)
+    path = operation.path.format(
+        api_key_id=foreign_id,
+        subuser_name=name_in_path,
+        username=CANARY,
+        token=invited.id,
+        sender_id=sender,
+        sender_token=sender_token,
+    )
     subusers = [api.control.accounts.find(each) for each in (other, stranger)]
 
     reply = await api.ask(
@@ -155,7 +178,7 @@ async def test_who_may_not_gets_a_documented_answer_and_no_byte_of_another_tenan
 
     assert reply.status in DOCUMENTED[caller]
     if "{" in operation.path and reply.status not in {401, 403}:
-        assert reply.status == (404 if "{api_key_id}" in operation.path else 400)
+        assert reply.status == (400 if "{subuser_name}" in operation.path else 404)
     assert [api.control.accounts.find(each.id) for each in subusers] == subusers
     assert api.control.accounts.find_allocation(other) is None
     if name == "SendMail":

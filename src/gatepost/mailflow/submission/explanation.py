@@ -1,7 +1,7 @@
 """Why a submission would be taken or refused, step by step, by the very checks that the door makes.
 
-Nothing is decided here: each step is the answer of the function that decides at the door, put beside the others. What is
-not known of a message (its content, its size) is not judged.
+Nothing is decided here: each step is the answer of the function that decides at the door, put beside the others. What
+is not known of a message (its content, its size) is not judged.
 """
 
 from collections.abc import Collection, Sequence

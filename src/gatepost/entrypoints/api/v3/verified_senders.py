@@ -32,7 +32,7 @@ from gatepost.entrypoints.api.v3.verified_sender_bodies import (
 )
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.decision import Deny
-from gatepost.primitives.errors import Misconfigured, RelayError
+from gatepost.primitives.errors import RelayError
 from gatepost.primitives.secret import Secret
 from gatepost.standards.address import Mailbox, parse_mailbox
 from gatepost.telemetry.logger import get_logger
@@ -289,9 +289,6 @@ class VerifiedSenders:
             return Answer(status=status, body=shown)
         try:
             await self.letters.send_sender_token(made.sender.email, made.token)
-        except Misconfigured as error:
-            log.error("sender_letter_failed", account_id=made.sender.account_id, reason=str(error))
-            return _NOT_SENT
         except RelayError as error:
             log.warning("sender_letter_failed", account_id=made.sender.account_id, reason=str(error))
             return _NOT_SENT
