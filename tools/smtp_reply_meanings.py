@@ -55,8 +55,13 @@ MEANINGS: Final = {
     f"{CLOSES}",
     "AccessDenial.PASSWORD_NOT_TAKEN": "User name and password of a person never work. Use the word `apikey` and a "
     f"key. {CLOSES}",
+    "AccessDenial.ADDRESS_NOT_LISTED": "The account lists from where it may be reached (`gatepost access list`), and "
+    f"this address is not listed. It is a 4xx so that a mail server keeps its queue until that is mended. {CLOSES}",
     "AccessDenial.NETWORK_NOT_ALLOWED": "The key is limited to networks (`--allow-ip`), and this is none of them. It "
     f"is a 4xx so that a mail server keeps its queue until that is mended. {CLOSES}",
+    "LimitDenial.ACCOUNT_LIMIT": "The account has sent as much as it may in that time (`gatepost limit`, `[limits]`); "
+    "the reply says when to come again, and a mail server's queue does so by itself.",
+    "LimitDenial.ADDRESS_LIMIT": "As above, for the address that the session comes from, whatever keys it uses.",
     "AccessDenial.SCOPE_MISSING": f"The key has no scope `mail.send`, which cannot be added: make another. {CLOSES}",
     "AccessDenial.ACCOUNT_NOT_ACTIVE": "The account is suspended or closed; the operator may "
     f"`gatepost account resume` a suspended one. {CLOSES}",
@@ -98,8 +103,8 @@ MEANINGS: Final = {
     "SubmissionDenial.EIGHT_BIT_NOT_DECLARED": "The header section holds octets above 127: encode them (RFC 2047), or "
     "send with SMTPUTF8.",
     "SubmissionDenial.LOOP": "More than 50 Received fields: two servers hand the message to each other.",
-    "SubmissionDenial.X_SMTPAPI": "The X-SMTPAPI field holds instructions; they are not carried out yet, so the "
-    "message is not taken. An empty one is dropped.",
+    "SubmissionDenial.X_SMTPAPI": "The X-SMTPAPI field is no JSON object, or asks for what is not done here (to, sub, "
+    "section, groups, pools); the text names it. Category, unique_args, send_at, batch_id and tracking are taken.",
     # The service itself
     "NO_ROOM": "The disk is full, or the memory for content is used up (`submission.memory_octets`).",
     "STORE_TROUBLE": "The queue could not commit; the log says why. After a failed fsync it stays so until the worker "

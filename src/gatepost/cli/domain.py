@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -14,9 +15,9 @@ from gatepost.mailflow.queue.recipient import Predicate
 from gatepost.runtime.compose_senders import compose_guard
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.tenancy.accounts.account import Account
-from gatepost.tenancy.senders.claim import HeldForReview, NotClaimable, claim_domain, prove_domain
+from gatepost.tenancy.senders.claim import HeldForReview, NotClaimable, Wish, claim_domain, prove_domain
 from gatepost.tenancy.senders.dns_check import Finding, answer_from, is_proved
-from gatepost.tenancy.senders.dns_plan import PlannedRecord, plan_records
+from gatepost.tenancy.senders.dns_plan import PlannedRecord, Relay, plan_records
 from gatepost.tenancy.senders.doctor import Advice, Severity, advise
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainTaken
 from gatepost.tenancy.senders.posture import USUAL_SELECTORS, examine
@@ -33,11 +34,24 @@ def domain() -> None:
 @domain.command()
 @click.argument("name", metavar="DOMAIN")
 @_account
+@click.option(
+    "--automatic/--manual",
+    default=None,
+    help="Three CNAMEs into our own zone, where keys are rotated, or the records themselves. Automatic if [dns] zone "
+    "is set.",
+)
+@click.option("--return-path", default="", metavar="LABEL", help="Bounces go to LABEL.DOMAIN; drawn if left out.")
+@click.option("--selector", default="", help="Three letters or digits, to authenticate a domain once more.")
+@click.option("--default", "is_default", is_flag=True, help="Sign with it where no domain of the account matches.")
+@click.option("--address", "addresses", multiple=True, help="An address for an SPF record of its own; may be repeated.")
 @_json
 @click.pass_obj
-def add(context: CommandContext, *, name: str, account: str, as_json: bool) -> None:
+def add(
+    context: CommandContext, /, *, name: str, account: str, as_json: bool, automatic: bool | None, **more: Any
+) -> None:
     """Claim a domain for an account: makes its DKIM keys and prints the DNS records to publish."""
     name = read_domain(name)
+    wish = _wish(context, automatic=automatic, **more)
     with context.control_plane() as plane:
         holder = get_account(plane, account)
         try:
@@ -48,12 +62,14 @@ def add(context: CommandContext, *, name: str, account: str, as_json: bool) -> N
                 keyring=plane.keyring,
                 entropy=plane.entropy,
                 now=plane.clock.now(),
+                wish=wish,
             )
         except NotClaimable as error:
             raise click.ClickException(str(error)) from error
         except DomainTaken as error:
             raise click.ClickException(
-                f"account {holder.name} has {name} already: see `gatepost domain show --account {holder.name} {name}`"
+                f"account {holder.name} has {name} already: see `gatepost domain show --account {holder.name} {name}`; "
+                "to authenticate it once more, give another --selector and --return-path"
             ) from error
     _print_records(_plan(context, claim), as_json=as_json)
     say(f"Publish these records, then run `gatepost domain verify --account {holder.name} {name}`.")
@@ -144,14 +160,14 @@ def remove(context: CommandContext, *, name: str, account: str, yes: bool) -> No
             click.confirm(f"Remove {claim.name} from account {holder.name} and destroy its keys?", abort=True, err=True)
         if claim.verified_at is not None:
             # The claim is forgotten last: a command that could not be certain finds it, and finishes, when given again.
-            plane.domains.withdraw(holder.id, claim.name)
+            plane.domains.withdraw(holder.id, claim.id)
             settle_and_hold(
                 context,
                 Predicate(account_id=holder.id),
                 done=f"Account {holder.name} may no longer send as {claim.name}",
                 reason="domain removed",
             )
-        plane.domains.remove(holder.id, claim.name)
+        plane.domains.remove(holder.id, claim.id)
     say(f"Removed {claim.name} from account {holder.name}; its DKIM keys are destroyed.")
 
 
@@ -202,15 +218,44 @@ async def _prove(context: CommandContext, plane: ControlPlane, claim: Authentica
         claim,
         context.resolver(),
         guard=compose_guard(plane, context.settings.host_name, context.settings.senders.protected_names),
-        sending_networks=context.settings.senders.sending_networks,
-        host_name=context.settings.host_name,
+        relay=_relay(context),
         now=plane.clock.now(),
     )
 
 
+def _relay(context: CommandContext) -> Relay:
+    settings = context.settings
+    return Relay(
+        host_name=settings.host_name,
+        sending_networks=settings.senders.sending_networks,
+        zone=settings.dns.zone.lower(),
+    )
+
+
+def _wish(
+    context: CommandContext,
+    *,
+    automatic: bool | None,
+    return_path: str,
+    selector: str,
+    is_default: bool,
+    addresses: tuple[str, ...],
+) -> Wish:
+    zone = context.settings.dns.zone
+    if automatic and not zone:
+        raise click.UsageError("automatic security needs a zone of our own: set [dns] zone, or give --manual")
+    return Wish(
+        is_automatic=bool(zone) if automatic is None else automatic,
+        return_path=return_path.lower(),
+        selector=selector.lower(),
+        is_default=is_default,
+        custom_spf=bool(addresses),
+        addresses=addresses,
+    )
+
+
 def _plan(context: CommandContext, claim: AuthenticatedDomain) -> tuple[PlannedRecord, ...]:
-    networks = context.settings.senders.sending_networks
-    return plan_records(claim, sending_networks=networks, host_name=context.settings.host_name)
+    return plan_records(claim, _relay(context))
 
 
 def _print_records(records: Sequence[PlannedRecord], *, as_json: bool) -> None:
@@ -245,6 +290,7 @@ def _fields(claim: AuthenticatedDomain) -> dict[str, str | list[str] | None]:
         "name": claim.name,
         "account_id": claim.account_id,
         "state": claim.state.value,
+        "security": "automatic" if claim.is_automatic else "manual",
         "selectors": [key.selector for key in claim.dkim_keys],
         "created_at": instant(claim.created_at),
         "verified_at": instant(claim.verified_at),
@@ -263,7 +309,7 @@ def _advice(advice: Advice) -> dict[str, str]:
 def _record(planned: PlannedRecord) -> dict[str, object]:
     return {
         "purpose": planned.purpose.value,
-        "type": "TXT",
+        "type": planned.type.value,
         "name": planned.name,
         "value": planned.value,
         "is_required": planned.is_required,

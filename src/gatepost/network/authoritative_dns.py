@@ -6,6 +6,7 @@ only so often (``response_rate_limit``).
 """
 
 import asyncio
+import socket
 import time
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
@@ -132,6 +133,7 @@ class AuthoritativeServer:
         self.port = 0
         self._udp: asyncio.DatagramTransport | None = None
         self._tcp: asyncio.Server | None = None
+        self._more: list[asyncio.DatagramTransport | asyncio.Server] = []
         self._tcp_connections = 0
 
     async def start(self, address: str, port: int) -> None:
@@ -141,12 +143,20 @@ class AuthoritativeServer:
         loop = asyncio.get_running_loop()
         self._udp, _ = await loop.create_datagram_endpoint(lambda: _UDPResponder(self), local_addr=(address, self.port))
 
+    async def serve(self, sock: socket.socket) -> None:
+        """Answer on a socket that is bound already, of UDP or of TCP; may be called for several."""
+        if sock.type == socket.SOCK_DGRAM:
+            loop = asyncio.get_running_loop()
+            transport, _ = await loop.create_datagram_endpoint(lambda: _UDPResponder(self), sock=sock)
+            self._more.append(transport)
+        else:
+            self._more.append(await asyncio.start_server(self._serve_tcp, sock=sock))
+
     async def stop(self) -> None:
         """Listen no more."""
-        if self._udp is not None:
-            self._udp.close()
-        if self._tcp is not None:
-            self._tcp.close()
+        for each in (self._udp, self._tcp, *self._more):
+            if each is not None:
+                each.close()
 
     async def _serve_tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._tcp_connections += 1

@@ -10,14 +10,19 @@ from gatepost.entrypoints.api.app import build_app
 from gatepost.entrypoints.api.authentication import Authentication
 from gatepost.entrypoints.api.callers import CurrentCallers
 from gatepost.entrypoints.api.endpoint import BodyBudget, EndpointServices
+from gatepost.entrypoints.api.forwarded import Proxies
+from gatepost.entrypoints.api.idempotency import Once, PastRequests
 from gatepost.entrypoints.api.letters import Letters
 from gatepost.entrypoints.api.listener import APIListener, ListenerLimits
 from gatepost.entrypoints.api.operation import Operation
-from gatepost.entrypoints.api.rate_limit import RateLimit
+from gatepost.entrypoints.api.rate_limit import RateLimit, RequestRates
 from gatepost.entrypoints.api.v3 import scopes
+from gatepost.entrypoints.api.v3.access_settings import AccessSettings
 from gatepost.entrypoints.api.v3.api_keys import ApiKeys
+from gatepost.entrypoints.api.v3.mail_batch import MailBatches
 from gatepost.entrypoints.api.v3.mail_send import MailSending
 from gatepost.entrypoints.api.v3.password_resets import TokenEntries
+from gatepost.entrypoints.api.v3.scheduled_sends import ScheduledSends
 from gatepost.entrypoints.api.v3.sessions import Sessions
 from gatepost.entrypoints.api.v3.subuser_credits import SubuserCredits
 from gatepost.entrypoints.api.v3.subusers import Subusers
@@ -25,16 +30,28 @@ from gatepost.entrypoints.api.v3.teammates import Teammates
 from gatepost.entrypoints.api.v3.user import User
 from gatepost.entrypoints.api.v3.user_factors import UserFactors
 from gatepost.entrypoints.api.v3.verified_senders import VerifiedSenders
+from gatepost.entrypoints.api.v3.whitelabel import Whitelabel
+from gatepost.entrypoints.api.v3.whitelabel_domains import WhitelabelDomains
+from gatepost.entrypoints.api.v3.whitelabel_ips import WhitelabelIps
+from gatepost.entrypoints.api.v3.whitelabel_lending import WhitelabelLending
+from gatepost.entrypoints.api.v3.whitelabel_links import WhitelabelLinks
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.runtime.compose_commands import compose_workers
+from gatepost.runtime.compose_jobs import compose_checking_resolver
+from gatepost.runtime.compose_meters import WorkerMeters
 from gatepost.runtime.compose_people import compose_people, make_token_text
+from gatepost.runtime.compose_senders import compose_guard
 from gatepost.runtime.control_plane import ControlPlane
+from gatepost.runtime.own_zone import relay_of
 from gatepost.runtime.rights_changed import ControlledWorkers
 from gatepost.runtime.settings import Settings
 from gatepost.telemetry.metrics import Metrics
+from gatepost.tenancy.access.ip_allowlist import NetworkSet
+from gatepost.tenancy.access.meters import Rate
 from gatepost.tenancy.accounts.person_ports import SystemMailer
 from gatepost.tenancy.audit.entry import Actor
 from gatepost.tenancy.senders.alignment import VerifiedDomains
+from gatepost.tenancy.senders.branding import BrandingStore
 from gatepost.tenancy.senders.ports import Resolver
 from gatepost.tenancy.senders.single_sender_proof import SenderProofs
 
@@ -46,19 +63,31 @@ class APIParts:
     control: ControlPlane
     door: Acceptance
     acts: ActsInProgress
+    past: PastRequests
     metrics: Metrics
     domains: VerifiedDomains
     resolver: Resolver
     mailer: SystemMailer
+    meters: WorkerMeters
 
 
 def compose_api_listener(settings: Settings, parts: APIParts, tls_context: Callable[[], ssl.SSLContext]) -> APIListener:
     """Put the API together."""
     api, control = settings.api, parts.control
+    proxies = Proxies(NetworkSet(api.trusted_proxies), api.forwarded_header)
     services = EndpointServices(
         authentication=Authentication(control.principals, parts.metrics, control.people),
         subusers=control.accounts,
-        rate_limit=RateLimit(per_second=api.requests_per_second, burst=api.requests_at_once),
+        rate_limit=RateLimit(
+            parts.meters.of_accounts,
+            parts.meters.of_strangers,
+            RequestRates(
+                key=_each_second(api.requests_per_second),
+                account=_each_second(api.account_requests_per_second),
+                address=_each_second(api.address_requests_per_second),
+            ),
+        ),
+        proxies=proxies,
         budget=BodyBudget(settings.share(api.memory_octets)),
         clock=control.clock,
         metrics=parts.metrics,
@@ -75,9 +104,15 @@ def compose_api_listener(settings: Settings, parts: APIParts, tls_context: Calla
             idle_timeout=api.idle_timeout,
             handshake_timeout=settings.submission.handshake_timeout,
         ),
+        is_proxy=proxies.is_trusted,
         clock=control.clock,
         metrics=parts.metrics,
     )
+
+
+def _each_second(requests: int) -> Rate:
+    """Return a rate with room for a burst of twice as many."""
+    return Rate(2 * requests, requests)
 
 
 def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, ...]:
@@ -85,6 +120,8 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
     control = parts.control
     sending = MailSending(
         door=parts.door,
+        batches=control.batches,
+        once=Once(parts.past, control.clock),
         clock=control.clock,
         entropy=control.entropy,
         metrics=parts.metrics,
@@ -103,13 +140,28 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
         hash_secret=control.keyring.hash_secret,
     )
     subusers = _compose_subusers(settings, parts, callers)
+    batches = MailBatches(batches=control.batches, clock=control.clock, entropy=control.entropy)
+    scheduled = ScheduledSends(batches=control.batches, clock=control.clock)
+    access_settings = AccessSettings(
+        callers=callers,
+        lists=control.ip_access,
+        lists_as=lambda actor: control.acting_as(actor).ip_access,
+        attempts=control.attempts,
+        rights_changed=rights_changed,
+        acts=parts.acts,
+        clock=control.clock,
+    )
     return (
         *sending.operations(),
+        *batches.operations(),
+        *scheduled.operations(),
         *keys.operations(),
+        *access_settings.operations(),
         *scopes.OPERATIONS,
         *subusers.operations(),
         *SubuserCredits(subusers=subusers).operations(),
         *_compose_senders(settings, parts, callers, rights_changed).operations(),
+        *compose_whitelabel(_compose_whitelabel(settings, parts, callers, rights_changed), control.branding),
         *_compose_people_operations(settings, parts, callers, rights_changed),
     )
 
@@ -161,6 +213,39 @@ def _compose_senders(
 
 def _compose_letters(settings: Settings, parts: APIParts) -> Letters:
     return Letters(mailer=parts.mailer, host_name=settings.host_name, show_token=make_token_text(settings))
+
+
+def _compose_whitelabel(
+    settings: Settings, parts: APIParts, callers: CurrentCallers, rights_changed: ControlledWorkers
+) -> Whitelabel:
+    control = parts.control
+    return Whitelabel(
+        callers=callers,
+        accounts=control.accounts,
+        domains=control.domains,
+        domains_as=lambda actor: control.acting_as(actor).domains,
+        rights_changed=rights_changed,
+        acts=parts.acts,
+        clock=control.clock,
+        entropy=control.entropy,
+        keyring=control.keyring,
+        relay=relay_of(settings),
+        resolver=lambda: compose_checking_resolver(settings),
+        guard_as=lambda actor: compose_guard(
+            control.acting_as(actor), settings.host_name, settings.senders.protected_names
+        ),
+    )
+
+
+def compose_whitelabel(service: Whitelabel, branding: BrandingStore) -> tuple[Operation, ...]:
+    """Return what the resources under ``/v3/whitelabel`` can do."""
+    return (
+        # First, as "subuser" stands where a number could.
+        *WhitelabelLending(service=service).operations(),
+        *WhitelabelDomains(service=service).operations(),
+        *WhitelabelLinks(service=service, store=branding).operations(),
+        *WhitelabelIps(service=service, store=branding).operations(),
+    )
 
 
 def _own_networks(settings: Settings) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -1,49 +1,50 @@
 """The control plane, opened: its stores and what they rest on, for a mail worker or for one command."""
 
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from gatepost.mailflow.queue.batches import BatchStore, CurrentStatuses
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.entropy import Entropy
-from gatepost.primitives.ids import AccountId
 from gatepost.storage.access import SqlApiKeyStore
 from gatepost.storage.accounts import SqlAccountStore
 from gatepost.storage.audit import SqlAuditLog
+from gatepost.storage.batches import SqlBatchStore
+from gatepost.storage.branding import SqlBrandingStore
 from gatepost.storage.database import Database
 from gatepost.storage.domain_reviews import SqlReviewStore
 from gatepost.storage.engine import VersionConnection
 from gatepost.storage.invitations import SqlInvitationStore, SqlResetStore
+from gatepost.storage.ip_access import SqlAccessAttemptStore, SqlIPAccessStore
 from gatepost.storage.people import SqlFactorStore, SqlTeammateStore
 from gatepost.storage.senders import SqlDomainStore
+from gatepost.storage.sending_limits import SqlSendingLimitsStore
 from gatepost.storage.sessions import SqlAttemptStore, SqlSessionStore
 from gatepost.storage.single_senders import SqlSingleSenderStore
 from gatepost.system.keyring import Keyring, load_keyring
 from gatepost.tenancy.access.audited import AuditedApiKeyStore
+from gatepost.tenancy.access.ip_access.attempt_log import AttemptLog
+from gatepost.tenancy.access.ip_access.audited import AuditedIPAccessStore
+from gatepost.tenancy.access.ip_access.listed_peers import ListedPeers
+from gatepost.tenancy.access.ip_access.ports import AttemptStore, IPAccessStore
+from gatepost.tenancy.access.meters import Meters
 from gatepost.tenancy.access.people import People
 from gatepost.tenancy.access.ports import ApiKeyStore
 from gatepost.tenancy.access.principals import Principals
 from gatepost.tenancy.access.throttle import AuthenticationThrottle
-from gatepost.tenancy.accounts.audited import AuditedAccountStore
+from gatepost.tenancy.accounts.audited import AuditedAccountStore, AuditedSendingLimitsStore
 from gatepost.tenancy.accounts.person_ports import PeerRules, PeopleStores
-from gatepost.tenancy.accounts.ports import AccountStore
+from gatepost.tenancy.accounts.ports import AccountStore, SendingLimitsStore
 from gatepost.tenancy.accounts.session_keeper import PeopleTools
 from gatepost.tenancy.audit.entry import SERVICE, Actor
 from gatepost.tenancy.audit.ports import AuditLog
 from gatepost.tenancy.audit.recorder import Recorder
 from gatepost.tenancy.senders.audited import AuditedDomainStore
 from gatepost.tenancy.senders.audited_single_sender import AuditedReviewStore, AuditedSingleSenderStore
+from gatepost.tenancy.senders.branding import BrandingStore
 from gatepost.tenancy.senders.ports import DomainStore, ReviewStore, SingleSenderStore
-
-
-class EveryPeer:
-    """Implements PeerRules for accounts that have no list of addresses."""
-
-    def permits(self, account_id: AccountId, peer: IPv4Address | IPv6Address) -> bool:  # noqa: ARG002 - the port's
-        """Permit every address."""
-        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,8 @@ class PlainStores:
     domains: SqlDomainStore
     senders: SqlSingleSenderStore
     reviews: SqlReviewStore
+    ip_access: SqlIPAccessStore
+    sending_limits: SqlSendingLimitsStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +76,17 @@ class ControlPlane:
     domains: DomainStore
     senders: SingleSenderStore
     reviews: ReviewStore
+    branding: BrandingStore
+    ip_access: IPAccessStore
+    attempts: AttemptStore
+    sending_limits: SendingLimitsStore
     audit: AuditLog
     principals: Principals
     people_stores: PeopleStores
     peers: PeerRules
     actor: Actor
+    batches: BatchStore
+    batch_statuses: CurrentStatuses
     database: Database
     version: VersionConnection
     plain: PlainStores
@@ -93,6 +102,8 @@ class ControlPlane:
             domains=AuditedDomainStore(self.plain.domains, recorder),
             senders=AuditedSingleSenderStore(self.plain.senders, recorder),
             reviews=AuditedReviewStore(self.plain.reviews, recorder),
+            ip_access=AuditedIPAccessStore(self.plain.ip_access, recorder),
+            sending_limits=AuditedSendingLimitsStore(self.plain.sending_limits, recorder),
         )
 
     @property
@@ -134,16 +145,21 @@ class ControlPlane:
 
 
 def open_control_plane(
-    database_url: str, keyring_file: Path, clock: Clock, entropy: Entropy, *, actor: Actor = SERVICE
+    database_url: str,
+    keyring_file: Path,
+    clock: Clock,
+    entropy: Entropy,
+    *,
+    actor: Actor = SERVICE,
+    meters: Meters | None = None,
 ) -> ControlPlane:
     """Open the control plane.
 
     Args:
-        database_url: Where its database is.
-        keyring_file: Where its keyring is.
-        clock: Tells the time.
-        entropy: Draws keys.
-        actor: Who will change things; who serves several takes ``acting_as`` for each.
+        database_url, keyring_file: Where they are.
+        clock, entropy: Tell the time, and draw keys.
+        actor: Who will change things; others take ``acting_as``.
+        meters: Where wrong credentials are counted; by default in this process.
 
     Raises:
         Misconfigured: The database or the keyring is missing, unreadable or not ours; the text says what to do.
@@ -151,34 +167,33 @@ def open_control_plane(
     keyring = load_keyring(keyring_file, entropy)
     database = Database(database_url)
     version = database.open_version()
-    keys, accounts, domains = SqlApiKeyStore(database), SqlAccountStore(database), SqlDomainStore(database, version)
-    senders, reviews = SqlSingleSenderStore(database, version), SqlReviewStore(database)
-    plane = ControlPlane(
+    plain = _open_stores(database, version)
+    attempts, batches = SqlAccessAttemptStore(database), SqlBatchStore(database)
+    attempt_log = AttemptLog(attempts)
+    return ControlPlane(
         clock=clock,
         entropy=entropy,
         keyring=keyring,
-        accounts=accounts,
-        keys=keys,
-        domains=domains,
-        senders=senders,
-        reviews=reviews,
+        accounts=plain.accounts,
+        keys=plain.keys,
+        domains=plain.domains,
+        ip_access=plain.ip_access,
+        attempts=attempts,
+        sending_limits=plain.sending_limits,
+        branding=SqlBrandingStore(database),
+        senders=plain.senders,
+        reviews=plain.reviews,
         audit=SqlAuditLog(database, keyring.mac_audit),
-        principals=Principals(
-            keys=keys,
-            accounts=accounts,
-            version=version,
-            keyring_hash=keyring.hash_secret,
-            clock=clock,
-            throttle=AuthenticationThrottle(),
-        ),
+        principals=_open_principals(plain, attempt_log, version, keyring, clock=clock, meters=meters),
         people_stores=_open_people_stores(database),
-        peers=EveryPeer(),
+        peers=ListedPeers(plain.ip_access, attempt_log, clock),
         actor=actor,
+        batches=batches,
+        batch_statuses=CurrentStatuses(batches, version),
         database=database,
         version=version,
-        plain=PlainStores(accounts=accounts, keys=keys, domains=domains, senders=senders, reviews=reviews),
-    )
-    return plane.acting_as(actor)
+        plain=plain,
+    ).acting_as(actor)
 
 
 def _open_people_stores(database: Database) -> PeopleStores:
@@ -189,4 +204,38 @@ def _open_people_stores(database: Database) -> PeopleStores:
         attempts=SqlAttemptStore(database),
         invitations=SqlInvitationStore(database),
         resets=SqlResetStore(database),
+    )
+
+
+def _open_stores(database: Database, version: VersionConnection) -> PlainStores:
+    return PlainStores(
+        accounts=SqlAccountStore(database),
+        keys=SqlApiKeyStore(database),
+        domains=SqlDomainStore(database, version),
+        senders=SqlSingleSenderStore(database, version),
+        reviews=SqlReviewStore(database),
+        ip_access=SqlIPAccessStore(database),
+        sending_limits=SqlSendingLimitsStore(database),
+    )
+
+
+def _open_principals(
+    plain: PlainStores,
+    attempts: AttemptLog,
+    version: VersionConnection,
+    keyring: Keyring,
+    *,
+    clock: Clock,
+    meters: Meters | None,
+) -> Principals:
+    return Principals(
+        keys=plain.keys,
+        accounts=plain.accounts,
+        lists=plain.ip_access,
+        limits=plain.sending_limits,
+        attempts=attempts,
+        version=version,
+        keyring_hash=keyring.hash_secret,
+        clock=clock,
+        throttle=AuthenticationThrottle(meters=meters),
     )

@@ -17,13 +17,18 @@ from gatepost.entrypoints.api.app import build_app
 from gatepost.entrypoints.api.authentication import Authentication
 from gatepost.entrypoints.api.callers import CurrentCallers
 from gatepost.entrypoints.api.endpoint import BodyBudget, EndpointServices
+from gatepost.entrypoints.api.forwarded import ForwardedHeader, Proxies
+from gatepost.entrypoints.api.idempotency import Once
 from gatepost.entrypoints.api.letters import Letters
 from gatepost.entrypoints.api.operation import Operation
-from gatepost.entrypoints.api.rate_limit import RateLimit
+from gatepost.entrypoints.api.rate_limit import RateLimit, RequestRates
 from gatepost.entrypoints.api.v3 import scopes
+from gatepost.entrypoints.api.v3.access_settings import AccessSettings
 from gatepost.entrypoints.api.v3.api_keys import ApiKeys
+from gatepost.entrypoints.api.v3.mail_batch import MailBatches
 from gatepost.entrypoints.api.v3.mail_send import MailSending
 from gatepost.entrypoints.api.v3.password_resets import TokenEntries
+from gatepost.entrypoints.api.v3.scheduled_sends import ScheduledSends
 from gatepost.entrypoints.api.v3.sessions import Sessions
 from gatepost.entrypoints.api.v3.subuser_credits import SubuserCredits
 from gatepost.entrypoints.api.v3.subusers import Subusers
@@ -31,14 +36,18 @@ from gatepost.entrypoints.api.v3.teammates import Teammates
 from gatepost.entrypoints.api.v3.user import User
 from gatepost.entrypoints.api.v3.user_factors import UserFactors
 from gatepost.entrypoints.api.v3.verified_senders import VerifiedSenders
+from gatepost.entrypoints.api.v3.whitelabel import Whitelabel
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.primitives.errors import Transient
 from gatepost.primitives.ids import AccountId, KeyId
+from gatepost.runtime.compose_api import compose_whitelabel
+from gatepost.runtime.compose_senders import compose_guard
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
-from gatepost.standards.dns.question import Answer, AnswerStatus, Question, RecordType
-from gatepost.standards.dns.records import TXT
+from gatepost.standards.dns.question import Answer, AnswerStatus, Question
+from gatepost.standards.dns.records import Record
 from gatepost.storage.migrate import migrate
 from gatepost.storage.queue_sqlite.store import QueueSettings, SQLiteQueue
+from gatepost.storage.request_ledger import RequestLedger
 from gatepost.system.common_passwords import load_common_passwords
 from gatepost.system.entropy import SystemEntropy
 from gatepost.system.keyring import create_keyring
@@ -47,14 +56,20 @@ from gatepost.system.security_key import WebAuthnKeys
 from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.access import api_key
 from gatepost.tenancy.access.grant import Grant
+from gatepost.tenancy.access.ip_allowlist import NetworkSet
+from gatepost.tenancy.access.meters import MemoryCells, Meters, Rate
+from gatepost.tenancy.access.sending_rate import SendingRate
 from gatepost.tenancy.accounts import lifecycle
 from gatepost.tenancy.accounts.people import PeopleUseCases
+from gatepost.tenancy.accounts.sending_limits import UNLIMITED, SendingLimits
 from gatepost.tenancy.senders.alignment import VerifiedDomains
+from gatepost.tenancy.senders.dns_plan import Relay
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainState
 from gatepost.tenancy.senders.public_suffix import PublicSuffixes
 from gatepost.tenancy.senders.single_sender_proof import SenderProofs
 
 PEER = "192.0.2.1"
+RELAY = Relay(host_name="relay.test", sending_networks=(ip_network("198.51.100.0/24"),), zone="gp.relay.test")
 
 # Read once: it is a list of ten thousand names, and never changes.
 public_suffixes = cache(PublicSuffixes)
@@ -109,17 +124,15 @@ class Claims:
 
 @dataclass
 class Zone:
-    """The port by which the DNS is asked: TXT records by name; None is a question that fails."""
+    """The port by which the DNS is asked: records by name and type; None is a question that fails."""
 
-    texts: dict[str, str | None] = field(default_factory=dict)
+    records: dict[tuple[str, str], tuple[Record, ...] | None] = field(default_factory=dict)
 
     async def resolve(self, question: Question) -> Answer:
-        text = self.texts.get(question.name, "")
-        if text is None:
+        records = self.records.get((question.name, question.type.value), ())
+        if records is None:
             return Answer(status=AnswerStatus.FAILED, detail="timed out")
-        if not text or question.type is not RecordType.TXT:
-            return Answer(status=AnswerStatus.NO_NAME)
-        return Answer(status=AnswerStatus.FOUND, records=(TXT(text.encode()),))
+        return Answer(status=AnswerStatus.FOUND if records else AnswerStatus.NO_NAME, records=records)
 
 
 @dataclass
@@ -220,17 +233,24 @@ class Api:
     control: ControlPlane
     queue: SQLiteQueue
     clock: SettableClock
+    past: RequestLedger
     claims: Claims = field(default_factory=Claims)
     rights_changed: RecordingRightsChanged = field(default_factory=RecordingRightsChanged)
     acts: ActsInProgress = field(default_factory=ActsInProgress)
     metrics: Metrics = field(default_factory=Metrics)
     first_owner: Any = None
+    dns: Zone = field(default_factory=Zone)
+    relay: Relay = RELAY
     budget: BodyBudget = field(default_factory=lambda: BodyBudget(1 << 24))
     mailbox: Mailbox = field(default_factory=Mailbox)
     peers: Peers = field(default_factory=Peers)
-    dns: Zone = field(default_factory=Zone)
     a_step: timedelta = timedelta(seconds=30)
+    meters: Meters = field(default_factory=lambda: Meters(MemoryCells()))
     requests_at_once: int = 1000
+    requests_of_account: int = 100_000
+    requests_of_address: int = 100_000
+    default_limits: SendingLimits = UNLIMITED
+    proxies: Proxies = field(default_factory=lambda: Proxies(NetworkSet(), ForwardedHeader.X_FORWARDED_FOR))
     max_body_octets: int = 1 << 20
     body_timeout: timedelta = timedelta(seconds=5)
 
@@ -291,6 +311,23 @@ class Api:
             *self.teammates.operations(),
         )
 
+    def whitelabel(self) -> Whitelabel:
+        control = self.control
+        return Whitelabel(
+            callers=CurrentCallers(control.principals, control.people),
+            accounts=control.accounts,
+            domains=control.domains,
+            domains_as=lambda actor: control.acting_as(actor).domains,
+            rights_changed=self.rights_changed,
+            acts=self.acts,
+            clock=self.clock,
+            entropy=control.entropy,
+            keyring=control.keyring,
+            relay=self.relay,
+            resolver=lambda: self.dns,
+            guard_as=lambda actor: compose_guard(control.acting_as(actor), "relay.test", ()),
+        )
+
     def operations(self) -> tuple[Operation, ...]:
         control = self.control
         door = Acceptance(
@@ -301,9 +338,12 @@ class Api:
             clock=self.clock,
             entropy=control.entropy,
             own_host_names=["relay.test"],
+            rate=SendingRate(self.meters, default=self.default_limits),
         )
         sending = MailSending(
             door=door,
+            batches=control.batches,
+            once=Once(self.past, self.clock),
             clock=self.clock,
             entropy=control.entropy,
             metrics=self.metrics,
@@ -331,13 +371,28 @@ class Api:
             sending_networks=(ip_network("198.51.100.0/24"),),
             first_owner=self.first_owner,
         )
+        batches = MailBatches(batches=control.batches, clock=self.clock, entropy=control.entropy)
+        scheduled = ScheduledSends(batches=control.batches, clock=self.clock)
+        access_settings = AccessSettings(
+            callers=self.callers,
+            lists=control.ip_access,
+            lists_as=lambda actor: control.acting_as(actor).ip_access,
+            attempts=control.attempts,
+            rights_changed=self.rights_changed,
+            acts=self.acts,
+            clock=self.clock,
+        )
         return (
             *sending.operations(),
+            *batches.operations(),
+            *scheduled.operations(),
             *keys.operations(),
+            *access_settings.operations(),
             *scopes.OPERATIONS,
             *subusers.operations(),
             *SubuserCredits(subusers=subusers).operations(),
             *self.senders.operations(),
+            *compose_whitelabel(self.whitelabel(), control.branding),
             *self.people_operations(),
         )
 
@@ -350,7 +405,16 @@ class Api:
         services = EndpointServices(
             authentication=Authentication(self.control.principals, self.metrics, self.control.people),
             subusers=self.control.accounts,
-            rate_limit=RateLimit(per_second=1, burst=self.requests_at_once),
+            rate_limit=RateLimit(
+                self.meters,
+                self.meters,
+                RequestRates(
+                    key=Rate(self.requests_at_once, 1),
+                    account=Rate(self.requests_of_account, 1),
+                    address=Rate(self.requests_of_address, 1),
+                ),
+            ),
+            proxies=self.proxies,
             budget=self.budget,
             clock=self.clock,
             metrics=self.metrics,
@@ -414,8 +478,10 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
         settings=QueueSettings(longest_delay=timedelta(hours=5)),
         report=lambda _event, _fields: None,
     )
-    made = Api(control, queue, clock)
+    past = RequestLedger(tmp_path / "queue")
+    made = Api(control, queue, clock, past)
     yield made
+    past.close()
     made.hasher.close()
     await queue.close()
     control.close()

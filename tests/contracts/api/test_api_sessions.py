@@ -464,7 +464,7 @@ def test_what_asks_for_a_fresh_proof_is_what_must(api):
         "CreateApiKey", "UpdateApiKeyName", "UpdateApiKey", "DeleteApiKey", "BeginTotp", "ConfirmTotp", "RemoveTotp",
         "BeginPasskeyEnrolment", "EnrolPasskey", "RemovePasskey", "MakeRecoveryCodes", "UpdateEmail", "UpdateUsername",
         "UpdatePassword", "InviteTeammate", "DeletePendingTeammate", "ResendTeammateInvite", "UpdateTeammate",
-        "DeleteTeammate",
+        "DeleteTeammate", "AddIpToAllowList", "UpdateAllowListMode", "DeleteAllowedIps", "DeleteAllowedIp",
     }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from gatepost.primitives.errors import Misconfigured
+from gatepost.standards.dns.records import TXT
 from gatepost.tenancy.senders.single_sender import SenderState
 
 PATH = "/v3/verified_senders"
@@ -232,7 +233,7 @@ WARNINGS = {
 
 @pytest.mark.parametrize(("email", "texts", "words"), WARNINGS.values(), ids=WARNINGS)
 async def test_the_answer_warns_of_what_receivers_will_do(api, manager, email, texts, words):
-    api.dns.texts = texts
+    api.dns.records = {(name, "TXT"): text and (TXT(text.encode()),) for name, text in texts.items()}
 
     made = await add(api, manager, from_email=email)
 

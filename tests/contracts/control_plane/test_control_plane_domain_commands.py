@@ -77,10 +77,7 @@ def test_a_sealed_key_moved_to_another_claim_is_worthless(
     claim = control_plane.domains.find(account.id, "example.com")
     assert claim is not None
     with control_plane.database.writing() as connection:
-        connection.execute(
-            text("INSERT INTO domains VALUES (:rival, 'example.com', 'pending', 0, NULL)"), {"rival": rival.id}
-        )
-        connection.execute(text("UPDATE dkim_keys SET account_id = :rival"), {"rival": rival.id})
+        connection.execute(text("UPDATE domains SET account_id = :rival"), {"rival": rival.id})
 
     moved = control_plane.domains.find(rival.id, "example.com")
 

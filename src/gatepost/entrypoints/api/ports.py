@@ -9,6 +9,7 @@ from gatepost.mailflow.submission.submission import Submission
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.ids import AccountId, KeyId, MessageId
 from gatepost.primitives.secret import Secret
+from gatepost.tenancy.access.ip_access.attempt import AuthMethod
 from gatepost.tenancy.access.people import Need
 from gatepost.tenancy.access.person import Caller, Person
 from gatepost.tenancy.access.principal import Principal
@@ -21,7 +22,7 @@ class Access(Protocol):
     """Who may do what."""
 
     def authenticate(
-        self, username: str, password: Secret[bytes], peer: PeerAddress, *, scope: str | None
+        self, username: str, password: Secret[bytes], peer: PeerAddress, *, scope: str | None, method: AuthMethod
     ) -> Principal | Deny:
         """Check a credential offered from an address, for an act that needs ``scope``; microseconds."""
         ...
@@ -54,8 +55,10 @@ class Callers(Protocol):
 class Door(Protocol):
     """The one door every message goes through."""
 
-    async def accept_all(self, submissions: Sequence[Submission]) -> tuple[MessageId, ...] | RefusedAt:
-        """Refuse, or make all of them durable.
+    async def accept_all(
+        self, submissions: Sequence[Submission], *, token: tuple[str, bytes] | None = None
+    ) -> tuple[MessageId, ...] | RefusedAt:
+        """Refuse, or make all of them durable, and with them the record of the request that ``token`` names.
 
         Raises:
             Transient: They could not be stored now.

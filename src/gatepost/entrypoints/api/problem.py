@@ -16,6 +16,7 @@ from gatepost.mailflow.submission.policy import SubmissionDenial
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.errors import Permanent, Transient
 from gatepost.tenancy.access.principal import AccessDenial
+from gatepost.tenancy.access.sending_rate import OverLimit
 from gatepost.tenancy.accounts.denial import PersonDenial, TooManyAttempts
 
 
@@ -74,6 +75,9 @@ NOT_JSON: Final = problem(415, "Content-Type should be application/json.")
 NOT_PLAIN: Final = problem(415, "Content-Encoding is not supported: send the body as it is.")
 NOT_UTF8: Final = problem(415, "Invalid UTF8 in request")
 BAD_REQUEST: Final = problem(400, "Bad Request")
+IN_FLIGHT: Final = problem(
+    409, "a request with this Idempotency-Key is being carried out: try again", headers={"Retry-After": "1"}
+)
 INTERNAL_ERROR: Final = problem(500, "internal server error")
 NO_ROOM: Final = problem(
     503, "no room for the request at the moment; try again", headers={"Retry-After": "5", "Connection": "close"}
@@ -92,6 +96,7 @@ _ACCESS: Final[dict[AccessDenial, Problem]] = {
     AccessDenial.PASSWORD_NOT_TAKEN: NO_CREDENTIAL,
     AccessDenial.KEY_NOT_VALID: _KEY_NOT_VALID,
     AccessDenial.TOO_MANY_ATTEMPTS: _TOO_MANY,
+    AccessDenial.ADDRESS_NOT_LISTED: FORBIDDEN,
     AccessDenial.NETWORK_NOT_ALLOWED: FORBIDDEN,
     AccessDenial.SCOPE_MISSING: FORBIDDEN,
     AccessDenial.ACCOUNT_NOT_ACTIVE: FORBIDDEN,
@@ -104,7 +109,12 @@ _ACCESS: Final[dict[AccessDenial, Problem]] = {
 #: What these say where mail is to be sent.
 _MAY_NOT_SEND: Final = problem(401, "Authenticated user is not authorized to send mail")
 _SEND_DENIALS: Final = frozenset(
-    {AccessDenial.NETWORK_NOT_ALLOWED, AccessDenial.SCOPE_MISSING, AccessDenial.ACCOUNT_NOT_ACTIVE}
+    {
+        AccessDenial.ADDRESS_NOT_LISTED,
+        AccessDenial.NETWORK_NOT_ALLOWED,
+        AccessDenial.SCOPE_MISSING,
+        AccessDenial.ACCOUNT_NOT_ACTIVE,
+    }
 )
 
 #: Status, field, text; ``{detail}`` is where the denial's own words go.
@@ -199,6 +209,9 @@ def problem_of_submission(denial: Deny, position: int) -> Problem:
     """Put the refusal of the message for one personalization into words."""
     if isinstance(denial.reason, AccessDenial):
         return problem_of_access(denial, sends_mail=True)
+    if isinstance(denial, OverLimit):
+        seconds = ceil(denial.retry_after.total_seconds())
+        return problem(429, f"too many requests: {denial.detail}", headers={"Retry-After": str(seconds)})
     status, at, text = _SUBMISSION[cast("SubmissionDenial", denial.reason)]
     detail = f": {denial.detail}" if denial.detail else ""
     return problem(status, text.replace("{detail}", detail), at=at and at.replace("{position}", str(position)))
@@ -216,6 +229,11 @@ def problem_of_trouble(trouble: Transient | Permanent) -> Problem:
 def too_many_requests(retry_after_seconds: int) -> Problem:
     """Make the refusal of a request beyond a key's rate."""
     return problem(429, "too many requests", headers={"Retry-After": str(retry_after_seconds)})
+
+
+def forwarded_malformed(header: str, reason: str) -> Problem:
+    """Make the refusal of a request of which a listed proxy does not say who made it."""
+    return problem(400, f"the {header} header of the proxy in front of this service cannot be read: {reason}")
 
 
 def method_not_allowed(allowed: Sequence[str]) -> Problem:

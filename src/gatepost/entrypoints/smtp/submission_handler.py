@@ -7,6 +7,7 @@ before a message is queued: a session whose right is gone hears 535 and is close
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, assert_never, cast
 
 from gatepost.entrypoints.smtp import reply_texts
@@ -18,6 +19,7 @@ from gatepost.mailflow.queue.ports import StoreTrouble, StoreUnavailable
 from gatepost.mailflow.submission.policy import SubmissionDenial
 from gatepost.mailflow.submission.ports import ContentSpool
 from gatepost.mailflow.submission.submission import Submission
+from gatepost.primitives.clock import Clock
 from gatepost.primitives.decision import Decision, Deny
 from gatepost.primitives.errors import Permanent, Transient
 from gatepost.primitives.ids import MessageId
@@ -39,7 +41,9 @@ from gatepost.standards.smtp.events import (
 from gatepost.telemetry.logger import get_logger
 from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.access.authenticate import Refusal
+from gatepost.tenancy.access.ip_access.attempt import AuthMethod
 from gatepost.tenancy.access.principal import AccessDenial, Principal
+from gatepost.tenancy.access.sending_rate import LimitDenial
 
 log = get_logger()
 
@@ -51,8 +55,18 @@ class Access(Protocol):
         """Check a credential offered from an address; microseconds."""
         ...
 
-    def recheck(self, principal: Principal, peer: PeerAddress) -> Principal | Deny:
-        """Look the right up anew; microseconds."""
+    def recheck(self, principal: Principal, peer: PeerAddress, *, method: AuthMethod) -> Principal | Deny:
+        """Look the right up anew, and count it as an attempt; microseconds."""
+        ...
+
+
+class Rate(Protocol):
+    """How much may be sent in a time."""
+
+    def take(
+        self, principal: Principal, peer: PeerAddress, now: datetime, *, messages: int = 0, recipients: int = 0
+    ) -> Decision:
+        """Count so much, or say when to come again; microseconds."""
         ...
 
 
@@ -82,6 +96,8 @@ class SubmissionServices:
 
     access: Access
     door: Door
+    rate: Rate
+    clock: Clock
     decide_reverse_path: Callable[[Principal, Mailbox | None], Decision]
     decide_recipient: Callable[[Mailbox], Decision]
     metrics: Metrics
@@ -162,10 +178,14 @@ class SubmissionHandler:
         if not self._services.has_room():
             return self._defer(StoreUnavailable(StoreTrouble.NO_ROOM, "less is free than is kept for delivery"))
         try:
-            principal = self._services.access.recheck(self._authenticated, self._view.peer_address)
+            principal = self._services.access.recheck(
+                self._authenticated, self._view.peer_address, method=AuthMethod.SMTP
+            )
             if isinstance(principal, Deny):
                 return self._refuse("right_gone", principal)
-            decision = self._services.decide_reverse_path(principal, offer.reverse_path)
+            decision = self._services.decide_reverse_path(principal, offer.reverse_path) and self._take_of_limits(
+                principal, messages=1
+            )
         except Transient as trouble:
             return self._defer(trouble)
         if isinstance(decision, Deny):
@@ -176,11 +196,20 @@ class SubmissionHandler:
         return YES
 
     def _take_recipient(self, offer: RecipientOffered) -> Answer:
-        decision = self._services.decide_recipient(offer.forward_path)
+        decision = self._services.decide_recipient(offer.forward_path) and self._take_of_limits(
+            self._authenticated, recipients=1
+        )
         if isinstance(decision, Deny):
             return self._refuse("submission_refused", decision)
         self._forward_paths.append(offer.forward_path)
         return YES
+
+    def _take_of_limits(self, principal: Principal, *, messages: int = 0, recipients: int = 0) -> Decision:
+        # Counted when offered: what is refused later, or given up, has cost us the same.
+        services = self._services
+        return services.rate.take(
+            principal, self._view.peer_address, services.clock.now(), messages=messages, recipients=recipients
+        )
 
     def _begin_content(self) -> Answer:
         services, threshold = self._services, self._services.spool_threshold_octets
@@ -264,8 +293,9 @@ class SubmissionHandler:
     def _refuse(self, happening: str, denial: Deny) -> Answer:
         """Put a refusal into words; one of access ends the session (the dialect), as does any 421."""
         reply = reply_texts.reply_to_denial(denial)
-        if isinstance(denial.reason, SubmissionDenial):
-            self._services.metrics.submissions.add("refused", denial.reason.value)
+        if isinstance(denial.reason, SubmissionDenial | LimitDenial):
+            outcome = "deferred" if isinstance(denial.reason, LimitDenial) else "refused"
+            self._services.metrics.submissions.add(outcome, denial.reason.value)
         log.info(
             happening,
             peer=self._peer,

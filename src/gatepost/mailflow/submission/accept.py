@@ -1,23 +1,29 @@
 """The one door: whatever way a message came in, here it is refused, or made durable and answered for."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final, NamedTuple
 
+from gatepost.mailflow.options import NO_OPTIONS, SendingOptions
+from gatepost.mailflow.queue.idempotency import RequestRecord
 from gatepost.mailflow.queue.ports import Queue, StoreTrouble, StoreUnavailable
 from gatepost.mailflow.queue.recipient import QueuedMessage
-from gatepost.mailflow.submission.policy import decide_identity, decide_recipient, examine
-from gatepost.mailflow.submission.ports import Credits, CurrentRights
+from gatepost.mailflow.submission.policy import SubmissionDenial, decide_identity, decide_recipient, examine
+from gatepost.mailflow.submission.ports import Credits, CurrentRights, SendingAllowance
 from gatepost.mailflow.submission.submission import Submission
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.errors import Permanent, Transient
-from gatepost.primitives.ids import MessageId, new_message_id
+from gatepost.primitives.ids import AccountId, MessageId, new_message_id
 from gatepost.standards.dns.names import normalize
-from gatepost.tenancy.access.principal import AccessDenial
+from gatepost.tenancy.access.principal import AccessDenial, Principal
 from gatepost.tenancy.senders.alignment import VerifiedDomains
+
+_read_address = lru_cache(maxsize=4096)(ip_address)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +57,9 @@ class Acceptance:
         clock: Clock,
         entropy: Entropy,
         own_host_names: Collection[str] = (),
+        is_batch: Callable[[AccountId, str, datetime], bool] = lambda _account, _batch, _now: False,
         has_room: Callable[[], bool] = lambda: True,
+        rate: SendingAllowance | None = None,
     ) -> None:
         """Take mail for this queue.
 
@@ -64,13 +72,17 @@ class Acceptance:
             entropy: Makes ids.
             own_host_names: No mail is taken for these.
             has_room: Whether the store has room for new mail, beyond what it keeps free for that which it has.
+            is_batch: Whether mail of an account can be put into a batch now.
+            rate: Limits what is handed in at once; without it there is no limit.
         """
+        self._rate = rate
         self._queue = queue
         self._rights = rights
         self._meter = meter
         self._domains = domains
         self._clock = clock
         self._entropy = entropy
+        self._is_batch = is_batch
         self._has_room = has_room
         self._own_host_names = frozenset(normalize(name) for name in own_host_names)
 
@@ -96,8 +108,14 @@ class Acceptance:
             raise
         return judged.message.id
 
-    async def accept_all(self, submissions: Sequence[Submission]) -> tuple[MessageId, ...] | RefusedAt:
+    async def accept_all(
+        self, submissions: Sequence[Submission], *, token: tuple[str, bytes] | None = None
+    ) -> tuple[MessageId, ...] | RefusedAt:
         """Take all of these messages, whose contents are in memory, or none of them.
+
+        Args:
+            submissions: Of one principal; what their client is told of all of them is the first one's id.
+            token: What the client named its request by, and the fingerprint of that: recorded with the messages.
 
         Returns:
             Their ids, in order; or the first refusal, after which nothing is kept.
@@ -109,14 +127,17 @@ class Acceptance:
         judged = self._judge_all(submissions)
         if isinstance(judged, RefusedAt):
             return judged
+        over_limit = self._take_of_limits(submissions)
+        if over_limit is not None:
+            return over_limit
         if not self._spend(judged):
             return RefusedAt(position=0, denial=_EXCEEDED)
         messages = [each.message for each in judged]
         try:
-            if len(messages) == 1:
+            if len(messages) == 1 and token is None:
                 await self._queue.accept(messages[0])
             else:
-                await self._queue.accept_all(messages)
+                await self._queue.accept_all(messages, record=_record(messages[0], token))
         except (Transient, Permanent):
             self._unspend(judged)
             raise
@@ -126,6 +147,20 @@ class Acceptance:
         """Say what ``accept_all`` would refuse; nothing is kept."""
         judged = self._judge_all(submissions)
         return judged if isinstance(judged, RefusedAt) else None
+
+    def _take_of_limits(self, submissions: Sequence[Submission]) -> RefusedAt | None:
+        """Count messages that came all at once; a session's are counted as they are offered, command by command."""
+        if self._rate is None or not submissions:
+            return None
+        first = submissions[0]
+        decision = self._rate.take(
+            first.principal,
+            ip_address(first.origin.peer_address),
+            self._clock.now(),
+            messages=len(submissions),
+            recipients=sum([len(each.envelope.forward_paths) for each in submissions]),
+        )
+        return RefusedAt(position=0, denial=decision) if isinstance(decision, Deny) else None
 
     def _require_room(self) -> None:
         if not self._has_room():
@@ -137,6 +172,9 @@ class Acceptance:
             one = self._judge(submission)
             if isinstance(one, Deny):
                 return RefusedAt(position=position, denial=one)
+            if judged:
+                options = replace(one.message.options or NO_OPTIONS, request_id=judged[0].message.id)
+                one = one._replace(message=replace(one.message, options=options))
             judged.append(one)
         return judged
 
@@ -160,11 +198,11 @@ class Acceptance:
             routable = decide_recipient(forward_path, self._own_host_names)
             if isinstance(routable, Deny):
                 return routable
-        identity = examine(submission.content, envelope)
+        now = self._clock.now()
+        identity = examine(submission.content, envelope, now)
         if isinstance(identity, Deny):
             return identity
-        peer = ip_address(submission.origin.peer_address)
-        now = self._clock.now()
+        peer = _read_address(submission.origin.peer_address)
         message_id = new_message_id(now, self._entropy)
         principal = self._rights.recheck(submission.principal, peer)
         if isinstance(principal, Deny):
@@ -172,6 +210,9 @@ class Acceptance:
         allowed = decide_identity(principal, envelope, identity, self._domains)
         if isinstance(allowed, Deny):
             return allowed
+        options = submission.options or identity.options
+        if identity.options and not self._is_in_valid_batch(principal, identity.options, now):
+            return Deny(SubmissionDenial.X_SMTPAPI, "batch_id is no valid batch id of the account")
         message = QueuedMessage(
             id=message_id,
             account_id=principal.account_id,
@@ -181,10 +222,28 @@ class Acceptance:
             origin=submission.origin,
             content=submission.content,
             accepted_at=now,
+            options=options,
         )
         return _Judged(message, principal.is_metered)
+
+    def _is_in_valid_batch(self, principal: Principal, options: SendingOptions, now: datetime) -> bool:
+        return not options.batch_id or self._is_batch(principal.account_id, options.batch_id, now)
 
 
 def _count_metered(judged: Sequence[_Judged]) -> int:
     """Return how many credits these messages, all of one account, cost."""
     return sum(len(each.message.envelope.forward_paths) for each in judged if each.is_metered)
+
+
+def _record(first: QueuedMessage, token: tuple[str, bytes] | None) -> RequestRecord | None:
+    if token is None:
+        return None
+    name, fingerprint = token
+    return RequestRecord(
+        account_id=first.account_id,
+        key_id=first.key_id,
+        token=name,
+        fingerprint=fingerprint,
+        message_id=first.id,
+        at=first.accepted_at,
+    )

@@ -9,6 +9,9 @@ from typing import Final
 from gatepost.storage.schema.access import access_version, api_keys
 from gatepost.storage.schema.accounts import account_credits, accounts
 from gatepost.storage.schema.audit import audit_entries, audit_heads
+from gatepost.storage.schema.batches import mail_batches, scheduled_sends
+from gatepost.storage.schema.ip_access import access_attempts, ip_access_lists, ip_access_rules, sending_limits
+from gatepost.storage.schema.leases import leases
 from gatepost.storage.schema.metadata import Instant, metadata
 from gatepost.storage.schema.people import (
     console_sessions,
@@ -21,7 +24,17 @@ from gatepost.storage.schema.people import (
     teammates,
     totp_factors,
 )
-from gatepost.storage.schema.senders import dkim_keys, domain_assignments, domain_reviews, domains, single_senders
+from gatepost.storage.schema.senders import (
+    branded_links,
+    dkim_keys,
+    dns_zone,
+    domain_assignments,
+    domain_owners,
+    domain_reviews,
+    domains,
+    reverse_dns,
+    single_senders,
+)
 
 SCHEMA_REVISION: Final = "0010"
 """The newest migration this program was written for; revisions sort as text."""
@@ -29,23 +42,34 @@ SCHEMA_REVISION: Final = "0010"
 __all__ = [
     "SCHEMA_REVISION",
     "Instant",
+    "access_attempts",
     "access_version",
     "account_credits",
     "accounts",
     "api_keys",
     "audit_entries",
     "audit_heads",
+    "branded_links",
     "console_sessions",
     "dkim_keys",
+    "dns_zone",
     "domain_assignments",
+    "domain_owners",
     "domain_reviews",
     "domains",
     "invitations",
+    "ip_access_lists",
+    "ip_access_rules",
     "known_networks",
+    "leases",
+    "mail_batches",
     "metadata",
     "passkeys",
     "recovery_codes",
     "reset_tokens",
+    "reverse_dns",
+    "scheduled_sends",
+    "sending_limits",
     "sign_in_attempts",
     "single_senders",
     "teammates",

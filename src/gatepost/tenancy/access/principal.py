@@ -6,7 +6,9 @@ from enum import Enum
 from ipaddress import IPv4Network, IPv6Network
 
 from gatepost.primitives.ids import AccountId, KeyId
+from gatepost.tenancy.access.ip_access.access_list import EVERYWHERE, AccessList
 from gatepost.tenancy.accounts.account import AccountState
+from gatepost.tenancy.accounts.sending_limits import UNLIMITED, SendingLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,8 @@ class Principal:
         allowed_authors: Addresses (``news@example.com``) or domains (``example.com``, exactly that one) to which
             the key's author is further restricted; empty means whatever the account may use.
         expires_at: From this instant on the key is as good as revoked.
+        access_list: From where the key's account may be reached.
+        limits: What the operator has set for the account.
     """
 
     account_id: AccountId
@@ -31,6 +35,8 @@ class Principal:
     allowed_authors: tuple[str, ...] = ()
     expires_at: datetime | None = None
     is_metered: bool = False
+    access_list: AccessList = EVERYWHERE
+    limits: SendingLimits = UNLIMITED
 
 
 class AccessDenial(Enum):
@@ -42,6 +48,9 @@ class AccessDenial(Enum):
     KEY_NOT_VALID = "key not valid"
     #: An account name was given as the user name: passwords never work here.
     PASSWORD_NOT_TAKEN = "password not taken"  # noqa: S105 - a reason, not a password
+    #: The account's list of addresses does not let anybody in from there.
+    ADDRESS_NOT_LISTED = "address not listed"
+    #: The key itself may not be used from there.
     NETWORK_NOT_ALLOWED = "network not allowed"
     SCOPE_MISSING = "scope missing"
     ACCOUNT_NOT_ACTIVE = "account not active"

@@ -60,6 +60,9 @@ class Act(Enum):
     DOMAIN_VERIFIED = "domain_verified"
     DOMAIN_WITHDRAWN = "domain_withdrawn"
     DOMAIN_REMOVED = "domain_removed"
+    DOMAIN_CHANGED = "domain_changed"
+    #: One was published, began to sign, was retired or destroyed.
+    DKIM_KEYS_CHANGED = "dkim_keys_changed"
     #: To a subuser, which may send as the domain while it is the parent's.
     DOMAIN_ASSIGNED = "domain_assigned"
     DOMAIN_UNASSIGNED = "domain_unassigned"
@@ -97,6 +100,12 @@ class Act(Enum):
     SESSION_ENDED = "session_ended"
     #: By the operator: factors and password are gone, a token for a new start was made.
     TEAMMATE_RECOVERED = "teammate_recovered"
+    #: The account's list of addresses, or whether it is enforced.
+    IP_ACCESS_CHANGED = "ip_access_changed"
+    #: The same, by somebody who knew that it may shut himself out.
+    IP_ACCESS_FORCED = "ip_access_forced"
+    #: How much the account may send in a time.
+    SENDING_LIMITS_CHANGED = "sending_limits_changed"
 
 
 class ActorKind(Enum):

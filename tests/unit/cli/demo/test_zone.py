@@ -22,7 +22,9 @@ def test_receiver_and_relay_are_on_this_machine(name, kind, answer):
 
 def test_published_record_is_found_whole_however_long():
     value = "v=DKIM1; p=" + "A" * 600
-    record = PlannedRecord(purpose=RecordPurpose.DKIM, name="s._domainkey.example.test", value=value, is_required=True)
+    record = PlannedRecord(
+        purpose=RecordPurpose.DKIM, key="dkim", name="s._domainkey.example.test", value=value, is_required=True
+    )
 
     (found,) = ask([record], record.name, "TXT").answer[0]
 
