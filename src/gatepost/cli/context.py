@@ -76,6 +76,16 @@ class SenderSettings(Protocol):
         """Where mail leaves from."""
         ...
 
+    @property
+    def protected_names(self) -> tuple[str, ...]:
+        """The operator's own domains, beside the host name."""
+        ...
+
+    @property
+    def signing_domain(self) -> str | None:
+        """The verified domain whose keys sign mail of single senders."""
+        ...
+
 
 class DNSSettings(Protocol):
     """The settings of our own zone that these commands read."""

@@ -9,11 +9,13 @@ import click
 from gatepost.cli.arguments import get_account, read_domain
 from gatepost.cli.certainty import settle_and_hold
 from gatepost.cli.context import CommandContext
+from gatepost.cli.domain_review import approve, held, reject, state_of, word_review
 from gatepost.cli.output import instant, print_fields, print_json, print_table, say
 from gatepost.mailflow.queue.recipient import Predicate
+from gatepost.runtime.compose_senders import compose_guard
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.tenancy.accounts.account import Account
-from gatepost.tenancy.senders.claim import NotClaimable, Wish, claim_domain, prove_domain
+from gatepost.tenancy.senders.claim import HeldForReview, NotClaimable, Wish, claim_domain, prove_domain
 from gatepost.tenancy.senders.dns_check import Finding, answer_from, is_proved
 from gatepost.tenancy.senders.dns_plan import PlannedRecord, Relay, plan_records
 from gatepost.tenancy.senders.doctor import Advice, Severity, advise
@@ -81,10 +83,13 @@ def list_(context: CommandContext, *, account: str, as_json: bool) -> None:
     """List an account's domains."""
     with context.control_plane() as plane:
         claims = plane.domains.list_all(get_account(plane, account).id)
+        states = [state_of(plane, each) for each in claims]
     if as_json:
-        print_json([_fields(each) for each in claims])
+        print_json([{**_fields(each), "state": state} for each, state in zip(claims, states, strict=True)])
     elif claims:
-        rows = [[each.name, each.state.value, instant(each.verified_at) or "-"] for each in claims]
+        rows = [
+            [each.name, state, instant(each.verified_at) or "-"] for each, state in zip(claims, states, strict=True)
+        ]
         print_table([["DOMAIN", "STATE", "VERIFIED"], *rows])
     else:
         say(f"Account {account} has no domains: `gatepost domain add --account {account} DOMAIN`.")
@@ -99,11 +104,12 @@ def show(context: CommandContext, *, name: str, account: str, as_json: bool) -> 
     """Show one domain and the DNS records that it needs."""
     with context.control_plane() as plane:
         claim = _get_claim(plane, get_account(plane, account), read_domain(name))
+        fields = {**_fields(claim), "state": state_of(plane, claim)}
     records = _plan(context, claim)
     if as_json:
-        print_json({**_fields(claim), "records": [_record(each) for each in records]})
+        print_json({**fields, "records": [_record(each) for each in records]})
     else:
-        print_fields(_fields(claim))
+        print_fields(fields)
         click.echo()
         _print_records(records, as_json=False)
 
@@ -123,6 +129,8 @@ def verify(context: CommandContext, *, name: str, account: str) -> None:
             raise click.ClickException(
                 f"another account has verified {claim.name}: only one can have it. It must be removed there first"
             ) from error
+        except HeldForReview as error:
+            raise click.ClickException(word_review(error.review, holder)) from error
         except LookupError as error:
             raise click.ClickException(f"{claim.name} has been removed meanwhile") from error
     _print_findings(findings)
@@ -200,11 +208,16 @@ def doctor(context: CommandContext, *, name: str, selectors: tuple[str, ...], ac
         raise click.exceptions.Exit(1)
 
 
+for _command in (held, approve, reject):
+    domain.add_command(_command)
+
+
 async def _prove(context: CommandContext, plane: ControlPlane, claim: AuthenticatedDomain) -> tuple[Finding, ...]:
     return await prove_domain(
         plane.domains,
         claim,
         context.resolver(),
+        guard=compose_guard(plane, context.settings.host_name, context.settings.senders.protected_names),
         relay=_relay(context),
         now=plane.clock.now(),
     )

@@ -52,6 +52,7 @@ COMMANDS: Final = {
     "domain": Entry("gatepost.cli.domain", "Add and verify sending domains."),
     "dkim": Entry("gatepost.cli.dkim", "Rotate DKIM keys, and show how far that is."),
     "dns": Entry("gatepost.cli.dns", "Export or push the zone that customers' CNAMEs lead to."),
+    "explain": Entry("gatepost.cli.explain", "Say whether a key or account may send as an address, and why."),
     "queue": Entry("gatepost.cli.queue", "List, hold, release and remove queued mail."),
     "message": Entry("gatepost.cli.message", "Tell a message's whole story."),
     "events": Entry("gatepost.cli.events", "Show what happens to mail, as it happens."),

@@ -29,6 +29,7 @@ from gatepost.entrypoints.api.v3.subusers import Subusers
 from gatepost.entrypoints.api.v3.teammates import Teammates
 from gatepost.entrypoints.api.v3.user import User
 from gatepost.entrypoints.api.v3.user_factors import UserFactors
+from gatepost.entrypoints.api.v3.verified_senders import VerifiedSenders
 from gatepost.entrypoints.api.v3.whitelabel import Whitelabel
 from gatepost.entrypoints.api.v3.whitelabel_domains import WhitelabelDomains
 from gatepost.entrypoints.api.v3.whitelabel_ips import WhitelabelIps
@@ -39,6 +40,7 @@ from gatepost.runtime.compose_commands import compose_workers
 from gatepost.runtime.compose_jobs import compose_checking_resolver
 from gatepost.runtime.compose_meters import WorkerMeters
 from gatepost.runtime.compose_people import compose_people, make_token_text
+from gatepost.runtime.compose_senders import compose_guard
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.runtime.own_zone import relay_of
 from gatepost.runtime.rights_changed import ControlledWorkers
@@ -47,7 +49,11 @@ from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.access.ip_allowlist import NetworkSet
 from gatepost.tenancy.access.meters import Rate
 from gatepost.tenancy.accounts.person_ports import SystemMailer
+from gatepost.tenancy.audit.entry import Actor
+from gatepost.tenancy.senders.alignment import VerifiedDomains
 from gatepost.tenancy.senders.branding import BrandingStore
+from gatepost.tenancy.senders.ports import Resolver
+from gatepost.tenancy.senders.single_sender_proof import SenderProofs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +65,8 @@ class APIParts:
     acts: ActsInProgress
     past: PastRequests
     metrics: Metrics
+    domains: VerifiedDomains
+    resolver: Resolver
     mailer: SystemMailer
     meters: WorkerMeters
 
@@ -152,6 +160,7 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
         *scopes.OPERATIONS,
         *subusers.operations(),
         *SubuserCredits(subusers=subusers).operations(),
+        *_compose_senders(settings, parts, callers, rights_changed).operations(),
         *compose_whitelabel(_compose_whitelabel(settings, parts, callers, rights_changed), control.branding),
         *_compose_people_operations(settings, parts, callers, rights_changed),
     )
@@ -172,6 +181,40 @@ def _compose_subusers(settings: Settings, parts: APIParts, callers: CurrentCalle
     )
 
 
+def _compose_senders(
+    settings: Settings, parts: APIParts, callers: CurrentCallers, rights_changed: ControlledWorkers
+) -> VerifiedSenders:
+    control = parts.control
+
+    def proofs_of(plane: ControlPlane) -> SenderProofs:
+        return SenderProofs(
+            store=plane.senders,
+            attempts=control.people_stores.attempts,
+            entropy=control.entropy,
+            keyed_hash=control.keyring.hash_secret,
+        )
+
+    def proofs_as(actor: Actor) -> SenderProofs:
+        return proofs_of(control.acting_as(actor))
+
+    return VerifiedSenders(
+        callers=callers,
+        proofs=proofs_of(control),
+        proofs_as=proofs_as,
+        domains=control.domains,
+        rule=parts.domains,
+        letters=_compose_letters(settings, parts),
+        resolver=parts.resolver,
+        rights_changed=rights_changed,
+        acts=parts.acts,
+        clock=control.clock,
+    )
+
+
+def _compose_letters(settings: Settings, parts: APIParts) -> Letters:
+    return Letters(mailer=parts.mailer, host_name=settings.host_name, show_token=make_token_text(settings))
+
+
 def _compose_whitelabel(
     settings: Settings, parts: APIParts, callers: CurrentCallers, rights_changed: ControlledWorkers
 ) -> Whitelabel:
@@ -188,6 +231,9 @@ def _compose_whitelabel(
         keyring=control.keyring,
         relay=relay_of(settings),
         resolver=lambda: compose_checking_resolver(settings),
+        guard_as=lambda actor: compose_guard(
+            control.acting_as(actor), settings.host_name, settings.senders.protected_names
+        ),
     )
 
 
@@ -211,7 +257,7 @@ def _compose_people_operations(
     settings: Settings, parts: APIParts, callers: CurrentCallers, rights_changed: ControlledWorkers
 ) -> tuple[Operation, ...]:
     people = compose_people(settings, parts.control)
-    letters = Letters(mailer=parts.mailer, host_name=settings.host_name, show_token=make_token_text(settings))
+    letters = _compose_letters(settings, parts)
     teammates = Teammates(
         people=people, callers=callers, letters=letters, rights_changed=rights_changed, acts=parts.acts
     )

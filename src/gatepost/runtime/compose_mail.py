@@ -154,7 +154,7 @@ async def compose_mail_parts(
 def _compose_base(
     settings: Settings, index: int, control: ControlPlane, queue: SQLiteQueue, meters: WorkerMeters
 ) -> _Base:
-    domains = VerifiedDomains(control.domains, PublicSuffixes())
+    domains = VerifiedDomains(control.domains, PublicSuffixes(), control.senders)
     rate = compose_rate(settings, meters)
     disk = DiskReserve(settings.queue_dir, settings.reserve_octets, monotonic=time.monotonic)
     return _Base(
@@ -229,6 +229,8 @@ def _compose_api(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str,
         acts=base.acts,
         past=RequestLedger(base.settings.queue_dir),
         metrics=base.metrics,
+        domains=base.domains,
+        resolver=compose_resolver(base.settings),
         mailer=compose_system_mail(base.settings, base.control, base.queue, base.domains),
         meters=base.meters,
     )
@@ -338,7 +340,9 @@ def _compose_delivery(base: _Base) -> DeliveryWorker:
         pool=pool,
         copies=OutgoingCopies(
             tools=COPY_TOOLS,
-            keys=CurrentKeys(base.domains, SigningKeys(base.control.keyring)),
+            keys=CurrentKeys(
+                base.domains, SigningKeys(base.control.keyring), own_domain=settings.senders.signing_domain
+            ),
             signer=choose_signer(),
             host_name=settings.host_name,
         ),

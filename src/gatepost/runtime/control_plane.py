@@ -14,6 +14,7 @@ from gatepost.storage.audit import SqlAuditLog
 from gatepost.storage.batches import SqlBatchStore
 from gatepost.storage.branding import SqlBrandingStore
 from gatepost.storage.database import Database
+from gatepost.storage.domain_reviews import SqlReviewStore
 from gatepost.storage.engine import VersionConnection
 from gatepost.storage.invitations import SqlInvitationStore, SqlResetStore
 from gatepost.storage.ip_access import SqlAccessAttemptStore, SqlIPAccessStore
@@ -21,6 +22,7 @@ from gatepost.storage.people import SqlFactorStore, SqlTeammateStore
 from gatepost.storage.senders import SqlDomainStore
 from gatepost.storage.sending_limits import SqlSendingLimitsStore
 from gatepost.storage.sessions import SqlAttemptStore, SqlSessionStore
+from gatepost.storage.single_senders import SqlSingleSenderStore
 from gatepost.system.keyring import Keyring, load_keyring
 from gatepost.tenancy.access.audited import AuditedApiKeyStore
 from gatepost.tenancy.access.ip_access.attempt_log import AttemptLog
@@ -40,8 +42,9 @@ from gatepost.tenancy.audit.entry import SERVICE, Actor
 from gatepost.tenancy.audit.ports import AuditLog
 from gatepost.tenancy.audit.recorder import Recorder
 from gatepost.tenancy.senders.audited import AuditedDomainStore
+from gatepost.tenancy.senders.audited_single_sender import AuditedReviewStore, AuditedSingleSenderStore
 from gatepost.tenancy.senders.branding import BrandingStore
-from gatepost.tenancy.senders.ports import DomainStore
+from gatepost.tenancy.senders.ports import DomainStore, ReviewStore, SingleSenderStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,8 @@ class PlainStores:
     accounts: SqlAccountStore
     keys: SqlApiKeyStore
     domains: SqlDomainStore
+    senders: SqlSingleSenderStore
+    reviews: SqlReviewStore
     ip_access: SqlIPAccessStore
     sending_limits: SqlSendingLimitsStore
 
@@ -69,6 +74,8 @@ class ControlPlane:
     accounts: AccountStore
     keys: ApiKeyStore
     domains: DomainStore
+    senders: SingleSenderStore
+    reviews: ReviewStore
     branding: BrandingStore
     ip_access: IPAccessStore
     attempts: AttemptStore
@@ -93,6 +100,8 @@ class ControlPlane:
             accounts=AuditedAccountStore(self.plain.accounts, recorder),
             keys=AuditedApiKeyStore(self.plain.keys, recorder),
             domains=AuditedDomainStore(self.plain.domains, recorder),
+            senders=AuditedSingleSenderStore(self.plain.senders, recorder),
+            reviews=AuditedReviewStore(self.plain.reviews, recorder),
             ip_access=AuditedIPAccessStore(self.plain.ip_access, recorder),
             sending_limits=AuditedSendingLimitsStore(self.plain.sending_limits, recorder),
         )
@@ -159,10 +168,9 @@ def open_control_plane(
     database = Database(database_url)
     version = database.open_version()
     plain = _open_stores(database, version)
-    attempts = SqlAccessAttemptStore(database)
+    attempts, batches = SqlAccessAttemptStore(database), SqlBatchStore(database)
     attempt_log = AttemptLog(attempts)
-    batches = SqlBatchStore(database)
-    plane = ControlPlane(
+    return ControlPlane(
         clock=clock,
         entropy=entropy,
         keyring=keyring,
@@ -173,6 +181,8 @@ def open_control_plane(
         attempts=attempts,
         sending_limits=plain.sending_limits,
         branding=SqlBrandingStore(database),
+        senders=plain.senders,
+        reviews=plain.reviews,
         audit=SqlAuditLog(database, keyring.mac_audit),
         principals=_open_principals(plain, attempt_log, version, keyring, clock=clock, meters=meters),
         people_stores=_open_people_stores(database),
@@ -183,8 +193,7 @@ def open_control_plane(
         database=database,
         version=version,
         plain=plain,
-    )
-    return plane.acting_as(actor)
+    ).acting_as(actor)
 
 
 def _open_people_stores(database: Database) -> PeopleStores:
@@ -203,6 +212,8 @@ def _open_stores(database: Database, version: VersionConnection) -> PlainStores:
         accounts=SqlAccountStore(database),
         keys=SqlApiKeyStore(database),
         domains=SqlDomainStore(database, version),
+        senders=SqlSingleSenderStore(database, version),
+        reviews=SqlReviewStore(database),
         ip_access=SqlIPAccessStore(database),
         sending_limits=SqlSendingLimitsStore(database),
     )

@@ -16,6 +16,20 @@ class Senders(Section, frozen=True, kw_only=True):
         tuple[Network, ...],
         Meta(description="Where this service's mail leaves from, as the SPF records of customers must allow."),
     ] = ()
+    protected_names: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Domains of your own, beside `host_name`: a domain that looks like one of them, or like one "
+            "that another account has verified, is held until `gatepost domain approve`."
+        ),
+    ] = ()
+    signing_domain: Annotated[
+        str | None,
+        Meta(
+            description="The verified domain whose keys sign mail of single senders, who have none of their own. "
+            "Unset, their mail is not signed. It does not make their DMARC pass."
+        ),
+    ] = None
     recheck_every: Annotated[
         timedelta, Meta(description="How often the records of a verified domain are looked at again.")
     ] = timedelta(hours=24)

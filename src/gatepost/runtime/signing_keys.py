@@ -19,25 +19,34 @@ class CurrentKeys:
     current then: who may send was decided at the door, and a signature gives nobody a right.
     """
 
-    def __init__(self, domains: VerifiedDomains, keys: SigningKeys) -> None:
+    def __init__(self, domains: VerifiedDomains, keys: SigningKeys, *, own_domain: str | None = None) -> None:
+        """Find keys.
+
+        Args:
+            domains: Who has verified what.
+            keys: Opens sealed keys.
+            own_domain: The operator's verified domain that signs where no domain decides for the author: mail of
+                single senders. None leaves it unsigned.
+        """
         self._domains: Final = domains
         self._keys: Final = keys
+        self._own_domain: Final = own_domain
         self._last: dict[tuple[AccountId, str], Sequence[SigningKey]] = {}
 
     def find_signing_keys(self, account_id: AccountId, author_domain: str) -> Sequence[SigningKey]:
-        """Return the keys; empty where the account has no such domain.
+        """Return the keys; empty where the domain is another account's, or nobody's and there is none of our own.
 
         Raises:
             Transient: The control plane does not answer, and nothing is remembered.
         """
         which = (account_id, author_domain)
         try:
-            domain = self._domains.find_deciding(author_domain)
+            domain = self._domains.find_signer(account_id, author_domain, self._own_domain)
         except Transient:
             if (last := self._last.get(which)) is None:
                 raise
             return last
-        if domain is None or not domain.may_be_used_by(account_id):
+        if domain is None:
             self._last.pop(which, None)
             return ()
         keys = self._keys.keys_for(domain)

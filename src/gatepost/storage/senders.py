@@ -166,6 +166,12 @@ class SqlDomainStore:
                 self._verified.drop()
             return found
 
+    def list_verified_names(self, except_of: AccountId) -> Sequence[str]:
+        """Return every name that another account than this one has verified."""
+        others = and_(domains.c.state == DomainState.VERIFIED.value, domains.c.account_id != except_of)
+        with self._database.reading() as connection:
+            return connection.execute(select(domains.c.name).where(others).order_by(domains.c.name)).scalars().all()
+
     def assign(self, account_id: AccountId, name: str, subuser_id: AccountId) -> bool:
         """Let a subuser send as the account's domain; return whether the account has such a claim and subuser."""
         subuser = select(accounts.c.id).where(accounts.c.id == subuser_id, accounts.c.parent_id == account_id)

@@ -35,11 +35,13 @@ from gatepost.entrypoints.api.v3.subusers import Subusers
 from gatepost.entrypoints.api.v3.teammates import Teammates
 from gatepost.entrypoints.api.v3.user import User
 from gatepost.entrypoints.api.v3.user_factors import UserFactors
+from gatepost.entrypoints.api.v3.verified_senders import VerifiedSenders
 from gatepost.entrypoints.api.v3.whitelabel import Whitelabel
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.primitives.errors import Transient
 from gatepost.primitives.ids import AccountId, KeyId
 from gatepost.runtime.compose_api import compose_whitelabel
+from gatepost.runtime.compose_senders import compose_guard
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
 from gatepost.standards.dns.question import Answer, AnswerStatus, Question
 from gatepost.standards.dns.records import Record
@@ -64,6 +66,7 @@ from gatepost.tenancy.senders.alignment import VerifiedDomains
 from gatepost.tenancy.senders.dns_plan import Relay
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainState
 from gatepost.tenancy.senders.public_suffix import PublicSuffixes
+from gatepost.tenancy.senders.single_sender_proof import SenderProofs
 
 PEER = "192.0.2.1"
 RELAY = Relay(host_name="relay.test", sending_networks=(ip_network("198.51.100.0/24"),), zone="gp.relay.test")
@@ -121,12 +124,14 @@ class Claims:
 
 @dataclass
 class Zone:
-    """The port by which the DNS is asked: records by name and type."""
+    """The port by which the DNS is asked: records by name and type; None is a question that fails."""
 
-    records: dict[tuple[str, str], tuple[Record, ...]] = field(default_factory=dict)
+    records: dict[tuple[str, str], tuple[Record, ...] | None] = field(default_factory=dict)
 
     async def resolve(self, question: Question) -> Answer:
         records = self.records.get((question.name, question.type.value), ())
+        if records is None:
+            return Answer(status=AnswerStatus.FAILED, detail="timed out")
         return Answer(status=AnswerStatus.FOUND if records else AnswerStatus.NO_NAME, records=records)
 
 
@@ -144,7 +149,7 @@ class Mailbox:
 
     def token(self) -> str:
         """The token of the last letter."""
-        return next(word for word in self.letters[-1][2].split() if word.startswith(("gpi_", "gpr_")))
+        return next(word for word in self.letters[-1][2].split() if word.startswith(("gpi_", "gpr_", "gpv_")))
 
 
 class CountedHash(Argon2PasswordHash):
@@ -270,6 +275,33 @@ class Api:
             acts=self.acts,
         )
 
+    @property
+    def rule(self) -> VerifiedDomains:
+        return VerifiedDomains(self.claims, public_suffixes(), self.control.senders)
+
+    @property
+    def senders(self) -> VerifiedSenders:
+        def proofs_of(plane: ControlPlane) -> SenderProofs:
+            return SenderProofs(
+                store=plane.senders,
+                attempts=plane.people_stores.attempts,
+                entropy=plane.entropy,
+                keyed_hash=plane.keyring.hash_secret,
+            )
+
+        return VerifiedSenders(
+            callers=self.callers,
+            proofs=proofs_of(self.control),
+            proofs_as=lambda actor: proofs_of(self.control.acting_as(actor)),
+            domains=self.control.domains,
+            rule=self.rule,
+            letters=Letters(mailer=self.mailbox, host_name="relay.test", show_token=str),
+            resolver=self.dns,
+            rights_changed=self.rights_changed,
+            acts=self.acts,
+            clock=self.clock,
+        )
+
     def people_operations(self) -> tuple[Operation, ...]:
         return (
             *Sessions(people=self.people, rights_changed=self.rights_changed).operations(),
@@ -293,6 +325,7 @@ class Api:
             keyring=control.keyring,
             relay=self.relay,
             resolver=lambda: self.dns,
+            guard_as=lambda actor: compose_guard(control.acting_as(actor), "relay.test", ()),
         )
 
     def operations(self) -> tuple[Operation, ...]:
@@ -301,7 +334,7 @@ class Api:
             queue=self.queue,
             rights=control.principals,
             meter=control.principals.meter,
-            domains=VerifiedDomains(self.claims, public_suffixes()),
+            domains=self.rule,
             clock=self.clock,
             entropy=control.entropy,
             own_host_names=["relay.test"],
@@ -358,6 +391,7 @@ class Api:
             *scopes.OPERATIONS,
             *subusers.operations(),
             *SubuserCredits(subusers=subusers).operations(),
+            *self.senders.operations(),
             *compose_whitelabel(self.whitelabel(), control.branding),
             *self.people_operations(),
         )

@@ -18,6 +18,7 @@ from gatepost.entrypoints.api.openapi import describe
 from gatepost.mailflow.queue.batches import new_batch_id
 from gatepost.mailflow.queue.schedule import BatchStatus
 from gatepost.primitives.ids import AccountId, KeyId, TeammateId
+from gatepost.standards.address import parse_mailbox
 from gatepost.tenancy.access.ip_access import edit
 from gatepost.tenancy.access.ip_access.access_list import ListMode
 from gatepost.tenancy.access.ip_access.edit import Author
@@ -26,6 +27,7 @@ from gatepost.tenancy.access.scope import CATALOGUE
 from gatepost.tenancy.accounts.account import AccountState
 from gatepost.tenancy.accounts.teammate import Role, Teammate
 from gatepost.tenancy.audit.entry import SERVICE
+from gatepost.tenancy.senders.single_sender import SenderDetails
 
 NOBODY = Author(address=None)
 
@@ -93,6 +95,14 @@ def make_batch(api: Any, tenant: Tenant) -> str:
     return batch
 
 
+def make_sender(api: Any, tenant: Tenant) -> Any:
+    """A single sender whose token is still good."""
+    drawn = api.control.entropy.draw(4).hex()
+    details = SenderDetails(nickname=tenant.canary, reply_to=f"{tenant.canary}@{tenant.domain}")
+    mailbox = parse_mailbox(f"{tenant.canary}-{drawn}@{tenant.domain}".encode(), allow_utf8=False)
+    return api.senders.proofs.add(tenant.account_id, mailbox, details, api.clock.now())
+
+
 #: By path parameter: makes such a thing of a tenant, and returns its id.
 THINGS: dict[str, Callable[[Any, Tenant], str]] = {
     "api_key_id": lambda api, tenant: api.key(tenant.account_id, "mail.send", name=tenant.canary).split(".")[1],
@@ -101,6 +111,8 @@ THINGS: dict[str, Callable[[Any, Tenant], str]] = {
     "username": lambda api, tenant: make_teammate(api, tenant, f"mate-{api.control.entropy.draw(4).hex()}"),
     "token": make_invitation,
     "rule_id": make_rule,
+    "sender_id": lambda api, tenant: str(make_sender(api, tenant).sender.id),
+    "sender_token": lambda api, tenant: make_sender(api, tenant).token.reveal(),
 }
 
 #: By operation: a body that is right for a tenant. The second argument is the id of a thing the caller names in it.
@@ -127,6 +139,12 @@ BODIES: dict[str, Callable[[Tenant], dict[str, Any]]] = {
     "DeleteAllowedIps": lambda _: {"ids": [4_000]},
     "UpdateProfile": lambda _: {"city": "Here"},
     "InviteTeammate": lambda tenant: {"email": f"new@{tenant.domain}", "scopes": ["mail.send"]},
+    "CreateVerifiedSender": lambda tenant: {
+        "nickname": "x",
+        "from_email": f"x@{tenant.domain}",
+        "reply_to": f"x@{tenant.domain}",
+    },
+    "UpdateVerifiedSender": lambda _: {"nickname": "x"},
     "UpdateTeammate": lambda _: {"scopes": ["mail.send"], "is_admin": False},
 }
 

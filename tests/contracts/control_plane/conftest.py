@@ -140,6 +140,8 @@ class ZoneResolver:
 @dataclass
 class SenderSettings:
     sending_networks: tuple[IPv4Network, ...] = (IPv4Network("198.51.100.0/24"),)
+    protected_names: tuple[str, ...] = ("operator-brand.example",)
+    signing_domain: str | None = None
 
 
 @dataclass

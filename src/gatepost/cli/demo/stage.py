@@ -22,6 +22,7 @@ from gatepost.primitives.secret import Secret
 from gatepost.runtime.compose import prepare_state
 from gatepost.runtime.compose_commands import compose_control_plane
 from gatepost.runtime.compose_mail import compose_resolver
+from gatepost.runtime.compose_senders import compose_guard
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.runtime.settings import Listener, ListenerTLS, Settings
 from gatepost.runtime.settings_file import render_settings_file
@@ -174,7 +175,14 @@ async def _authorize(control: ControlPlane, settings: Settings, dns: LocalDNS, s
         )
         relay = Relay(host_name=settings.host_name, sending_networks=SENDING_NETWORKS)
         dns.publish(plan_records(claim, relay))
-        findings = await prove_domain(control.domains, claim, compose_resolver(settings), relay=relay, now=now)
+        findings = await prove_domain(
+            control.domains,
+            claim,
+            compose_resolver(settings),
+            guard=compose_guard(control, settings.host_name, settings.senders.protected_names),
+            relay=relay,
+            now=now,
+        )
         if not is_proved(findings):
             raise Permanent("; ".join([finding.problem for finding in findings if finding.problem]))
         detail.append(f"{claim.name} is verified: its DNS has two DKIM keys, SPF and DMARC")

@@ -46,6 +46,17 @@ class Letters:
             "If it was not you, do nothing: the password stays as it is.\n",
         )
 
+    async def send_sender_token(self, address: str, token: Secret[str]) -> None:
+        """Mail the token that proves an address. Raises as the mailer does. It goes to strangers, as invitations do."""
+        await self.mailer.send(
+            address,
+            f"Confirm this address at {self.host_name}",
+            f"Somebody, maybe you, wants to send mail as {address} through the mail service {self.host_name}.\n\n"
+            f"{self.show_token(token.reveal())}\n\n"
+            "It can be used once, within 48 hours, and only by the account that asked for it.\n"
+            "If it was not you, do nothing and give it to nobody: without it, nobody can send as you here.\n",
+        )
+
 
 def _day(at: datetime) -> str:
     return at.strftime("on %Y-%m-%d at %H:%M UTC")

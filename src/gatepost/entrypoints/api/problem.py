@@ -21,11 +21,15 @@ from gatepost.tenancy.accounts.denial import PersonDenial, TooManyAttempts
 
 
 class FieldError(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that is wrong; ``field`` is a dotted path with array indexes, null where it is none field's fault."""
+    """One thing that is wrong; ``field`` is a dotted path with array indexes, null where it is none field's fault.
+
+    ``error_id`` stands only where the dialect has one, and is ours: a word for programs.
+    """
 
     message: str
     field: str | None = None
     help: str | None = None
+    error_id: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Errors(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ from gatepost.standards.message.header import (
 )
 from gatepost.tenancy.access.principal import Principal
 from gatepost.tenancy.senders import alignment
-from gatepost.tenancy.senders.alignment import AlignmentDenial, VerifiedDomains
+from gatepost.tenancy.senders.alignment import AlignmentDenial, AllowedBy, VerifiedDomains
 
 #: RFC 5321 §6.3 asks for 100 at least; no chain of relays in front of a submission service comes near 50.
 MAX_RECEIVED_FIELDS: Final = 50
@@ -176,10 +176,10 @@ def _decide_reverse_path(principal: Principal, envelope: Envelope, _: Identity, 
 
 
 def _decide_author(principal: Principal, _: Envelope, identity: Identity, domains: VerifiedDomains) -> Decision:
-    decision = _align(principal, identity.author, domains)
+    decision = align(principal, identity.author, domains)
     if isinstance(decision, Deny):
-        is_foreign = decision.reason is AlignmentDenial.DOMAIN_NOT_VERIFIED
-        reason = SubmissionDenial.AUTHOR_NOT_VERIFIED if is_foreign else SubmissionDenial.AUTHOR_NOT_ALLOWED
+        is_restricted = decision.reason is AlignmentDenial.AUTHOR_NOT_ALLOWED
+        reason = SubmissionDenial.AUTHOR_NOT_ALLOWED if is_restricted else SubmissionDenial.AUTHOR_NOT_VERIFIED
         return Deny(reason, decision.detail)
     return ALLOW
 
@@ -188,13 +188,14 @@ def _decide_senders(principal: Principal, _: Envelope, identity: Identity, domai
     """Hold Sender and the Resent fields to the author's rule: readers show them as "on behalf of"."""
     sender = () if identity.sender is None else (identity.sender,)
     for mailbox in (*sender, *identity.resenders):
-        decision = _align(principal, mailbox, domains)
+        decision = align(principal, mailbox, domains)
         if isinstance(decision, Deny):
             return Deny(SubmissionDenial.SENDER_NOT_VERIFIED, decision.detail)
     return ALLOW
 
 
-def _align(principal: Principal, mailbox: Mailbox, domains: VerifiedDomains) -> Decision:
+def align(principal: Principal, mailbox: Mailbox, domains: VerifiedDomains) -> AllowedBy | Deny:
+    """Decide by the author rule, with the reason of that rule."""
     return alignment.decide_author(
         principal.account_id, mailbox, allowed_authors=principal.allowed_authors, domains=domains
     )

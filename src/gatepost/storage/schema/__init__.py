@@ -30,11 +30,13 @@ from gatepost.storage.schema.senders import (
     dns_zone,
     domain_assignments,
     domain_owners,
+    domain_reviews,
     domains,
     reverse_dns,
+    single_senders,
 )
 
-SCHEMA_REVISION: Final = "0009"
+SCHEMA_REVISION: Final = "0010"
 """The newest migration this program was written for; revisions sort as text."""
 
 __all__ = [
@@ -53,6 +55,7 @@ __all__ = [
     "dns_zone",
     "domain_assignments",
     "domain_owners",
+    "domain_reviews",
     "domains",
     "invitations",
     "ip_access_lists",
@@ -68,6 +71,7 @@ __all__ = [
     "scheduled_sends",
     "sending_limits",
     "sign_in_attempts",
+    "single_senders",
     "teammates",
     "totp_factors",
 ]

@@ -115,3 +115,36 @@ reverse_dns = Table(
     UniqueConstraint("account_id", "ip"),
     sqlite_autoincrement=True,
 )
+
+single_senders = Table(
+    "single_senders",
+    metadata,
+    # AUTOINCREMENT: the number of a sender that is gone is never given to another one.
+    Column("id", Integer, primary_key=True),
+    Column("account_id", Text, ForeignKey("accounts.id"), nullable=False),
+    Column("email", Text, nullable=False),
+    # A JSON object of text: what the sender says about itself.
+    Column("details", JSON, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("verified_at", Instant),
+    # There is one exactly while it can be used.
+    Column("token_hash", LargeBinary, unique=True),
+    Column("token_expires_at", Instant),
+    CheckConstraint("state IN ('pending', 'verified')", name="state"),
+    UniqueConstraint("account_id", "email"),
+    sqlite_autoincrement=True,
+)
+
+# What the operator has to say of names that look like others'. It outlives the claim.
+domain_reviews = Table(
+    "domain_reviews",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.id"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("looks_like", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("held_at", Instant, nullable=False),
+    Column("decided_at", Instant),
+    CheckConstraint("state IN ('held', 'approved', 'rejected')", name="state"),
+)

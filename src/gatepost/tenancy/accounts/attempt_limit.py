@@ -25,6 +25,8 @@ class AttemptKind(Enum):
     FACTOR = "factor"
     RESET = "reset"
     TOKEN = "token"  # noqa: S105 - a kind, not a token
+    #: Not a guess: a letter to an address that somebody has named, which may be a stranger's.
+    SENDER_LETTER = "sender_letter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,14 @@ PER_USER: Final[dict[AttemptKind, tuple[Window, ...]]] = {
     AttemptKind.FACTOR: (Window(5, _MINUTES), Window(20, timedelta(hours=1)), Window(50, _DAY)),
     AttemptKind.RESET: (Window(5, _DAY),),
     AttemptKind.TOKEN: (),
+    AttemptKind.SENDER_LETTER: (Window(5, _DAY),),
 }
 PER_ADDRESS: Final[dict[AttemptKind, tuple[Window, ...]]] = {
     AttemptKind.PASSWORD: (Window(10, _MINUTES),),
     AttemptKind.FACTOR: (),
     AttemptKind.RESET: (Window(10, timedelta(hours=1)),),
     AttemptKind.TOKEN: (Window(10, _MINUTES),),
+    AttemptKind.SENDER_LETTER: (Window(50, _DAY),),
 }
 
 

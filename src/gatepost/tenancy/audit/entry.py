@@ -66,6 +66,17 @@ class Act(Enum):
     #: To a subuser, which may send as the domain while it is the parent's.
     DOMAIN_ASSIGNED = "domain_assigned"
     DOMAIN_UNASSIGNED = "domain_unassigned"
+    #: Its name looks like another's: it waits for the operator.
+    DOMAIN_HELD = "domain_held"
+    DOMAIN_APPROVED = "domain_approved"
+    DOMAIN_REJECTED = "domain_rejected"
+    SENDER_ADDED = "sender_added"
+    SENDER_CHANGED = "sender_changed"
+    #: Another token was sent; the one before is worthless.
+    SENDER_TOKEN_RENEWED = "sender_token_renewed"  # noqa: S105 - an act, not a token
+    SENDER_VERIFIED = "sender_verified"
+    SENDER_WITHDRAWN = "sender_withdrawn"
+    SENDER_REMOVED = "sender_removed"
     TEAMMATE_INVITED = "teammate_invited"
     INVITATION_RESENT = "invitation_resent"
     INVITATION_WITHDRAWN = "invitation_withdrawn"

@@ -88,6 +88,10 @@ class AuditedDomainStore:
         """Return the VERIFIED claim to that exact name, whoever holds it."""
         return self._store.find_verified(name)
 
+    def list_verified_names(self, except_of: AccountId) -> Sequence[str]:
+        """Return every name that another account than this one has verified."""
+        return self._store.list_verified_names(except_of)
+
     def assign(self, account_id: AccountId, name: str, subuser_id: AccountId) -> bool:
         """Let a subuser send as the account's domain."""
         return self._reassign(Act.DOMAIN_ASSIGNED, self._store.assign, account_id, name, subuser_id)

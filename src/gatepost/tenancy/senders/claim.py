@@ -13,8 +13,10 @@ from gatepost.tenancy.senders.dkim_key import generate_dkim_key, generate_dkim_k
 from gatepost.tenancy.senders.dns_check import Finding, check_domain, is_proved
 from gatepost.tenancy.senders.dns_plan import Relay, plan_records
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DKIMKey, DomainState, DomainTaken
+from gatepost.tenancy.senders.look_alike_guard import LookAlikeGuard
 from gatepost.tenancy.senders.ports import DomainStore, Keyring, Resolver
 from gatepost.tenancy.senders.public_suffix import PublicSuffixes
+from gatepost.tenancy.senders.review import DomainReview
 
 MAX_ADDRESSES: Final = 10
 """More do not fit into one answer of the DNS."""
@@ -59,6 +61,14 @@ class Wish:
     def is_simple(self) -> bool:
         """Manual security by two keys with selectors of their own, and SPF at the domain itself."""
         return not (self.is_automatic or self.has_return_path or self.return_path or self.selector)
+
+
+class HeldForReview(Exception):
+    """The DNS proves the claim, but its name looks like another's: the operator has to look, or has said no."""
+
+    def __init__(self, review: DomainReview) -> None:
+        super().__init__(review.name)
+        self.review: Final = review
 
 
 def claim_domain(
@@ -131,16 +141,22 @@ async def prove_domain(
     claim: AuthenticatedDomain,
     resolver: Resolver,
     *,
+    guard: LookAlikeGuard,
     relay: Relay,
     now: datetime,
 ) -> tuple[Finding, ...]:
     """Ask the DNS for the records the claim needs; where they prove it, make it VERIFIED. ``is_proved`` tells which.
 
     Raises:
+        HeldForReview: They do, but the name looks like another's and the operator has not approved it.
         DomainTaken: They do, but another account has verified the name.
     """
     findings = await check_domain(claim.name, plan_records(claim, relay), resolver, relay=relay, at=now)
     if is_proved(findings):
+        if claim.state is not DomainState.VERIFIED:
+            objection = guard.find_objection(claim.account_id, claim.name, now)
+            if objection is not None:
+                raise HeldForReview(objection)
         store.mark_verified(claim.account_id, claim.id, now)
     return findings
 

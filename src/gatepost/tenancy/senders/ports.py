@@ -7,6 +7,8 @@ from typing import Protocol
 from gatepost.primitives.ids import AccountId
 from gatepost.standards.dns.question import Answer, Question
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainId, ZoneChange
+from gatepost.tenancy.senders.review import DomainReview, ReviewState
+from gatepost.tenancy.senders.single_sender import SenderDetails, SenderId, SingleSender
 
 
 class Resolver(Protocol):
@@ -26,6 +28,22 @@ class VerifiedDomainSource(Protocol):
 
     def find_verified(self, name: str) -> AuthenticatedDomain | None:
         """Return the one VERIFIED claim to that exact name, whoever holds it. Fast: the hot path asks."""
+        ...
+
+
+class SingleSenderSource(Protocol):
+    """The other question the author rule asks, where no domain decides; any SingleSenderStore answers it."""
+
+    def is_verified(self, account_id: AccountId, address: str) -> bool:
+        """Say whether the account has proved exactly that address. Fast: the hot path asks."""
+        ...
+
+
+class VerifiedNames(Protocol):
+    """What a name that is about to be verified is compared with; for the look-alike check only."""
+
+    def list_verified_names(self, except_of: AccountId) -> Sequence[str]:
+        """Return every name that another account than this one has verified."""
         ...
 
 
@@ -124,6 +142,10 @@ class DomainStore(Protocol):
         """
         ...
 
+    def list_verified_names(self, except_of: AccountId) -> Sequence[str]:
+        """Return every name that another account than this one has verified. For the look-alike check only."""
+        ...
+
     def assign(self, account_id: AccountId, name: str, subuser_id: AccountId) -> bool:
         """Let a subuser send as the account's domain; return whether the account has such a claim and such a subuser.
 
@@ -137,4 +159,83 @@ class DomainStore(Protocol):
 
     def list_assigned(self, subuser_id: AccountId) -> Sequence[AuthenticatedDomain]:
         """Return the claims, verified or not, that the account's parent has assigned to it, by name."""
+        ...
+
+
+class ReviewStore(Protocol):
+    """What the operator has to say of domains that look like others', at rest."""
+
+    def find(self, account_id: AccountId, name: str) -> DomainReview | None:
+        """Return what there is about the account's claim to that name."""
+        ...
+
+    def list_held(self) -> Sequence[DomainReview]:
+        """Return all that wait for the operator, oldest first. For the operator only."""
+        ...
+
+    def hold(self, review: DomainReview) -> DomainReview:
+        """Store one that is HELD, unless there is one already; return the one that stands. Durable on return."""
+        ...
+
+    def decide(self, account_id: AccountId, name: str, state: ReviewState, at: datetime) -> bool:
+        """Approve or reject; return whether there was a review. Durable on return."""
+        ...
+
+
+class SingleSenderStore(Protocol):
+    """Single senders at rest. Every call names its account."""
+
+    def add(self, sender: SingleSender, token_hash: bytes) -> SenderId:
+        """Store a new one with the hash of its token; durable on return. Its number is the store's to give.
+
+        Raises ``SenderExists`` if the account has that address already.
+        """
+        ...
+
+    def find(self, account_id: AccountId, number: SenderId) -> SingleSender | None:
+        """Return the account's sender of that number."""
+        ...
+
+    def list_after(self, account_id: AccountId, after: SenderId, limit: int) -> Sequence[SingleSender]:
+        """Return the account's senders, by number, from the one after that number on."""
+        ...
+
+    def count(self, account_id: AccountId) -> int:
+        """Return how many the account has."""
+        ...
+
+    def describe(self, account_id: AccountId, number: SenderId, details: SenderDetails) -> bool:
+        """Change what the sender says about itself; return whether there is one. No right depends on it."""
+        ...
+
+    def withdraw(self, account_id: AccountId, number: SenderId) -> None:
+        """Make a VERIFIED sender PENDING, and its token worthless; durable on return. ``verified_at`` stays."""
+        ...
+
+    def move(
+        self, account_id: AccountId, number: SenderId, address: str, token_hash: bytes, token_expires_at: datetime
+    ) -> bool:
+        """Give the sender another address, PENDING, with a new token; return whether there is one.
+
+        Durable on return. Raises ``SenderExists``.
+        """
+        ...
+
+    def renew(self, account_id: AccountId, number: SenderId, token_hash: bytes, token_expires_at: datetime) -> bool:
+        """Replace the token of a PENDING sender; return whether there is one. Durable on return."""
+        ...
+
+    def prove(self, account_id: AccountId, token_hash: bytes, now: datetime) -> SingleSender | None:
+        """Burn the token and make its sender VERIFIED, in one statement: of several that try, one gets it.
+
+        None if there is no such token, or it has ended. Durable on return.
+        """
+        ...
+
+    def remove(self, account_id: AccountId, number: SenderId) -> bool:
+        """Forget the sender; return whether there was one."""
+        ...
+
+    def is_verified(self, account_id: AccountId, address: str) -> bool:
+        """Say whether the account has proved exactly that address. Fast: the hot path asks."""
         ...

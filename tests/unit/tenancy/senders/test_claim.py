@@ -7,10 +7,11 @@ import pytest
 
 from gatepost.primitives.ids import AccountId
 from gatepost.system.entropy import SystemEntropy
-from gatepost.tenancy.senders.claim import NotClaimable, Wish, claim_domain, prove_domain
+from gatepost.tenancy.senders.claim import HeldForReview, NotClaimable, Wish, claim_domain, prove_domain
 from gatepost.tenancy.senders.dns_check import is_proved
 from gatepost.tenancy.senders.dns_plan import Relay, plan_records
 from gatepost.tenancy.senders.domain import DomainState, DomainTaken, KeyState
+from gatepost.tenancy.senders.review import DomainReview, ReviewState
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 RELAY = Relay(host_name="mail.relay.example", sending_networks=(ip_network("192.0.2.1/32"),))
@@ -33,6 +34,19 @@ class Store:
         self.verified.append((account_id, number, at))
 
 
+class Guard:
+    """Objects to one name."""
+
+    def __init__(self, review=None):
+        self.review = review
+
+    def find_objection(self, account_id, name, now):
+        return self.review
+
+
+NOTHING_HELD = Guard()
+
+
 @pytest.fixture
 def store():
     return Store()
@@ -43,8 +57,8 @@ def claim(store, keyring):
     return claim_domain(store, AccountId("acc_1"), "example.com", keyring=keyring, entropy=SystemEntropy(), now=NOW)
 
 
-async def prove(store, claim, resolver):
-    return await prove_domain(store, claim, resolver, relay=RELAY, now=NOW)
+async def prove(store, claim, resolver, guard=NOTHING_HELD):
+    return await prove_domain(store, claim, resolver, guard=guard, relay=RELAY, now=NOW)
 
 
 def test_claim_is_pending_and_has_keys_of_its_own(store, claim):
@@ -153,3 +167,30 @@ async def test_claim_stays_pending_without_them(store, claim, make_resolver):
 
     assert not is_proved(findings)
     assert store.verified == []
+
+
+async def test_a_name_that_is_held_is_proved_but_not_verified(store, claim, make_resolver):
+    plan = plan_records(claim, RELAY)
+    resolver = make_resolver({record.name: (record.value,) for record in plan})
+    review = DomainReview(
+        account_id=claim.account_id, name=claim.name, looks_like="examp1e.com", state=ReviewState.HELD, held_at=NOW
+    )
+
+    with pytest.raises(HeldForReview) as caught:
+        await prove(store, claim, resolver, Guard(review))
+
+    assert caught.value.review == review
+    assert store.verified == []
+
+
+async def test_a_claim_that_is_verified_is_not_held_when_it_is_proved_again(store, claim, make_resolver):
+    plan = plan_records(claim, RELAY)
+    resolver = make_resolver({record.name: (record.value,) for record in plan})
+    review = DomainReview(
+        account_id=claim.account_id, name=claim.name, looks_like="examp1e.com", state=ReviewState.HELD, held_at=NOW
+    )
+
+    findings = await prove(store, replace(claim, state=DomainState.VERIFIED), resolver, Guard(review))
+
+    assert is_proved(findings)
+    assert store.verified == [(claim.account_id, claim.id, NOW)]

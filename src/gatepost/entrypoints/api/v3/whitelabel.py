@@ -21,6 +21,7 @@ from gatepost.tenancy.accounts.ports import AccountStore
 from gatepost.tenancy.audit.entry import Actor
 from gatepost.tenancy.senders.dns_plan import Relay
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainId
+from gatepost.tenancy.senders.look_alike_guard import LookAlikeGuard
 from gatepost.tenancy.senders.ports import DomainStore, Keyring, Resolver
 
 CREATE, READ, UPDATE, DELETE = (f"whitelabel.{verb}" for verb in ("create", "read", "update", "delete"))
@@ -40,6 +41,7 @@ class Whitelabel:
     Attributes:
         domains: To look at.
         domains_as: To change, in the name of an actor: what is done is recorded as its act.
+        guard_as: Holds names that look like others', on the record as an actor's.
         resolver: Makes one that does not answer from a long memory, for one event loop.
     """
 
@@ -54,6 +56,7 @@ class Whitelabel:
     keyring: Keyring
     relay: Relay
     resolver: Callable[[], Resolver]
+    guard_as: Callable[[Actor], LookAlikeGuard]
 
     async def act(self, call: Call, scope: str, act: Callable[[], T]) -> T | Problem:
         """Do something in a thread, by the rights that the caller has at this moment."""

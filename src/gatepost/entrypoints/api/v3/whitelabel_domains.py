@@ -42,13 +42,16 @@ from gatepost.tenancy.senders.claim import MAX_ADDRESSES, NotClaimable, Wish, cl
 from gatepost.tenancy.senders.dns_check import answer_from, check_domain, is_proved
 from gatepost.tenancy.senders.dns_plan import plan_records
 from gatepost.tenancy.senders.doctor import advise
-from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainId, DomainTaken
+from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainId, DomainState, DomainTaken
 from gatepost.tenancy.senders.posture import examine
 
 _MANY: Final = "/v3/whitelabel/domains"
 _ONE: Final = "/v3/whitelabel/domains/{id}"
 
 _TAKEN: Final = problem(400, "you have authenticated this domain with this subdomain or selector already", at="domain")
+_HELD: Final = problem(
+    403, "the DNS proves this domain, but its name looks like another's: whoever runs this service has to approve it"
+)
 _ANOTHERS: Final = problem(400, "another account has verified this domain: it must be removed there first", at="domain")
 _TOO_MANY: Final = problem(403, f"maximum number of domains reached: an account has at most {MAX_OF_EACH}")
 _NO_ZONE: Final = problem(
@@ -302,6 +305,10 @@ class WhitelabelDomains:
 
         def note() -> bool | Problem:
             store = self.service.changing(call)
+            if proved and claim.state is not DomainState.VERIFIED:
+                guard = self.service.guard_as(call.actor)
+                if guard.find_objection(claim.account_id, claim.name, now) is not None:
+                    return _HELD
             try:
                 if proved:
                     store.mark_verified(claim.account_id, claim.id, now)
