@@ -4,10 +4,14 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from starlette.routing import Route
+
 from gatepost.entrypoints.api.acts import ActsInProgress
 from gatepost.entrypoints.api.app import build_app
 from gatepost.entrypoints.api.authentication import Authentication
 from gatepost.entrypoints.api.endpoint import BodyBudget, EndpointServices
+from gatepost.entrypoints.api.leaked_keys import PATH as LEAKED_KEYS_PATH
+from gatepost.entrypoints.api.leaked_keys import LeakedKeys, hash_token
 from gatepost.entrypoints.api.listener import APIListener, ListenerLimits
 from gatepost.entrypoints.api.operation import Operation
 from gatepost.entrypoints.api.rate_limit import RateLimit
@@ -20,6 +24,7 @@ from gatepost.runtime.control_plane import ControlPlane
 from gatepost.runtime.rights_changed import ControlledWorkers
 from gatepost.runtime.settings import Settings
 from gatepost.telemetry.metrics import Metrics
+from gatepost.tenancy.access.throttle import AuthenticationThrottle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +50,7 @@ def compose_api_listener(settings: Settings, parts: APIParts, tls_context: Calla
         body_timeout=api.body_timeout,
     )
     return APIListener(
-        build_app(services, compose_operations(settings, parts)),
+        build_app(services, compose_operations(settings, parts), *_compose_operator_routes(settings, parts)),
         tls_context=tls_context,
         limits=ListenerLimits(
             max_connections=settings.share(api.max_connections),
@@ -57,6 +62,22 @@ def compose_api_listener(settings: Settings, parts: APIParts, tls_context: Calla
         clock=control.clock,
         metrics=parts.metrics,
     )
+
+
+def _compose_operator_routes(settings: Settings, parts: APIParts) -> list[Route]:
+    """Return what the operator's own token opens: nothing, where there is none."""
+    token, control = settings.api.leaked_key_token, parts.control
+    if token is None:
+        return []
+    leaked = LeakedKeys(
+        token_hash=hash_token(token),
+        keys_as=lambda actor: control.acting_as(actor).keys,
+        rights_changed=ControlledWorkers(compose_workers(settings)),
+        clock=control.clock,
+        hash_secret=control.keyring.hash_secret,
+        throttle=AuthenticationThrottle(),
+    )
+    return [Route(LEAKED_KEYS_PATH, leaked)]
 
 
 def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, ...]:

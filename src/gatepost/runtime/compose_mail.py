@@ -67,11 +67,14 @@ from gatepost.system.clock import SystemClock
 from gatepost.system.entropy import SystemEntropy
 from gatepost.telemetry.logger import get_logger
 from gatepost.telemetry.metrics import Metrics
+from gatepost.tenancy.access.honey import HoneyAlarm
+from gatepost.tenancy.access.tab import open_tab
 from gatepost.tenancy.senders.alignment import VerifiedDomains
 from gatepost.tenancy.senders.dkim_key import SigningKeys
 from gatepost.tenancy.senders.public_suffix import PublicSuffixes
 
 LAST_USED_EVERY: Final = timedelta(seconds=60)
+HONEY_ALARM_EVERY: Final = timedelta(seconds=1)
 MEASURE_EVERY: Final = timedelta(seconds=15)
 EVENTS_KEPT_FOR: Final = timedelta(days=30)
 
@@ -259,6 +262,7 @@ def _compose_door(
     return Acceptance(
         queue=queue,
         rights=control.principals,
+        budgets=control.spending,
         domains=domains,
         clock=control.clock,
         entropy=control.entropy,
@@ -275,6 +279,7 @@ def _compose_submission(base: _Base) -> SubmissionServices:
         door=base.door,
         decide_reverse_path=lambda principal, path: decide_reverse_path(principal, path, base.domains),
         decide_recipient=lambda mailbox: decide_recipient(mailbox, own_names),
+        open_tab=partial(open_tab, control.spending),
         metrics=base.metrics,
         spool=base.queue.spool,
         budget=base.budget,
@@ -462,7 +467,23 @@ def _compose_periodic(base: _Base, sources: Sources) -> tuple[Periodic, ...]:
     async def prune_events() -> None:
         await base.queue.prune_events(base.control.clock.now() - EVENTS_KEPT_FOR)
 
+    async def return_shares() -> None:
+        await asyncio.to_thread(base.control.spending.return_shares)
+
+    async def forget_recipients() -> None:
+        await asyncio.to_thread(base.control.spending.forget_oldest)
+
+    alarm = HoneyAlarm(base.control.recorder_for, base.metrics)
+
+    async def raise_honey_alarms() -> None:
+        uses = base.control.principals.take_honey_uses()
+        if uses or alarm.is_behind:
+            await asyncio.to_thread(alarm.raise_for, uses)
+
     return (
+        Periodic(name="raise_honey_alarms", every=HONEY_ALARM_EVERY, work=raise_honey_alarms),
+        Periodic(name="return_budget_shares", every=LAST_USED_EVERY, work=return_shares),
+        Periodic(name="forget_recipients", every=timedelta(hours=1), work=forget_recipients),
         Periodic(name="flush_last_used", every=LAST_USED_EVERY, work=flush_last_used),
         Periodic(name="prune_events", every=timedelta(hours=1), work=prune_events),
         Periodic(name="measure", every=MEASURE_EVERY, work=partial(measure, sources, base.metrics), at_start=True),

@@ -10,6 +10,7 @@ from gatepost.primitives.entropy import Entropy
 from gatepost.storage.access import SqlApiKeyStore
 from gatepost.storage.accounts import SqlAccountStore
 from gatepost.storage.audit import SqlAuditLog
+from gatepost.storage.budgets import SqlBudgetStore
 from gatepost.storage.database import Database
 from gatepost.storage.engine import VersionConnection
 from gatepost.storage.senders import SqlDomainStore
@@ -17,6 +18,7 @@ from gatepost.system.keyring import Keyring, load_keyring
 from gatepost.tenancy.access.audited import AuditedApiKeyStore
 from gatepost.tenancy.access.ports import ApiKeyStore
 from gatepost.tenancy.access.principals import Principals
+from gatepost.tenancy.access.spending import Spending
 from gatepost.tenancy.access.throttle import AuthenticationThrottle
 from gatepost.tenancy.accounts.audited import AuditedAccountStore
 from gatepost.tenancy.accounts.ports import AccountStore
@@ -52,19 +54,24 @@ class ControlPlane:
     domains: DomainStore
     audit: AuditLog
     principals: Principals
+    spending: Spending
     database: Database
     version: VersionConnection
     plain: PlainStores
 
     def acting_as(self, actor: Actor) -> Self:
         """Return this control plane for another actor; it shares everything, and needs no closing of its own."""
-        recorder = Recorder(self.audit, actor, self.clock)
+        recorder = self.recorder_for(actor)
         return replace(
             self,
             accounts=AuditedAccountStore(self.plain.accounts, recorder),
             keys=AuditedApiKeyStore(self.plain.keys, recorder),
             domains=AuditedDomainStore(self.plain.domains, recorder),
         )
+
+    def recorder_for(self, actor: Actor) -> Recorder:
+        """Return the pen of an actor, for acts that no store records."""
+        return Recorder(self.audit, actor, self.clock)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -115,6 +122,7 @@ def open_control_plane(
             clock=clock,
             throttle=AuthenticationThrottle(),
         ),
+        spending=Spending(SqlBudgetStore(database), hash_recipient=keyring.hash_secret, clock=clock),
         database=database,
         version=version,
         plain=PlainStores(accounts=accounts, keys=keys, domains=domains),

@@ -213,6 +213,14 @@ class API(_Section, frozen=True, kw_only=True):
         int,
         Meta(ge=1, description="Connections of one client address; each mail worker takes its share of them."),
     ] = 1000
+    leaked_key_token: Annotated[
+        Secret[str] | None,
+        Meta(
+            description="Who has this token may report leaked keys, which revokes them: at least 32 characters, or "
+            "`sha256:` and the hash of such a token in hexadecimal; unset, nobody may. It can be read from a file: "
+            "`leaked_key_token_file`."
+        ),
+    ] = None
     header_timeout: Annotated[timedelta, Meta(description="How long the header of a request may take to arrive.")] = (
         timedelta(seconds=30)
     )

@@ -1,13 +1,15 @@
 """The API as an ASGI application on the real control plane and the real queue, without sockets."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from gatepost.entrypoints.api.acts import ActsInProgress
@@ -158,6 +160,7 @@ class Api:
         door = Acceptance(
             queue=self.queue,
             rights=control.principals,
+            budgets=control.spending,
             domains=VerifiedDomains(self.claims, PublicSuffixes()),
             clock=self.clock,
             entropy=control.entropy,
@@ -182,7 +185,7 @@ class Api:
         )
         return (*sending.operations(), *keys.operations(), *scopes.OPERATIONS)
 
-    def build(self, *more: Operation) -> ASGIApp:
+    def build(self, *more: Operation, routes: Sequence[BaseRoute] = ()) -> ASGIApp:
         services = EndpointServices(
             authentication=Authentication(self.control.principals, self.metrics),
             rate_limit=RateLimit(per_second=1, burst=self.requests_at_once),
@@ -192,7 +195,7 @@ class Api:
             max_body_octets=self.max_body_octets,
             body_timeout=self.body_timeout,
         )
-        return build_app(services, (*self.operations(), *more))
+        return build_app(services, (*self.operations(), *more), *routes)
 
     async def ask(
         self,
@@ -254,3 +257,22 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
 def key_id(key: str) -> str:
     """The public half of a key."""
     return key.split(".")[1]
+
+
+@pytest.fixture
+def open_api(tmp_path: Path) -> Callable[[], AbstractContextManager[Api]]:
+    """Open an API on a control plane of its own, without a queue, as often as a test likes."""
+    clock, entropy = SettableClock(), SystemEntropy()
+    template, keyring = tmp_path / "template.db", tmp_path / "keyring"
+    migrate(f"sqlite:///{template}")
+    create_keyring(keyring, entropy)
+
+    @contextmanager
+    def open_one() -> Iterator[Api]:
+        path = tmp_path / f"{entropy.draw(8).hex()}.db"
+        path.write_bytes(template.read_bytes())
+        clock.instant = SettableClock().instant
+        with open_control_plane(f"sqlite:///{path}", keyring, clock, entropy) as control:
+            yield Api(control, cast("SQLiteQueue", None), clock)
+
+    return open_one

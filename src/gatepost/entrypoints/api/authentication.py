@@ -49,14 +49,16 @@ class Authentication:
         self._access = access
         self._metrics = metrics
 
-    async def authenticate(self, header: str, peer: PeerAddress, *, scope: str | None) -> Principal | Problem:
+    async def authenticate(
+        self, header: str, peer: PeerAddress, *, scope: str | None, client: str = ""
+    ) -> Principal | Problem:
         """Return who calls, if he may do what ``scope`` names; the refusal of a wrong key may be kept back a while."""
         credential = read_authorization(header)
         if credential is None:
             return NO_CREDENTIAL
         username, password = credential
         try:
-            found = self._access.authenticate(username, password, peer, scope=scope)
+            found = self._access.authenticate(username, password, peer, scope=scope, client=client)
         except Transient as trouble:
             self._metrics.authentications.add("deferred")
             log.warning("authentication_deferred", peer=str(peer), reason=str(trouble))

@@ -28,6 +28,7 @@ from gatepost.primitives.errors import Permanent, Transient
 from gatepost.telemetry.logger import get_logger
 from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.access.principal import Principal
+from gatepost.tenancy.access.scope import MAIL_SEND
 
 _JSON: Final = "application/json"
 #: So much of a body that is refused unread is taken off the wire, so that its sender gets to read why.
@@ -104,7 +105,8 @@ class Endpoint:
             return problems.method_not_allowed(sorted(self._operations))
         peer = _peer(request)
         header = request.headers.get("authorization", "")
-        principal = await services.authentication.authenticate(header, peer, scope=operation.scope)
+        client = request.headers.get("user-agent", "")
+        principal = await services.authentication.authenticate(header, peer, scope=operation.scope, client=client)
         if isinstance(principal, Problem):
             return principal
         allowance = services.rate_limit.take(principal.key_id, services.clock.now())
@@ -133,6 +135,9 @@ class Endpoint:
                 if isinstance(body, Problem):
                     return body
                 call = replace(call, body=body, size_octets=len(octets))
+            if principal.is_honey and operation.method != "GET" and operation.scope != MAIL_SEND:
+                # As the one door does it with mail: its holder hears what anybody hears when there is trouble.
+                raise Transient("a honey key was used: nothing is done under it")
             return await operation.run(call)
         except (Transient, Permanent) as trouble:
             log.warning("api_store_trouble", operation=operation.name, reason=str(trouble))

@@ -14,6 +14,7 @@ from gatepost.primitives.decision import Deny
 from gatepost.primitives.errors import Permanent, Transient
 from gatepost.primitives.ids import MessageId
 from gatepost.standards.smtp.replies import Reply
+from gatepost.tenancy.access.budget import BudgetDenial
 from gatepost.tenancy.access.principal import AccessDenial
 
 MAX_DETAIL_CHARACTERS: Final = 160
@@ -88,6 +89,9 @@ _SUBMISSION: Final[dict[SubmissionDenial, Reply]] = {
     SubmissionDenial.RECIPIENT_NOT_ROUTABLE: Reply(
         550, "5.1.2", "The recipient's domain is none that mail could be delivered to{detail}"
     ),
+    SubmissionDenial.RECIPIENT_NOT_ALLOWED: Reply(
+        550, "5.7.1", "This API key may not be used to write to that recipient{detail}"
+    ),
     SubmissionDenial.EIGHT_BIT_NOT_DECLARED: Reply(
         554,
         "5.6.3",
@@ -99,7 +103,15 @@ _SUBMISSION: Final[dict[SubmissionDenial, Reply]] = {
     ),
 }
 
-_REFUSALS: Final = cast("dict[Enum, Reply]", _ACCESS | _SUBMISSION)
+# 451 is what RFC 5321 §4.3.2 has for each of MAIL, RCPT and the end of data: a mail server keeps the message.
+_BUDGET: Final[dict[BudgetDenial, Reply]] = {
+    BudgetDenial.MESSAGES: Reply(451, "4.7.1", "The message budget of this API key is spent{detail}"),
+    BudgetDenial.NEW_RECIPIENTS: Reply(
+        451, "4.7.1", "The budget of this API key for first-time recipients is spent{detail}"
+    ),
+}
+
+_REFUSALS: Final = cast("dict[Enum, Reply]", _ACCESS | _SUBMISSION | _BUDGET)
 
 _NOT_IN_REPLIES: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F)}
 
@@ -107,11 +119,11 @@ _NOT_IN_REPLIES: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F
 def reply_to_denial(denial: Deny) -> Reply:
     """Put a refusal into words.
 
-    An AccessDenial's detail never leaves: it would be said to somebody who has not proved who they are. A
-    SubmissionDenial's detail is appended, escaped and bounded.
+    An AccessDenial's detail never leaves: it would be said to somebody who has not proved who they are. The detail
+    of others is appended, escaped and bounded.
 
     Raises:
-        KeyError: The reason belongs to neither enum: a mistake of ours, met by the edge's broad handler.
+        KeyError: The reason belongs to none of the enums: a mistake of ours, met by the edge's broad handler.
     """
     reply = _REFUSALS[denial.reason]
     if isinstance(denial.reason, AccessDenial):

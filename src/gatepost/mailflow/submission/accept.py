@@ -6,14 +6,17 @@ from ipaddress import ip_address
 
 from gatepost.mailflow.queue.ports import Queue, StoreTrouble, StoreUnavailable
 from gatepost.mailflow.queue.recipient import QueuedMessage
-from gatepost.mailflow.submission.policy import decide_identity, decide_recipient, examine
-from gatepost.mailflow.submission.ports import CurrentRights
+from gatepost.mailflow.submission.policy import Identity, decide_identity, decide_recipient, examine
+from gatepost.mailflow.submission.ports import Budgets, CurrentRights
 from gatepost.mailflow.submission.submission import Submission
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.entropy import Entropy
+from gatepost.primitives.errors import Permanent, Transient
 from gatepost.primitives.ids import MessageId, new_message_id
 from gatepost.standards.dns.names import normalize
+from gatepost.tenancy.access.principal import Principal
+from gatepost.tenancy.access.spending import Spent
 from gatepost.tenancy.senders.alignment import VerifiedDomains
 
 
@@ -34,6 +37,7 @@ class Acceptance:
         queue: Queue,
         rights: CurrentRights,
         domains: VerifiedDomains,
+        budgets: Budgets,
         clock: Clock,
         entropy: Entropy,
         own_host_names: Collection[str] = (),
@@ -53,6 +57,7 @@ class Acceptance:
         self._queue = queue
         self._rights = rights
         self._domains = domains
+        self._budgets = budgets
         self._clock = clock
         self._entropy = entropy
         self._has_room = has_room
@@ -67,15 +72,13 @@ class Acceptance:
         Raises:
             Transient: It could be neither judged nor stored now; nothing is kept, the client is to come again.
         """
-        self._require_room()
-        message = self._judge(submission)
-        if isinstance(message, Deny):
-            return message
-        await self._queue.accept(message)
-        return message.id
+        outcome = await self.accept_all((submission,))
+        return outcome.denial if isinstance(outcome, RefusedAt) else outcome[0]
 
     async def accept_all(self, submissions: Sequence[Submission]) -> tuple[MessageId, ...] | RefusedAt:
-        """Take all of these messages, whose contents are in memory, or none of them.
+        """Take all of these messages, which are one principal's, or none of them.
+
+        The contents of several are in memory.
 
         Returns:
             Their ids, in order; or the first refusal, after which nothing is kept.
@@ -84,8 +87,26 @@ class Acceptance:
             Transient: As ``accept``.
         """
         self._require_room()
-        messages = self._judge_all(submissions)
+        examined = self._examine_all(submissions)
+        if isinstance(examined, RefusedAt):
+            return examined
+        principal = submissions[0].principal
+        recipients = [path for submission in submissions for path in submission.envelope.forward_paths]
+        spent = await self._budgets.spend(principal, recipients)
+        if isinstance(spent, Deny):
+            return RefusedAt(position=0, denial=spent)
+        try:
+            return await self._queue_all(submissions, examined, spent)
+        except (Transient, Permanent):
+            self._budgets.give_back(spent)
+            raise
+
+    async def _queue_all(
+        self, submissions: Sequence[Submission], examined: Sequence[Identity], spent: Spent
+    ) -> tuple[MessageId, ...] | RefusedAt:
+        messages = self._judge_all(submissions, examined)
         if isinstance(messages, RefusedAt):
+            self._budgets.give_back(spent)
             return messages
         if len(messages) == 1:
             await self._queue.accept(messages[0])
@@ -94,54 +115,79 @@ class Acceptance:
         return tuple([message.id for message in messages])
 
     def check_all(self, submissions: Sequence[Submission]) -> RefusedAt | None:
-        """Say what ``accept_all`` would refuse; nothing is kept."""
-        judged = self._judge_all(submissions)
-        return judged if isinstance(judged, RefusedAt) else None
+        """Say what ``accept_all`` would refuse, budgets left aside; nothing is kept."""
+        examined = self._examine_all(submissions)
+        if isinstance(examined, RefusedAt):
+            return examined
+        for position, (submission, identity) in enumerate(zip(submissions, examined, strict=True)):
+            principal = self._decide_rights(submission, identity)
+            if isinstance(principal, Deny):
+                return RefusedAt(position=position, denial=principal)
+        return None
 
     def _require_room(self) -> None:
         if not self._has_room():
             raise StoreUnavailable(StoreTrouble.NO_ROOM, "less is free than is kept for delivery")
 
-    def _judge_all(self, submissions: Sequence[Submission]) -> list[QueuedMessage] | RefusedAt:
-        messages: list[QueuedMessage] = []
+    def _examine_all(self, submissions: Sequence[Submission]) -> list[Identity] | RefusedAt:
+        identities: list[Identity] = []
         for position, submission in enumerate(submissions):
-            message = self._judge(submission)
+            identity = self._examine(submission)
+            if isinstance(identity, Deny):
+                return RefusedAt(position=position, denial=identity)
+            identities.append(identity)
+        return identities
+
+    def _examine(self, submission: Submission) -> Identity | Deny:
+        """Check all that does not depend on rights."""
+        for forward_path in submission.envelope.forward_paths:
+            routable = decide_recipient(forward_path, self._own_host_names)
+            if isinstance(routable, Deny):
+                return routable
+        return examine(submission.content, submission.envelope)
+
+    def _judge_all(
+        self, submissions: Sequence[Submission], examined: Sequence[Identity]
+    ) -> list[QueuedMessage] | RefusedAt:
+        messages: list[QueuedMessage] = []
+        for position, (submission, identity) in enumerate(zip(submissions, examined, strict=True)):
+            message = self._judge(submission, identity)
             if isinstance(message, Deny):
                 return RefusedAt(position=position, denial=message)
             messages.append(message)
         return messages
 
-    def _judge(self, submission: Submission) -> QueuedMessage | Deny:
+    def _judge(self, submission: Submission, identity: Identity) -> QueuedMessage | Deny:
         """Make of a submission the message that may be queued.
 
         Rights come last, looked up anew, and nothing is awaited between here and the queue's own beginning. So a
         revocation is seen here, or it finds this message's ``Queue.accept`` already called, waits for it
         (``Queue.barrier``), and holds what it queued (architecture, promise 3).
         """
-        envelope = submission.envelope
-        for forward_path in envelope.forward_paths:
-            routable = decide_recipient(forward_path, self._own_host_names)
-            if isinstance(routable, Deny):
-                return routable
-        identity = examine(submission.content, envelope)
-        if isinstance(identity, Deny):
-            return identity
-        peer = ip_address(submission.origin.peer_address)
         now = self._clock.now()
         message_id = new_message_id(now, self._entropy)
-        principal = self._rights.recheck(submission.principal, peer)
+        principal = self._decide_rights(submission, identity)
         if isinstance(principal, Deny):
             return principal
-        allowed = decide_identity(principal, envelope, identity, self._domains)
-        if isinstance(allowed, Deny):
-            return allowed
+        if principal.purses != submission.principal.purses:
+            raise Transient("the key's budgets were changed while the message came in; the client is to come again")
+        if principal.is_honey:
+            raise Transient("a honey key was used: nothing is sent under it")
         return QueuedMessage(
             id=message_id,
             account_id=principal.account_id,
             key_id=principal.key_id,
             author=identity.author,
-            envelope=envelope,
+            envelope=submission.envelope,
             origin=submission.origin,
             content=submission.content,
             accepted_at=now,
         )
+
+    def _decide_rights(self, submission: Submission, identity: Identity) -> Principal | Deny:
+        peer = ip_address(submission.origin.peer_address)
+        principal = self._rights.recheck(submission.principal, peer)
+        if isinstance(principal, Deny):
+            return principal
+        allowed = decide_identity(principal, submission.envelope, identity, self._domains)
+        return allowed if isinstance(allowed, Deny) else principal

@@ -1,11 +1,15 @@
 """What submission needs from the world, beside the Queue."""
 
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol
 
 from gatepost.mailflow.content import Content
 from gatepost.primitives.decision import Deny
+from gatepost.standards.address import Mailbox
+from gatepost.tenancy.access.budget import BudgetSpent
 from gatepost.tenancy.access.principal import Principal
+from gatepost.tenancy.access.spending import Spent
 
 
 class ContentWriter(Protocol):
@@ -45,4 +49,20 @@ class CurrentRights(Protocol):
         Raises:
             Transient: It cannot be known now; the client is to be told to come again.
         """
+        ...
+
+
+class Budgets(Protocol):
+    """Charges what is sent to the budgets of the key under which it is."""
+
+    async def spend(self, principal: Principal, forward_paths: Sequence[Mailbox]) -> Spent | BudgetSpent:
+        """Charge all budgets of the principal for copies to these recipients, or none of them.
+
+        Raises:
+            Transient: It cannot be known now; nothing was spent.
+        """
+        ...
+
+    def give_back(self, spent: Spent) -> None:
+        """Undo a charge: the message was not taken after all."""
         ...

@@ -9,10 +9,11 @@ from typing import Final
 from gatepost.storage.schema.access import access_version, api_keys
 from gatepost.storage.schema.accounts import accounts
 from gatepost.storage.schema.audit import audit_entries, audit_heads
+from gatepost.storage.schema.budgets import budget_uses, known_recipients
 from gatepost.storage.schema.metadata import Instant, metadata
 from gatepost.storage.schema.senders import dkim_keys, domains
 
-SCHEMA_REVISION: Final = "0003"
+SCHEMA_REVISION: Final = "0006"
 """The newest migration this program was written for; revisions sort as text."""
 
 __all__ = [
@@ -23,7 +24,9 @@ __all__ = [
     "api_keys",
     "audit_entries",
     "audit_heads",
+    "budget_uses",
     "dkim_keys",
     "domains",
+    "known_recipients",
     "metadata",
 ]

@@ -6,6 +6,7 @@ from enum import Enum
 from ipaddress import IPv4Network, IPv6Network
 
 from gatepost.primitives.ids import AccountId, KeyId
+from gatepost.tenancy.access.budget import Purse
 from gatepost.tenancy.accounts.account import AccountState
 
 
@@ -18,7 +19,10 @@ class Principal:
         allowed_networks: Where the key may be used from; empty means anywhere.
         allowed_authors: Addresses (``news@example.com``) or domains (``example.com``, exactly that one) to which
             the key's author is further restricted; empty means whatever the account may use.
+        allowed_recipient_domains: Domains (exactly that one) to which the key may write; empty means anybody.
         expires_at: From this instant on the key is as good as revoked.
+        purses: What is charged for what the key sends; empty for a key without budgets.
+        is_honey: The key is a trap: its use raises an alarm, and nothing may come of it.
     """
 
     account_id: AccountId
@@ -27,7 +31,10 @@ class Principal:
     scopes: frozenset[str]
     allowed_networks: tuple[IPv4Network | IPv6Network, ...] = ()
     allowed_authors: tuple[str, ...] = ()
+    allowed_recipient_domains: tuple[str, ...] = ()
     expires_at: datetime | None = None
+    purses: tuple[Purse, ...] = ()
+    is_honey: bool = False
 
 
 class AccessDenial(Enum):
