@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv
 TEST := .venv-test
 
-.PHONY: run test check faults format bench docs lock clean help
+.PHONY: run batch-signing test check faults format bench docs lock clean help
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,9 @@ $(TEST)/.done: requirements/test.txt pyproject.toml
 run: $(RUN)/.done  ## start a relay on this machine, send one message through it, and keep it running
 	@$(RUN)/bin/gatepost demo $(ARGS)
 
+batch-signing: $(RUN)/.done  ## have RSA signatures made eight at a time (AVX-512 IFMA and a C compiler; optional)
+	tools/install_batch_signing $(RUN)
+
 check: $(TEST)/.done  ## formatting, lint, import contracts, types, unit tests and dialogs: the quick ones
 	$(TEST)/bin/ruff format --check .
 	$(TEST)/bin/ruff check .
@@ -33,6 +36,7 @@ check: $(TEST)/.done  ## formatting, lint, import contracts, types, unit tests a
 
 test: check  ## everything: check, then contracts, scenarios and compatibility with real clients and servers
 	tools/install_test_programs
+	tools/install_batch_signing --if-useful $(TEST)
 	$(TEST)/bin/pytest -q -n 2 --dist loadfile tests/contracts tests/scenarios tests/compatibility
 
 faults: $(TEST)/.done  ## the small size of the fault campaign: kills, power cuts, disk, DNS and clock faults

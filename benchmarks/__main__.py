@@ -20,6 +20,7 @@ from benchmarks.gatepost import Gatepost
 from benchmarks.haraka import Haraka
 from benchmarks.idle import run_idle
 from benchmarks.postfix import Postfix
+from benchmarks.profiling import find_missing, run_profile
 from benchmarks.results import Result, Results, as_json, render, summarise
 from benchmarks.rig import Shape, Sink, System, build_tools, run_shape, running_sink
 from benchmarks.soak import run_soak
@@ -32,6 +33,7 @@ SHAPES = {
         Shape(name="1k", messages=5000, octets=1024),
         Shape(name="100k", messages=1000, octets=102_400),
         Shape(name="10-recipients", messages=1500, recipients=10),
+        Shape(name="mail-send", messages=5000, connections=16, tls="https"),
     )
 }
 WARM_UP = Shape(name="warm-up", messages=100)
@@ -74,6 +76,9 @@ def _run(options: argparse.Namespace, folder: Path, sink: Sink) -> int:
     if options.idle:
         with _running(Gatepost(), folder / "idle", sink) as gatepost:
             return run_idle(gatepost, sink, folder, sessions=options.idle)
+    if options.profile:
+        with _running(Gatepost(), folder / "profile", sink) as gatepost:
+            return run_profile(gatepost, shapes[0], sink, folder)
     results = _run_rounds(_find_systems(options), shapes, sink, folder, options)
     print(f"\n{os.cpu_count()} cores, {options.rounds} rounds{LEGEND}")
     for shape, by_system in results.items():
@@ -94,9 +99,14 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=20, help="how long each run at half load lasts (default: 20)")
     parser.add_argument("--soak", type=float, metavar="MINUTES", help="Gatepost alone at half load: does memory grow?")
     parser.add_argument("--idle", type=int, metavar="SESSIONS", help="Gatepost's memory with silent TLS sessions open")
+    parser.add_argument("--profile", action="store_true", help="what each stage of a message costs Gatepost (py-spy)")
     parser.add_argument("--folder", help="where the queues lie (default: the system's folder for temporary files)")
     parser.add_argument("--json", help="also write the figures to this file")
     options = parser.parse_args()
+    if "mail-send" in options.shapes and (options.systems != "gatepost" or options.half_load):
+        parser.error("mail-send is for Gatepost alone, as fast as it can: add --alone, leave --half-load out")
+    if options.profile and (missing := find_missing()):
+        parser.error(f"--profile needs {missing}")
     for given, known in ((options.shapes, SHAPES), (options.systems.split(","), SYSTEMS | UNABLE)):
         if unknown := set(given) - set(known):
             parser.error(f"not known: {', '.join(sorted(unknown))}; there are {', '.join(known)}")

@@ -49,6 +49,8 @@ class Gatepost:
     def arguments(self, shape: Shape) -> list[str]:
         """Port and credentials for the load program."""
         assert self._relay is not None
+        if shape.tls == "https":
+            return ["--port", str(self._relay.api_port), "--key", self._relay.key]
         port = self._relay.implicit_port if shape.tls == "implicit" else self._relay.starttls_port
         return ["-p", str(port), "-u", "apikey", "-w", self._relay.key]
 

@@ -60,6 +60,10 @@ MEANINGS: Final = {
     "AccessDenial.SCOPE_MISSING": f"The key has no scope `mail.send`, which cannot be added: make another. {CLOSES}",
     "AccessDenial.ACCOUNT_NOT_ACTIVE": "The account is suspended or closed; the operator may "
     f"`gatepost account resume` a suspended one. {CLOSES}",
+    "AccessDenial.ACCOUNT_UNDER_REVIEW": "Somebody looks into what the account, or its parent, sends. It is a 4xx so "
+    f"that a mail server keeps its queue until the operator ends it with `gatepost account resume`. {CLOSES}",
+    "AccessDenial.CREDITS_EXCEEDED": "The account, or its parent, has sent to as many recipients as its credits "
+    f"allow in this period; `gatepost account show` has the numbers. {CLOSES}",
     "AccessDenial.TOO_MANY_ATTEMPTS": "Too many wrong credentials came from this network; it passes within minutes. "
     f"A key that has worked from there before still does. {CLOSES}",
     "CANNOT_AUTHENTICATE": f"The control database did not answer; the log says why. Try again. {CLOSES}",

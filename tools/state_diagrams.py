@@ -1,10 +1,14 @@
-"""docs/reference/states.md: the transition tables of sessions and of queued recipients, as diagrams and tables."""
+"""docs/reference/states.md: the tables of sessions, queued recipients and accounts, as diagrams and tables."""
 
 from collections.abc import Iterable
+from enum import Enum
 from itertools import product
 
+from gatepost.entrypoints.api.problem import problem_of_access
+from gatepost.entrypoints.smtp.reply_texts import reply_to_denial
 from gatepost.mailflow.queue.recipient import RecipientState
 from gatepost.mailflow.queue.states import LIVE, MOVES
+from gatepost.primitives.decision import Deny
 from gatepost.standards.smtp.commands import Verb
 from gatepost.standards.smtp.events import (
     ContentEnded,
@@ -16,6 +20,11 @@ from gatepost.standards.smtp.events import (
 )
 from gatepost.standards.smtp.replies import Reply
 from gatepost.standards.smtp.states import ACCEPTED, COMMANDS, REFUSED, State, greeted
+from gatepost.tenancy.access.authorize import decide_by_state
+from gatepost.tenancy.access.scope import MAIL_SEND
+from gatepost.tenancy.accounts.account import AccountState
+from gatepost.tenancy.accounts.lifecycle import TRANSITIONS
+from gatepost.tenancy.accounts.state_effects import EFFECTS
 
 DECIDED: dict[type[ServerEvent], Verb | None] = {
     CredentialOffered: Verb.AUTH,
@@ -29,7 +38,8 @@ DECIDED: dict[type[ServerEvent], Verb | None] = {
 SESSION = """\
 # States
 
-Made from `standards/smtp/states.py` and `mailflow/queue/states.py` by `tools/state_diagrams.py`; do not edit.
+Made from `standards/smtp/states.py`, `mailflow/queue/states.py` and `tenancy/accounts` by `tools/state_diagrams.py`; do
+not edit.
 
 ## A submission session
 
@@ -50,10 +60,23 @@ them. *leased* means that an attempt is under way. A recipient that is held whil
 runs to its end, and where it would be queued again it is held. Nothing expires without an attempt.
 """
 
+ACCOUNT = """
+## An account
+
+An operator moves an account; a parent can close its subuser. What counts for a subuser is the worst of its own state,
+its parent's, and *suspended* while its parent has it disabled.
+"""
+
+EFFECTS_TABLE = """
+What a state means. SMTP answers at AUTH; a session that is open already hears it at the next MAIL or at the end of its
+content, and is closed. What is held stays so until an operator releases or removes it.
+"""
+
 
 def render() -> str:
     """Return the whole page."""
     parts = [SESSION, _mermaid(_session_arrows()), COMMAND_TABLE, _command_table(), RECIPIENT, _mermaid(_moves())]
+    parts += [ACCOUNT, _mermaid(_account_moves()), EFFECTS_TABLE, _effects_table()]
     return "\n".join(parts) + "\n"
 
 
@@ -113,5 +136,29 @@ def _moves() -> Iterable[str]:
             yield f"{_id(state)} --> [*]"
 
 
-def _id(state: State | RecipientState) -> str:
-    return state.value.replace(" ", "_")
+def _account_moves() -> Iterable[str]:
+    yield f"[*] --> {_id(AccountState.ACTIVE)}: account create"
+    commands = dict(zip(AccountState, ("resume", "review", "suspend", "close"), strict=True))
+    for before, after in product(AccountState, AccountState):
+        if before is not after and before in TRANSITIONS[after]:
+            yield f"{_id(before)} --> {_id(after)}: {commands[after]}"
+    yield f"{_id(AccountState.CLOSED)} --> [*]"
+
+
+def _effects_table() -> str:
+    head = ["state", "mail", "SMTP", "mail/send", "queued mail", "keys, beside sending", "people"]
+    rows = [head, ["---"] * len(head)]
+    for state, effects in EFFECTS.items():
+        decision = decide_by_state(state, MAIL_SEND)
+        if isinstance(decision, Deny):
+            reply = reply_to_denial(decision)
+            answers = [f"{reply.code} {reply.enhanced}", str(problem_of_access(decision, sends_mail=True).status)]
+        else:
+            answers = ["235", "202"]
+        words = [each.value for each in (effects.sending, effects.queued, effects.keys, effects.people)]
+        rows.append([state.value, words[0], *answers, *words[1:]])
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def _id(state: Enum) -> str:
+    return str(state.value).replace(" ", "_")

@@ -12,6 +12,7 @@ from gatepost.mailflow.queue.ports import StoreTrouble, StoreUnavailable
 from gatepost.mailflow.queue.recipient import Lease, Predicate, RecipientState
 from gatepost.primitives.errors import Permanent
 from gatepost.primitives.ids import AccountId, KeyId
+from gatepost.storage.queue_sqlite.jobs import BarrierJob, StopJob
 
 ALICE, BOB = AccountId("acc_alice"), AccountId("acc_bob")
 QUEUED, LEASED, HELD = RecipientState.QUEUED, RecipientState.LEASED, RecipientState.HELD
@@ -786,3 +787,13 @@ def _spooled(rig):
     writer = rig.queue.spool.open()
     writer.write(b"Subject: x\r\n\r\nx\r\n")
     return writer.finish()
+
+
+async def test_writer_stops_whatever_is_put_behind_its_last_job(rig):
+    rig.queue._writer.put(StopJob())
+    rig.queue._writer.put(BarrierJob())  # in the same turn of the event loop
+
+    await asyncio.to_thread(rig.queue._writer.join, 10)
+
+    assert not rig.queue._writer.is_alive()
+    rig.queue._is_closed = True

@@ -1,15 +1,18 @@
 """The HTTP API with real processes: in over HTTPS, durable, out signed; keys made and revoked on every worker."""
 
+import re
 import shutil
 import socket
 import ssl
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from tests.support.api_client import ApiClient, mail
+from tests.support.authenticator import totp_code
 from tests.support.authority import make_authority_and_certificate
 from tests.support.ports import free_port
 from tests.support.relay import Relay
@@ -35,6 +38,7 @@ def relay(tmp_path_factory: pytest.TempPathFactory, sink: Sink) -> Iterator[Rela
         tmp_path_factory.mktemp("relay"),
         {"dest.test": f"127.0.0.1:{sink.port}", "dead.test": f"127.0.0.1:{free_port()}"},
         api='header_timeout = "1s"',
+        extra='[system_mail]\nauthor = "accounts@example.test"',
     )
     try:
         relay.start()
@@ -232,3 +236,35 @@ def _issuer_is(relay: Relay, ca_file: Path, seconds: float = 15) -> bool:
             right = 0
             time.sleep(0.05)
     return right == 16
+
+
+def test_an_owner_joins_invites_and_the_invited_one_joins(relay: Relay, sink: Sink) -> None:
+    invitation = relay.command("account", "owner", "acme", "ann@dest.test").strip()
+    with ApiClient(relay) as client:
+        ann = join(client, invitation, "ann")
+        invited = client.call(
+            "POST", "/v3/teammates", {"email": "bob@dest.test", "scopes": ["stats.read"]}, Authorization=ann
+        )
+        letter = sink.wait_for(b"Subject: You are invited")
+        bob = join(client, re.search(rb"gpi_[\w-]{43}", letter)[0].decode(), "bob")  # type: ignore[index]
+        scopes = client.call("GET", "/v3/scopes", Authorization=bob)
+        refused = client.call("POST", "/v3/mail/send", mail("by a person", "bob@dest.test"), Authorization=bob)
+
+    assert (invited.status, scopes.body) == (201, {"scopes": ["stats.read"]})
+    assert refused.status == 403
+    assert b"DKIM-Signature: v=1; a=rsa-sha256;" in letter
+    assert "bob" in relay.command("teammate", "list", "--account", "acme")
+    assert ann.split()[1] not in relay.log()
+
+
+def join(client: ApiClient, invitation: str, username: str) -> str:
+    """Accept an invitation and enrol an authenticator; return what goes into the Authorization header."""
+    body = {"token": invitation, "username": username, "password": "tin-lantern-oboe-47"}
+    joined = client.call("POST", "/v3/invitations/accept", body)
+    assert (joined.status, joined.body["due"]) == (201, "enrolment"), joined
+    session = f"Bearer {joined.body['session_token']}"
+    begun = client.call("POST", "/v3/user/factors/totp", Authorization=session)
+    code = totp_code(begun.body["secret"], datetime.now(UTC))
+    enrolled = client.call("PUT", "/v3/user/factors/totp", {"code": code}, Authorization=session)
+    assert enrolled.status == 200, enrolled
+    return f"Bearer {enrolled.body['session']['session_token']}"

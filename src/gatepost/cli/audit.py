@@ -153,7 +153,8 @@ def _print_entries(plane: ControlPlane, entries: Sequence[AuditEntry], *, as_jso
 
 def _line(entry: AuditEntry, names: AccountNames) -> str:
     event = entry.event
-    actor = " ".join(filter(None, [event.actor.kind.value, event.actor.id, event.actor.origin]))
+    parent = f"of {names.of(AccountId(event.actor.account))}" if event.actor.account else ""
+    actor = " ".join(filter(None, [event.actor.kind.value, event.actor.id, parent, event.actor.origin]))
     change = "; ".join(_changes(event.before, event.after))
     return (
         f"{instant(event.at)}  {names.of(event.account_id)} {entry.sequence}  {event.act.value}  {event.subject}  "
@@ -191,6 +192,7 @@ def _fields(entry: AuditEntry, names: AccountNames) -> dict[str, object]:
             "id": event.actor.id,
             "origin": event.actor.origin,
             "credential": event.actor.credential,
+            **({"account_id": event.actor.account} if event.actor.account else {}),
         },
         "before": event.before,
         "after": event.after,

@@ -16,7 +16,7 @@ from gatepost.cli.output import instant, print_fields, print_json, print_table, 
 from gatepost.mailflow.queue.recipient import Predicate
 from gatepost.primitives.decision import Deny
 from gatepost.tenancy.access.api_key import ApiKey
-from gatepost.tenancy.access.budget import new_purse_id, tightest
+from gatepost.tenancy.access.budget import new_purse, tightest
 from gatepost.tenancy.access.grant import Grant, Limits, limit, narrow
 from gatepost.tenancy.access.scope import MAIL_SEND, kind_of
 from gatepost.tenancy.access.scope_group import GROUPS
@@ -106,16 +106,17 @@ def narrow_(
         kept, limits = read_scopes(scopes), read_limits(options, plane.clock.now())
         if not kept and limits == Limits():
             raise click.UsageError("say what to narrow: --scope, --expires, --allow-ip, --from, --to or a budget")
-        purse_id = new_purse_id(plane.entropy)
+
+        found = get_key(plane, key_id, account)
+        purse = new_purse(found.account_id, plane.entropy)
 
         def decide(current: Grant) -> Grant | Deny:
-            wanted = limit(replace(current, scopes=kept or current.scopes), limits, purse_id=purse_id)
+            wanted = limit(replace(current, scopes=kept or current.scopes), limits, purse=purse)
             if is_duration(options["expires"] or "") and current.expires_at and wanted.expires_at:
                 # Given again a moment later, "in 30 days" is a moment later too.
                 wanted = replace(wanted, expires_at=min(wanted.expires_at, current.expires_at))
             return narrow(current, wanted)
 
-        found = get_key(plane, key_id, account)
         outcome = plane.keys.change_grant(found.account_id, found.id, decide)
         if isinstance(outcome, Deny):
             raise click.ClickException(

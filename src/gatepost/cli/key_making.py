@@ -13,7 +13,7 @@ from gatepost.cli.context import CommandContext
 from gatepost.cli.key_options import LimitOptions, limit_options, read_kind, read_limits
 from gatepost.cli.output import instant, say
 from gatepost.primitives.decision import Deny
-from gatepost.tenancy.access.budget import new_purse_id
+from gatepost.tenancy.access.budget import new_purse
 from gatepost.tenancy.access.grant import Grant, limit
 from gatepost.tenancy.access.issue import issue_key
 from gatepost.tenancy.access.rotate import MAX_OVERLAP, Rotation, rotate_key
@@ -55,10 +55,9 @@ def create(
             "a honey key may only have scopes of the group Mail Send: what a key reads would be real"
         )
     with context.control_plane() as plane:
-        now = plane.clock.now()
-        grant = limit(Grant(scopes=granted), read_limits(options, now), purse_id=new_purse_id(plane.entropy))
-        holder = get_account(plane, account)
-        if holder.state is AccountState.CLOSED:
+        now, holder = plane.clock.now(), get_account(plane, account)
+        grant = limit(Grant(scopes=granted), read_limits(options, now), purse=new_purse(holder.id, plane.entropy))
+        if holder.effective_state is AccountState.CLOSED:
             raise click.ClickException(f"account {holder.name} is closed: no key would work")
         made, secret = issue_key(
             plane.keys,

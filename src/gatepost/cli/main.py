@@ -43,6 +43,7 @@ COMMANDS: Final = {
     "check": Entry("gatepost.cli.check", "Say what is wrong with a set-up, and how to mend it."),
     "serve": Entry("gatepost.cli.serve", "Run the relay."),
     "account": Entry("gatepost.cli.account", "Make and manage accounts."),
+    "teammate": Entry("gatepost.cli.teammate", "Show the people of an account."),
     "key": Entry("gatepost.cli.key", "Make and manage API keys."),
     "domain": Entry("gatepost.cli.domain", "Add and verify sending domains."),
     "queue": Entry("gatepost.cli.queue", "List, hold, release and remove queued mail."),

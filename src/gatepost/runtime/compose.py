@@ -15,6 +15,7 @@ from gatepost.storage.migrate import migrate
 from gatepost.system.clock import SystemClock
 from gatepost.system.entropy import SystemEntropy
 from gatepost.system.keyring import create_keyring
+from gatepost.system.signing import find_batch_signing
 
 
 def prepare_state(settings: Settings) -> None:
@@ -48,6 +49,7 @@ def diagnose(settings: Settings) -> list[Finding]:
         *diagnosis.check_ports(settings),
         *diagnosis.check_limits(settings),
         *diagnosis.check_clock(settings, clock.now()),
+        diagnosis.judge_signing(find_batch_signing()[0]),
         *asyncio.run(check_dns(settings, compose_resolver(settings))),
     ]
 

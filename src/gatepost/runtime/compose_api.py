@@ -3,28 +3,40 @@
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from starlette.routing import Route
 
 from gatepost.entrypoints.api.acts import ActsInProgress
 from gatepost.entrypoints.api.app import build_app
 from gatepost.entrypoints.api.authentication import Authentication
+from gatepost.entrypoints.api.callers import CurrentCallers
 from gatepost.entrypoints.api.endpoint import BodyBudget, EndpointServices
 from gatepost.entrypoints.api.leaked_keys import PATH as LEAKED_KEYS_PATH
 from gatepost.entrypoints.api.leaked_keys import LeakedKeys, hash_token
+from gatepost.entrypoints.api.letters import Letters
 from gatepost.entrypoints.api.listener import APIListener, ListenerLimits
 from gatepost.entrypoints.api.operation import Operation
 from gatepost.entrypoints.api.rate_limit import RateLimit
 from gatepost.entrypoints.api.v3 import scopes
 from gatepost.entrypoints.api.v3.api_keys import ApiKeys
 from gatepost.entrypoints.api.v3.mail_send import MailSending
+from gatepost.entrypoints.api.v3.password_resets import TokenEntries
+from gatepost.entrypoints.api.v3.sessions import Sessions
+from gatepost.entrypoints.api.v3.subuser_credits import SubuserCredits
+from gatepost.entrypoints.api.v3.subusers import Subusers
+from gatepost.entrypoints.api.v3.teammates import Teammates
+from gatepost.entrypoints.api.v3.user import User
+from gatepost.entrypoints.api.v3.user_factors import UserFactors
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.runtime.compose_commands import compose_workers
+from gatepost.runtime.compose_people import compose_people, make_token_text
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.runtime.rights_changed import ControlledWorkers
 from gatepost.runtime.settings import Settings
 from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.access.throttle import AuthenticationThrottle
+from gatepost.tenancy.accounts.person_ports import SystemMailer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +47,15 @@ class APIParts:
     door: Acceptance
     acts: ActsInProgress
     metrics: Metrics
+    mailer: SystemMailer
 
 
 def compose_api_listener(settings: Settings, parts: APIParts, tls_context: Callable[[], ssl.SSLContext]) -> APIListener:
     """Put the API together."""
     api, control = settings.api, parts.control
     services = EndpointServices(
-        authentication=Authentication(control.principals, parts.metrics),
+        authentication=Authentication(control.principals, parts.metrics, control.people),
+        subusers=control.accounts,
         rate_limit=RateLimit(per_second=api.requests_per_second, burst=api.requests_at_once),
         budget=BodyBudget(settings.share(api.memory_octets)),
         clock=control.clock,
@@ -90,14 +104,61 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
         metrics=parts.metrics,
         max_size_octets=settings.submission.max_size_octets,
     )
+    callers = CurrentCallers(control.principals, control.people)
+    rights_changed = ControlledWorkers(compose_workers(settings))
     keys = ApiKeys(
-        access=control.principals,
+        access=callers,
         keys=control.keys,
         keys_as=lambda actor: control.acting_as(actor).keys,
-        rights_changed=ControlledWorkers(compose_workers(settings)),
+        rights_changed=rights_changed,
         acts=parts.acts,
         clock=control.clock,
         entropy=control.entropy,
         hash_secret=control.keyring.hash_secret,
     )
-    return (*sending.operations(), *keys.operations(), *scopes.OPERATIONS)
+    subusers = _compose_subusers(settings, parts, callers)
+    return (
+        *sending.operations(),
+        *keys.operations(),
+        *scopes.OPERATIONS,
+        *subusers.operations(),
+        *SubuserCredits(subusers=subusers).operations(),
+        *_compose_people_operations(settings, parts, callers, rights_changed),
+    )
+
+
+def _compose_subusers(settings: Settings, parts: APIParts, callers: CurrentCallers) -> Subusers:
+    control = parts.control
+    return Subusers(
+        callers=callers,
+        accounts=control.accounts,
+        accounts_as=lambda actor: control.acting_as(actor).accounts,
+        unit_of_work=control.audit.unit_of_work,
+        rights_changed=ControlledWorkers(compose_workers(settings)),
+        acts=parts.acts,
+        clock=control.clock,
+        entropy=control.entropy,
+        sending_networks=_own_networks(settings),
+    )
+
+
+def _own_networks(settings: Settings) -> tuple[IPv4Network | IPv6Network, ...]:
+    source = settings.delivery.source_address
+    return (*settings.senders.sending_networks, *((ip_network(source),) if source else ()))
+
+
+def _compose_people_operations(
+    settings: Settings, parts: APIParts, callers: CurrentCallers, rights_changed: ControlledWorkers
+) -> tuple[Operation, ...]:
+    people = compose_people(settings, parts.control)
+    letters = Letters(mailer=parts.mailer, host_name=settings.host_name, show_token=make_token_text(settings))
+    teammates = Teammates(
+        people=people, callers=callers, letters=letters, rights_changed=rights_changed, acts=parts.acts
+    )
+    return (
+        *Sessions(people=people, rights_changed=rights_changed).operations(),
+        *TokenEntries(people=people, letters=letters).operations(),
+        *UserFactors(people=people).operations(),
+        *User(people=people).operations(),
+        *teammates.operations(),
+    )

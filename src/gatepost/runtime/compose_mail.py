@@ -43,10 +43,12 @@ from gatepost.network.resolver import CachingResolver, parse_nameserver, system_
 from gatepost.network.smtp_connector import SMTPConnector
 from gatepost.network.tls_contexts import ServerTLS
 from gatepost.primitives.entropy import Entropy
-from gatepost.primitives.errors import RelayError
+from gatepost.primitives.errors import RelayError, Transient
 from gatepost.runtime.compose_api import APIParts, compose_api_listener
+from gatepost.runtime.compose_people import compose_system_mail
 from gatepost.runtime.compose_queue import open_queue_in_turn, retry_schedule
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
+from gatepost.runtime.key_upkeep import keep_up_keys
 from gatepost.runtime.measurement import Sources, measure
 from gatepost.runtime.periodic import Periodic
 from gatepost.runtime.reload import Reloader, certificate_chains
@@ -54,7 +56,7 @@ from gatepost.runtime.roles import MailListener, MailParts, QueueState
 from gatepost.runtime.settings import Listener, ListenerTLS, Settings
 from gatepost.runtime.signing_keys import CurrentKeys
 from gatepost.standards.dkim.body_hash import BodyHasher, relaxed_body_hash
-from gatepost.standards.dkim.sign import sign
+from gatepost.standards.dkim.sign import finish, prepare
 from gatepost.standards.message.header import parse_header_section
 from gatepost.standards.message.mime import NotConvertible, downgrade_to_7bit
 from gatepost.standards.smtp.server import SessionSettings
@@ -65,16 +67,15 @@ from gatepost.storage.queue_sqlite.shard import ShardPaths
 from gatepost.storage.queue_sqlite.store import SQLiteQueue
 from gatepost.system.clock import SystemClock
 from gatepost.system.entropy import SystemEntropy
+from gatepost.system.signing import choose_signer
 from gatepost.telemetry.logger import get_logger
 from gatepost.telemetry.metrics import Metrics
-from gatepost.tenancy.access.honey import HoneyAlarm
 from gatepost.tenancy.access.tab import open_tab
 from gatepost.tenancy.senders.alignment import VerifiedDomains
 from gatepost.tenancy.senders.dkim_key import SigningKeys
 from gatepost.tenancy.senders.public_suffix import PublicSuffixes
 
 LAST_USED_EVERY: Final = timedelta(seconds=60)
-HONEY_ALARM_EVERY: Final = timedelta(seconds=1)
 MEASURE_EVERY: Final = timedelta(seconds=15)
 EVENTS_KEPT_FOR: Final = timedelta(days=30)
 
@@ -140,7 +141,7 @@ async def compose_mail_parts(
         queue_state=partial(_queue_state, base),
         metrics=base.metrics,
         periodic=_compose_periodic(base, _compose_sources(base, smtp, tls)),
-        close=control.close,
+        close=partial(_close_control, control),
     )
 
 
@@ -211,7 +212,13 @@ def _compose_api(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str,
     name = base.settings.api.name
     if name not in names:
         return {}
-    parts = APIParts(control=base.control, door=base.door, acts=base.acts, metrics=base.metrics)
+    parts = APIParts(
+        control=base.control,
+        door=base.door,
+        acts=base.acts,
+        metrics=base.metrics,
+        mailer=compose_system_mail(base.settings, base.control, base.queue, base.domains),
+    )
     return {name: compose_api_listener(base.settings, parts, tls.context_for(name))}
 
 
@@ -262,6 +269,7 @@ def _compose_door(
     return Acceptance(
         queue=queue,
         rights=control.principals,
+        meter=control.principals.meter,
         budgets=control.spending,
         domains=domains,
         clock=control.clock,
@@ -310,6 +318,7 @@ def _compose_delivery(base: _Base) -> DeliveryWorker:
         copies=OutgoingCopies(
             tools=COPY_TOOLS,
             keys=CurrentKeys(base.domains, SigningKeys(base.control.keyring)),
+            signer=choose_signer(),
             host_name=settings.host_name,
         ),
         clock=base.control.clock,
@@ -383,7 +392,9 @@ def _downgrade(octets: bytes) -> bytes | None:
         return None
 
 
-COPY_TOOLS: Final = CopyTools(parse=parse_header_section, hash_body=_hash_body, sign=sign, downgrade=_downgrade)
+COPY_TOOLS: Final = CopyTools(
+    parse=parse_header_section, hash_body=_hash_body, prepare=prepare, finish=finish, downgrade=_downgrade
+)
 
 
 def _compose_retry(schedule: RetrySchedule, entropy: Entropy) -> RetryPolicy:
@@ -423,8 +434,17 @@ def _note_settlement(metrics: Metrics, settlement: Settlement) -> None:
 # ---------------------------------------------------------------- upkeep
 
 
+def _close_control(control: ControlPlane) -> None:
+    try:
+        control.principals.meter.give_back()
+    except Transient as trouble:
+        log.warning("credits_not_given_back", reason=str(trouble))
+    control.close()
+
+
 async def _refresh(base: _Base) -> None:
     base.control.principals.refresh()
+    await asyncio.to_thread(base.control.principals.meter.give_back)
     await base.acts.settle()
 
 
@@ -464,27 +484,16 @@ def _compose_periodic(base: _Base, sources: Sources) -> tuple[Periodic, ...]:
         # It waits for other writers, and for a server that may be gone.
         await asyncio.to_thread(base.control.principals.flush_last_used)
 
+    async def give_back_credits() -> None:
+        await asyncio.to_thread(base.control.principals.meter.give_back)
+
     async def prune_events() -> None:
         await base.queue.prune_events(base.control.clock.now() - EVENTS_KEPT_FOR)
 
-    async def return_shares() -> None:
-        await asyncio.to_thread(base.control.spending.return_shares)
-
-    async def forget_recipients() -> None:
-        await asyncio.to_thread(base.control.spending.forget_oldest)
-
-    alarm = HoneyAlarm(base.control.recorder_for, base.metrics)
-
-    async def raise_honey_alarms() -> None:
-        uses = base.control.principals.take_honey_uses()
-        if uses or alarm.is_behind:
-            await asyncio.to_thread(alarm.raise_for, uses)
-
     return (
-        Periodic(name="raise_honey_alarms", every=HONEY_ALARM_EVERY, work=raise_honey_alarms),
-        Periodic(name="return_budget_shares", every=LAST_USED_EVERY, work=return_shares),
-        Periodic(name="forget_recipients", every=timedelta(hours=1), work=forget_recipients),
+        *keep_up_keys(base.control, base.metrics),
         Periodic(name="flush_last_used", every=LAST_USED_EVERY, work=flush_last_used),
+        Periodic(name="give_back_credits", every=LAST_USED_EVERY, work=give_back_credits),
         Periodic(name="prune_events", every=timedelta(hours=1), work=prune_events),
         Periodic(name="measure", every=MEASURE_EVERY, work=partial(measure, sources, base.metrics), at_start=True),
     )

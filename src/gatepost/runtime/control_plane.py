@@ -1,32 +1,48 @@
 """The control plane, opened: its stores and what they rest on, for a mail worker or for one command."""
 
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.entropy import Entropy
+from gatepost.primitives.ids import AccountId
 from gatepost.storage.access import SqlApiKeyStore
 from gatepost.storage.accounts import SqlAccountStore
 from gatepost.storage.audit import SqlAuditLog
 from gatepost.storage.budgets import SqlBudgetStore
 from gatepost.storage.database import Database
 from gatepost.storage.engine import VersionConnection
+from gatepost.storage.invitations import SqlInvitationStore, SqlResetStore
+from gatepost.storage.people import SqlFactorStore, SqlTeammateStore
 from gatepost.storage.senders import SqlDomainStore
+from gatepost.storage.sessions import SqlAttemptStore, SqlSessionStore
 from gatepost.system.keyring import Keyring, load_keyring
 from gatepost.tenancy.access.audited import AuditedApiKeyStore
+from gatepost.tenancy.access.people import People
 from gatepost.tenancy.access.ports import ApiKeyStore
 from gatepost.tenancy.access.principals import Principals
 from gatepost.tenancy.access.spending import Spending
 from gatepost.tenancy.access.throttle import AuthenticationThrottle
 from gatepost.tenancy.accounts.audited import AuditedAccountStore
+from gatepost.tenancy.accounts.person_ports import PeerRules, PeopleStores
 from gatepost.tenancy.accounts.ports import AccountStore
+from gatepost.tenancy.accounts.session_keeper import PeopleTools
 from gatepost.tenancy.audit.entry import SERVICE, Actor
 from gatepost.tenancy.audit.ports import AuditLog
 from gatepost.tenancy.audit.recorder import Recorder
 from gatepost.tenancy.senders.audited import AuditedDomainStore
 from gatepost.tenancy.senders.ports import DomainStore
+
+
+class EveryPeer:
+    """Implements PeerRules for accounts that have no list of addresses."""
+
+    def permits(self, account_id: AccountId, peer: IPv4Address | IPv6Address) -> bool:  # noqa: ARG002 - the port's
+        """Permit every address."""
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +71,9 @@ class ControlPlane:
     audit: AuditLog
     principals: Principals
     spending: Spending
+    people_stores: PeopleStores
+    peers: PeerRules
+    actor: Actor
     database: Database
     version: VersionConnection
     plain: PlainStores
@@ -64,6 +83,7 @@ class ControlPlane:
         recorder = self.recorder_for(actor)
         return replace(
             self,
+            actor=actor,
             accounts=AuditedAccountStore(self.plain.accounts, recorder),
             keys=AuditedApiKeyStore(self.plain.keys, recorder),
             domains=AuditedDomainStore(self.plain.domains, recorder),
@@ -72,6 +92,30 @@ class ControlPlane:
     def recorder_for(self, actor: Actor) -> Recorder:
         """Return the pen of an actor, for acts that no store records."""
         return Recorder(self.audit, actor, self.clock)
+
+    @property
+    def people(self) -> People:
+        """Who a session's person is, and what he may do."""
+        return People(
+            stores=self.people_stores,
+            accounts=self.accounts,
+            peers=self.peers,
+            sealer=self.keyring,
+            clock=self.clock,
+        )
+
+    @property
+    def people_tools(self) -> PeopleTools:
+        """What the use cases about people work with; each act is recorded as its actor's."""
+        return PeopleTools(
+            stores=self.people_stores,
+            accounts=self.accounts,
+            record_as=lambda actor: Recorder(self.audit, actor, self.clock),
+            peers=self.peers,
+            sealer=self.keyring,
+            clock=self.clock,
+            entropy=self.entropy,
+        )
 
     def close(self) -> None:
         """Let go of the database."""
@@ -123,8 +167,22 @@ def open_control_plane(
             throttle=AuthenticationThrottle(),
         ),
         spending=Spending(SqlBudgetStore(database), hash_recipient=keyring.hash_secret, clock=clock),
+        people_stores=_open_people_stores(database),
+        peers=EveryPeer(),
+        actor=actor,
         database=database,
         version=version,
         plain=PlainStores(accounts=accounts, keys=keys, domains=domains),
     )
     return plane.acting_as(actor)
+
+
+def _open_people_stores(database: Database) -> PeopleStores:
+    return PeopleStores(
+        teammates=SqlTeammateStore(database),
+        factors=SqlFactorStore(database),
+        sessions=SqlSessionStore(database),
+        attempts=SqlAttemptStore(database),
+        invitations=SqlInvitationStore(database),
+        resets=SqlResetStore(database),
+    )

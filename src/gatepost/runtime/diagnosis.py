@@ -25,10 +25,18 @@ from gatepost.runtime.privileges import find_user
 from gatepost.runtime.reload import certificate_chains
 from gatepost.runtime.settings import API, Listener, Settings
 from gatepost.runtime.state_dir import is_service_running
+from gatepost.system.signing import BatchSigning
 
 EXPIRES_SOON: Final = timedelta(days=14)
 CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 _GIB: Final = 1 << 30
+
+_SIGNING: Final = {
+    BatchSigning.AVAILABLE: "RSA signatures are made eight at a time",
+    BatchSigning.NOT_INSTALLED: "RSA signatures are made one at a time; gatepost-batch-signing is not installed",
+    BatchSigning.NOT_APPLICABLE: "RSA signatures are made one at a time; this processor lacks AVX-512 IFMA, which "
+    "gatepost-batch-signing needs",
+}
 
 
 def check_certificates(settings: Settings, clock: Clock) -> Iterator[Finding]:
@@ -192,6 +200,11 @@ def check_clock(settings: Settings, now: datetime) -> Iterator[Finding]:
         )
     else:
         yield ok("clock", f"it says {now:%Y-%m-%d %H:%M} UTC; nothing in the state directory is newer")
+
+
+def judge_signing(found: BatchSigning) -> Finding:
+    """Judge how DKIM signatures will be made; none of the answers is wrong."""
+    return ok("signing", _SIGNING[found])
 
 
 def _service_uid(user: str | None) -> int:

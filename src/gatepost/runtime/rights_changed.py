@@ -23,8 +23,8 @@ class ControlledWorkers:
         """Return when no worker accepts anything under an old right any more. Raises ``Transient``."""
         await _certain(lambda: self._workers.refresh(timeout=TIMEOUT))
 
-    async def settle_and_hold(self, account_id: AccountId, key_id: KeyId, *, reason: str) -> None:
-        """As ``settle``; and everything queued under the key is held."""
+    async def settle_and_hold(self, account_id: AccountId, key_id: KeyId | None, *, reason: str) -> None:
+        """As ``settle``; and everything queued under the key, or without one for the account, is held."""
         which = Predicate(account_id=account_id, key_id=key_id)
         await _certain(lambda: self._workers.refresh_and_hold(which, reason=reason, timeout=TIMEOUT))
 

@@ -328,6 +328,38 @@ class Senders(_Section, frozen=True, kw_only=True):
     ] = ()
 
 
+class SystemMail(_Section, frozen=True, kw_only=True):
+    """The service's own mail: invitations, password resets."""
+
+    author: Annotated[
+        str | None,
+        Meta(
+            description="The address that the service writes from, `accounts@example.com`. Its domain must be "
+            "verified for one of the accounts, to which the mail then belongs. Unset, nobody can be invited by mail, "
+            "and no password be reset by mail.",
+        ),
+    ] = None
+
+
+class Console(_Section, frozen=True, kw_only=True):
+    """Where people sign in."""
+
+    origins: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="The pages whose passkeys are taken, as browsers write an origin; each must be on `host_name` "
+            "or below it. Empty means `https://<host_name>`, with the port of the API and without.",
+        ),
+    ] = ()
+    url: Annotated[
+        str | None,
+        Meta(
+            description="The page that invitations and resets lead to; the token is put behind a `#`. Unset, the mail "
+            "holds the token alone, for the HTTP API.",
+        ),
+    ] = None
+
+
 class Operations(_Section, frozen=True, kw_only=True):
     """Health and metrics, over HTTP, for the operator's machines only; they answer without authentication."""
 
@@ -391,6 +423,8 @@ class Settings(_Section, frozen=True, kw_only=True):
     queue: QueueSettings = QueueSettings()
     delivery: Delivery = Delivery()
     senders: Senders = Senders()
+    system_mail: SystemMail = SystemMail()
+    console: Console = Console()
     operations: Operations = Operations()
     log: Log = Log()
 

@@ -37,7 +37,7 @@ class CurrentKeys:
             if (last := self._last.get(which)) is None:
                 raise
             return last
-        if domain is None or domain.account_id != account_id:
+        if domain is None or not domain.may_be_used_by(account_id):
             self._last.pop(which, None)
             return ()
         keys = self._keys.keys_for(domain)

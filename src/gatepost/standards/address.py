@@ -20,9 +20,7 @@ MAX_MAILBOX_OCTETS = 254
 # RFC 5322 atext without "%" and "!": both were routes once, and some hosts still follow them.
 _ATEXT = r"A-Za-z0-9#$&'*+/=?^_`{|}~-"
 #: By far the most addresses: an ASCII dot-atom, a domain of several labels whose last one is letters.
-_PLAIN = re.compile(
-    rf"([{_ATEXT}]++(?:\.[{_ATEXT}]++)*+)@((?:[A-Za-z0-9]++(?:-++[A-Za-z0-9]++)*+\.)++[A-Za-z]{{2,63}})"
-)
+_PLAIN = re.compile(rf"([{_ATEXT}]++(?:\.[{_ATEXT}]++)*)@((?:[A-Za-z0-9]++(?:-++[A-Za-z0-9]++)*\.)+[A-Za-z]{{2,63}})")
 _ASCII_ATOM_CHARACTERS = re.compile(rf"[{_ATEXT}]*+")
 #: A quoted local part is taken only where dots alone are what needs the quotes; such mailboxes exist in Japan.
 _DOTTED = re.compile(rf"[.{_ATEXT}]++")

@@ -12,7 +12,7 @@ from gatepost.primitives.ids import AccountId, KeyId
 from gatepost.storage.database import Database
 from gatepost.storage.schema import api_keys
 from gatepost.tenancy.access.api_key import ApiKey
-from gatepost.tenancy.access.budget import Budget, Purse, PurseId
+from gatepost.tenancy.access.budget import Budget, Measure, Purse, PurseId
 from gatepost.tenancy.access.grant import Grant
 from gatepost.tenancy.access.ports import KeyUse
 
@@ -161,13 +161,14 @@ def _grant_columns(grant: Grant) -> dict[str, Any]:
 
 
 def _purse_column(purse: Purse) -> dict[str, Any]:
-    return {"purse": purse.id} | {measure.value: limit for measure, limit in purse.budget.limits()}
+    return {"purse": purse.id, "account": purse.account_id} | {
+        measure.value: limit for measure, limit in purse.budget.limits()
+    }
 
 
 def _purse(column: dict[str, Any]) -> Purse:
-    return Purse(
-        id=PurseId(column["purse"]), budget=Budget(**{name: each for name, each in column.items() if name != "purse"})
-    )
+    limits = {measure.value: column.get(measure.value) for measure in Measure}
+    return Purse(id=PurseId(column["purse"]), account_id=AccountId(column["account"]), budget=Budget(**limits))
 
 
 def _key(row: Row[Any]) -> ApiKey:

@@ -29,7 +29,7 @@ class SqlBudgetStore:
         """Take each charge, and as much as there is of the share beside it; or nothing at all."""
         amounts: list[int] = []
         with self._database.writing() as connection:
-            uses = [_read(connection, account_id, charge) for charge, _ in charges]
+            uses = [_read(connection, charge) for charge, _ in charges]
             for position, ((charge, share), use) in enumerate(zip(charges, uses, strict=True)):
                 left = _left(charge, use)
                 if left < charge.amount:
@@ -37,23 +37,23 @@ class SqlBudgetStore:
                 amounts.append(min(left, charge.amount + share))
             for (charge, _), use, amount in zip(charges, uses, amounts, strict=True):
                 if amount:
-                    _add(connection, account_id, charge, use, amount)
+                    _add(connection, charge, use, amount)
             _note(connection, account_id, recipients, (at - _EPOCH).days)
         return tuple(amounts)
 
-    def look(self, account_id: AccountId, charges: Sequence[Charge]) -> tuple[int, ...]:
+    def look(self, charges: Sequence[Charge]) -> tuple[int, ...]:
         """Return how much nobody has taken yet of each limit."""
         with self._database.reading() as connection:
-            return tuple([_left(charge, _read(connection, account_id, charge)) for charge in charges])
+            return tuple([_left(charge, _read(connection, charge)) for charge in charges])
 
-    def give_back(self, account_id: AccountId, charges: Sequence[Charge]) -> None:
+    def give_back(self, charges: Sequence[Charge]) -> None:
         """Undo these; of an hour or day that is over, nothing."""
         with self._database.writing() as connection:
             for charge in charges:
                 connection.execute(
                     update(budget_uses)
                     .where(
-                        _is_of(account_id, charge),
+                        _is_of(charge),
                         budget_uses.c.began_at == charge.began_at,
                         budget_uses.c.taken >= charge.amount,
                     )
@@ -84,16 +84,16 @@ class SqlBudgetStore:
         return forgotten
 
 
-def _is_of(account_id: AccountId, charge: Charge) -> ColumnElement[bool]:
+def _is_of(charge: Charge) -> ColumnElement[bool]:
     return and_(
-        budget_uses.c.account_id == account_id,
+        budget_uses.c.account_id == charge.name.account_id,
         budget_uses.c.purse_id == charge.name.purse_id,
         budget_uses.c.measure == charge.name.measure.value,
     )
 
 
-def _read(connection: Connection, account_id: AccountId, charge: Charge) -> Any:
-    statement = select(budget_uses.c.began_at, budget_uses.c.taken).where(_is_of(account_id, charge))
+def _read(connection: Connection, charge: Charge) -> Any:
+    statement = select(budget_uses.c.began_at, budget_uses.c.taken).where(_is_of(charge))
     return connection.execute(statement).one_or_none()
 
 
@@ -103,12 +103,12 @@ def _left(charge: Charge, use: Any) -> int:
     return max(0, charge.name.limit - taken)
 
 
-def _add(connection: Connection, account_id: AccountId, charge: Charge, use: Any, amount: int) -> None:
+def _add(connection: Connection, charge: Charge, use: Any, amount: int) -> None:
     name = charge.name
     if use is None:
         connection.execute(
             insert(budget_uses).values(
-                account_id=account_id,
+                account_id=name.account_id,
                 purse_id=name.purse_id,
                 measure=name.measure.value,
                 began_at=charge.began_at,
@@ -118,7 +118,7 @@ def _add(connection: Connection, account_id: AccountId, charge: Charge, use: Any
         return
     is_over = use.began_at < charge.began_at
     values = {"began_at": charge.began_at, "taken": amount} if is_over else {"taken": use.taken + amount}
-    connection.execute(update(budget_uses).where(_is_of(account_id, charge)).values(values))
+    connection.execute(update(budget_uses).where(_is_of(charge)).values(values))
 
 
 def _note(connection: Connection, account_id: AccountId, recipients: Sequence[int], day: int) -> None:

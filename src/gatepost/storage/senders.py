@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from gatepost.primitives.ids import AccountId
 from gatepost.standards.dkim.sign import SigningAlgorithm
 from gatepost.storage.database import Database
-from gatepost.storage.schema import dkim_keys, domains
+from gatepost.storage.schema import accounts, dkim_keys, domain_assignments, domains
 from gatepost.tenancy.access.current import Current
 from gatepost.tenancy.access.ports import AccessVersion
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DKIMKey, DomainState, DomainTaken
@@ -103,14 +103,60 @@ class SqlDomainStore:
                 self._verified.drop()
             return found
 
+    def assign(self, account_id: AccountId, name: str, subuser_id: AccountId) -> bool:
+        """Let a subuser send as the account's domain; return whether the account has such a claim and subuser."""
+        subuser = select(accounts.c.id).where(accounts.c.id == subuser_id, accounts.c.parent_id == account_id)
+        values = {"account_id": account_id, "domain_name": name, "subuser_id": subuser_id}
+        assignment = _assignment(account_id=account_id, domain_name=name, subuser_id=subuser_id)
+        with self._database.writing() as connection:
+            if connection.execute(subuser).one_or_none() is None or self.find(account_id, name) is None:
+                return False
+            if connection.execute(select(domain_assignments).where(assignment)).one_or_none() is None:
+                connection.execute(insert(domain_assignments).values(values))
+            return True
+
+    def unassign(self, account_id: AccountId, name: str, subuser_id: AccountId) -> bool:
+        """Take the domain from the subuser; return whether it had it."""
+        assignment = _assignment(account_id=account_id, domain_name=name, subuser_id=subuser_id)
+        with self._database.writing() as connection:
+            return connection.execute(delete(domain_assignments).where(assignment)).rowcount == 1
+
+    def list_assigned(self, subuser_id: AccountId) -> Sequence[AuthenticatedDomain]:
+        """Return the claims that the account's parent has assigned to it, by name."""
+        assigned = (
+            select(domain_assignments.c.subuser_id)
+            .where(
+                domain_assignments.c.account_id == domains.c.account_id,
+                domain_assignments.c.domain_name == domains.c.name,
+                domain_assignments.c.subuser_id == subuser_id,
+            )
+            .exists()
+        )
+        return self._select(assigned)
+
     def _select(self, condition: ColumnElement[bool]) -> list[AuthenticatedDomain]:
         with self._database.reading() as connection:
             rows = connection.execute(select(domains).where(condition).order_by(domains.c.name)).all()
-            return [_domain(row, _keys(connection, row)) for row in rows]
+            return [_domain(row, _keys(connection, row), _assignees(connection, row)) for row in rows]
 
 
 def _claim(account_id: AccountId, name: str) -> ColumnElement[bool]:
     return and_(domains.c.account_id == account_id, domains.c.name == name)
+
+
+def _assignment(*, account_id: AccountId, domain_name: str, subuser_id: AccountId) -> ColumnElement[bool]:
+    return and_(
+        domain_assignments.c.account_id == account_id,
+        domain_assignments.c.domain_name == domain_name,
+        domain_assignments.c.subuser_id == subuser_id,
+    )
+
+
+def _assignees(connection: Connection, domain: Row[Any]) -> frozenset[AccountId]:
+    statement = select(domain_assignments.c.subuser_id).where(
+        domain_assignments.c.account_id == domain.account_id, domain_assignments.c.domain_name == domain.name
+    )
+    return frozenset(connection.execute(statement).scalars())
 
 
 def _keys(connection: Connection, domain: Row[Any]) -> tuple[DKIMKey, ...]:
@@ -131,7 +177,7 @@ def _keys(connection: Connection, domain: Row[Any]) -> tuple[DKIMKey, ...]:
     )
 
 
-def _domain(row: Row[Any], keys: tuple[DKIMKey, ...]) -> AuthenticatedDomain:
+def _domain(row: Row[Any], keys: tuple[DKIMKey, ...], assigned_to: frozenset[AccountId]) -> AuthenticatedDomain:
     return AuthenticatedDomain(
         name=row.name,
         account_id=row.account_id,
@@ -139,4 +185,5 @@ def _domain(row: Row[Any], keys: tuple[DKIMKey, ...]) -> AuthenticatedDomain:
         dkim_keys=keys,
         created_at=row.created_at,
         verified_at=row.verified_at,
+        assigned_to=assigned_to,
     )

@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache, cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,29 +17,45 @@ from starlette.types import ASGIApp
 from gatepost.entrypoints.api.acts import ActsInProgress
 from gatepost.entrypoints.api.app import build_app
 from gatepost.entrypoints.api.authentication import Authentication
+from gatepost.entrypoints.api.callers import CurrentCallers
 from gatepost.entrypoints.api.endpoint import BodyBudget, EndpointServices
+from gatepost.entrypoints.api.letters import Letters
 from gatepost.entrypoints.api.operation import Operation
 from gatepost.entrypoints.api.rate_limit import RateLimit
 from gatepost.entrypoints.api.v3 import scopes
 from gatepost.entrypoints.api.v3.api_keys import ApiKeys
 from gatepost.entrypoints.api.v3.mail_send import MailSending
+from gatepost.entrypoints.api.v3.password_resets import TokenEntries
+from gatepost.entrypoints.api.v3.sessions import Sessions
+from gatepost.entrypoints.api.v3.subuser_credits import SubuserCredits
+from gatepost.entrypoints.api.v3.subusers import Subusers
+from gatepost.entrypoints.api.v3.teammates import Teammates
+from gatepost.entrypoints.api.v3.user import User
+from gatepost.entrypoints.api.v3.user_factors import UserFactors
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.primitives.errors import Transient
 from gatepost.primitives.ids import AccountId, KeyId
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
 from gatepost.storage.migrate import migrate
 from gatepost.storage.queue_sqlite.store import QueueSettings, SQLiteQueue
+from gatepost.system.common_passwords import load_common_passwords
 from gatepost.system.entropy import SystemEntropy
 from gatepost.system.keyring import create_keyring
+from gatepost.system.password_hash import Argon2PasswordHash
+from gatepost.system.security_key import WebAuthnKeys
 from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.access import api_key
 from gatepost.tenancy.access.grant import Grant
 from gatepost.tenancy.accounts import lifecycle
+from gatepost.tenancy.accounts.people import PeopleUseCases
 from gatepost.tenancy.senders.alignment import VerifiedDomains
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainState
 from gatepost.tenancy.senders.public_suffix import PublicSuffixes
 
 PEER = "192.0.2.1"
+
+# Read once: it is a list of ten thousand names, and never changes.
+public_suffixes = cache(PublicSuffixes)
 
 
 class SettableClock:
@@ -60,8 +78,8 @@ class RecordingRightsChanged:
     async def settle(self) -> None:
         self._note("settle")
 
-    async def settle_and_hold(self, account_id: AccountId, key_id: KeyId, *, reason: str) -> None:
-        self._note("hold", account_id, key_id)
+    async def settle_and_hold(self, account_id: AccountId, key_id: KeyId | None, *, reason: str) -> None:
+        self._note("hold", account_id, *([key_id] if key_id else []))
 
     def _note(self, *what: str) -> None:
         self.asked.append(what)
@@ -85,6 +103,45 @@ class Claims:
             dkim_keys=(),
             created_at=datetime(2026, 1, 1, tzinfo=UTC),
         )
+
+
+@dataclass
+class Mailbox:
+    """The port by which the service writes mail: keeps it, and can fail."""
+
+    letters: list[tuple[str, str, str]] = field(default_factory=list)
+    trouble: Exception | None = None
+
+    async def send(self, to: str, subject: str, text: str) -> None:
+        if self.trouble:
+            raise self.trouble
+        self.letters.append((to, subject, text))
+
+    def token(self) -> str:
+        """The token of the last letter."""
+        return next(word for word in self.letters[-1][2].split() if word.startswith(("gpi_", "gpr_")))
+
+
+class CountedHash(Argon2PasswordHash):
+    """The real Argon2id, as cheap as it can be made; counts what is calculated."""
+
+    def __init__(self, entropy: Any) -> None:
+        super().__init__(entropy, memory_kib=8, passes=1)
+        self.verified = 0
+
+    def _verify(self, encoded: Any, password: Any) -> bool:
+        self.verified += 1
+        return super()._verify(encoded, password)
+
+
+@dataclass
+class Peers:
+    """The port that says from where an account's people may come."""
+
+    refused: set[str] = field(default_factory=set)
+
+    def permits(self, account_id: AccountId, peer: Any) -> bool:
+        return str(peer) not in self.refused
 
 
 @dataclass(frozen=True)
@@ -150,10 +207,44 @@ class Api:
     rights_changed: RecordingRightsChanged = field(default_factory=RecordingRightsChanged)
     acts: ActsInProgress = field(default_factory=ActsInProgress)
     metrics: Metrics = field(default_factory=Metrics)
+    first_owner: Any = None
     budget: BodyBudget = field(default_factory=lambda: BodyBudget(1 << 24))
+    mailbox: Mailbox = field(default_factory=Mailbox)
+    peers: Peers = field(default_factory=Peers)
+    a_step: timedelta = timedelta(seconds=30)
     requests_at_once: int = 1000
     max_body_octets: int = 1 << 20
     body_timeout: timedelta = timedelta(seconds=5)
+
+    def __post_init__(self) -> None:
+        self.control = replace(self.control, peers=self.peers)
+        self.hasher = CountedHash(self.control.entropy)
+        self.people = PeopleUseCases.of(
+            self.control.people_tools,
+            hasher=self.hasher,
+            security_keys=WebAuthnKeys("relay.test", ["https://relay.test"]),
+            issuer="relay.test",
+            common_passwords=load_common_passwords(),
+        )
+        letters = Letters(mailer=self.mailbox, host_name="relay.test", show_token=str)
+        self.callers = CurrentCallers(self.control.principals, self.control.people)
+        self.token_entries = TokenEntries(people=self.people, letters=letters)
+        self.teammates = Teammates(
+            people=self.people,
+            callers=self.callers,
+            letters=letters,
+            rights_changed=self.rights_changed,
+            acts=self.acts,
+        )
+
+    def people_operations(self) -> tuple[Operation, ...]:
+        return (
+            *Sessions(people=self.people, rights_changed=self.rights_changed).operations(),
+            *self.token_entries.operations(),
+            *UserFactors(people=self.people).operations(),
+            *User(people=self.people).operations(),
+            *self.teammates.operations(),
+        )
 
     def operations(self) -> tuple[Operation, ...]:
         control = self.control
@@ -161,7 +252,8 @@ class Api:
             queue=self.queue,
             rights=control.principals,
             budgets=control.spending,
-            domains=VerifiedDomains(self.claims, PublicSuffixes()),
+            meter=control.principals.meter,
+            domains=VerifiedDomains(self.claims, public_suffixes()),
             clock=self.clock,
             entropy=control.entropy,
             own_host_names=["relay.test"],
@@ -174,7 +266,7 @@ class Api:
             max_size_octets=1 << 20,
         )
         keys = ApiKeys(
-            access=control.principals,
+            access=self.callers,
             keys=control.keys,
             keys_as=lambda actor: control.acting_as(actor).keys,
             rights_changed=self.rights_changed,
@@ -183,11 +275,36 @@ class Api:
             entropy=control.entropy,
             hash_secret=control.keyring.hash_secret,
         )
-        return (*sending.operations(), *keys.operations(), *scopes.OPERATIONS)
+        subusers = Subusers(
+            callers=self.callers,
+            accounts=control.accounts,
+            accounts_as=lambda actor: control.acting_as(actor).accounts,
+            unit_of_work=control.audit.unit_of_work,
+            rights_changed=self.rights_changed,
+            acts=self.acts,
+            clock=self.clock,
+            entropy=control.entropy,
+            sending_networks=(ip_network("198.51.100.0/24"),),
+            first_owner=self.first_owner,
+        )
+        return (
+            *sending.operations(),
+            *keys.operations(),
+            *scopes.OPERATIONS,
+            *subusers.operations(),
+            *SubuserCredits(subusers=subusers).operations(),
+            *self.people_operations(),
+        )
+
+    @cached_property
+    def built(self) -> ASGIApp:
+        """The application, built once, for tests that ask much of it."""
+        return self.build()
 
     def build(self, *more: Operation, routes: Sequence[BaseRoute] = ()) -> ASGIApp:
         services = EndpointServices(
-            authentication=Authentication(self.control.principals, self.metrics),
+            authentication=Authentication(self.control.principals, self.metrics, self.control.people),
+            subusers=self.control.accounts,
             rate_limit=RateLimit(per_second=1, burst=self.requests_at_once),
             budget=self.budget,
             clock=self.clock,
@@ -215,8 +332,11 @@ class Api:
             app or self.build(), method, path, headers=fields | dict(headers or {}), body=octets, peer=peer
         )
 
-    def account(self, name: str) -> AccountId:
-        return lifecycle.create(self.control.accounts, name, now=self.clock.now(), entropy=self.control.entropy).id
+    def account(self, name: str, parent_id: AccountId | None = None) -> AccountId:
+        parent = self.control.accounts.find(parent_id) if parent_id else None
+        return lifecycle.create(
+            self.control.accounts, name, now=self.clock.now(), entropy=self.control.entropy, parent=parent
+        ).id
 
     def key(self, account_id: AccountId, *scopes: str, name: str = "key", **limits: Any) -> str:
         """Make a key, a second after the one before; return the whole of it."""
@@ -249,7 +369,9 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
         settings=QueueSettings(longest_delay=timedelta(hours=5)),
         report=lambda _event, _fields: None,
     )
-    yield Api(control, queue, clock)
+    made = Api(control, queue, clock)
+    yield made
+    made.hasher.close()
     await queue.close()
     control.close()
 

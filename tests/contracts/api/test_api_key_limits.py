@@ -54,8 +54,9 @@ def letter(*to):
     }
 
 
-def purse(name="maker", **limits):
-    return Purse(id=PurseId(name), budget=Budget(**limits))
+@pytest.fixture
+def purse(account):
+    return lambda name="maker", **limits: Purse(id=PurseId(name), account_id=account, budget=Budget(**limits))
 
 
 # ---------------------------------------------------------------- made, shown, tightened
@@ -141,7 +142,7 @@ async def test_limits_are_tightened_and_never_lifted(api, account, manager):
 # ---------------------------------------------------------------- budgets
 
 
-async def test_all_keys_that_a_key_makes_spend_its_budget(api, account):
+async def test_all_keys_that_a_key_makes_spend_its_budget(api, account, purse):
     maker = api.key(account, *MANAGE, "mail.send", budget=purse(messages_per_hour=3))
     made = [
         (await api.ask("POST", KEYS, {"name": str(each), "scopes": ["mail.send"]}, key=maker)).json for each in range(4)
@@ -155,7 +156,7 @@ async def test_all_keys_that_a_key_makes_spend_its_budget(api, account):
     assert made[0]["budget"] == {"messages_per_hour": 3}
 
 
-async def test_a_key_with_a_budget_gives_nothing_beyond_it(api, account):
+async def test_a_key_with_a_budget_gives_nothing_beyond_it(api, account, purse):
     maker = api.key(account, *MANAGE, "mail.send", budget=purse(messages_per_hour=3))
     unlimited = api.key(account, "stats.read")
     sender = api.key(account, "mail.send")
@@ -184,7 +185,7 @@ async def test_mail_to_another_domain_than_allowed_is_refused_by_its_field(api, 
 # ---------------------------------------------------------------- rotation
 
 
-async def test_a_key_is_rotated_and_the_old_one_ends_after_the_overlap(api, account, manager):
+async def test_a_key_is_rotated_and_the_old_one_ends_after_the_overlap(api, account, manager, purse):
     old = api.key(account, "mail.send", budget=purse("own", messages_per_day=2))
 
     reply = await api.ask("POST", f"{KEYS}/{key_id(old)}/rotate", {"overlap_seconds": 60}, key=manager)

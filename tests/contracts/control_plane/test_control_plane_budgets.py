@@ -16,6 +16,7 @@ from gatepost.tenancy.access.grant import Limits, limit
 from gatepost.tenancy.access.principal import Principal
 from gatepost.tenancy.access.spending import Spending, Spent
 from gatepost.tenancy.access.tab import open_tab
+from gatepost.tenancy.accounts import lifecycle
 from gatepost.tenancy.accounts.account import AccountState
 
 
@@ -23,8 +24,12 @@ def people(*names: str) -> list[Mailbox]:
     return [Mailbox(local_part=name, domain="dest.test") for name in names]
 
 
-def purse(name: str = "purse", **limits: int) -> Purse:
-    return Purse(id=PurseId(name), budget=Budget(**limits))
+@pytest.fixture
+def purse(account):
+    def purse(name: str = "purse", *, account_id: AccountId = account.id, **limits: int) -> Purse:
+        return Purse(id=PurseId(name), account_id=account_id, budget=Budget(**limits))
+
+    return purse
 
 
 @pytest.fixture
@@ -56,7 +61,7 @@ def process(place):
 
 
 async def spend(spending, principal, *names):
-    return await spending.spend(principal, people(*names))
+    return await spending.charge(principal, people(*names))
 
 
 async def count_accepted(spending, principal, tries, *names):
@@ -68,7 +73,7 @@ async def test_a_key_without_a_budget_costs_nothing(process, principal):
     assert await spend(process(), principal(), "bob") == Spent()
 
 
-async def test_a_budget_ends_and_begins_anew_with_the_hour(process, principal, clock):
+async def test_a_budget_ends_and_begins_anew_with_the_hour(process, principal, clock, purse):
     spending, sender = process(), principal(purse(messages_per_hour=3))
     clock.instant += timedelta(minutes=20)
 
@@ -83,7 +88,7 @@ async def test_a_budget_ends_and_begins_anew_with_the_hour(process, principal, c
     assert await count_accepted(spending, sender, 5) == 3
 
 
-async def test_an_hour_that_is_full_again_is_still_held_to_the_day(process, principal, clock):
+async def test_an_hour_that_is_full_again_is_still_held_to_the_day(process, principal, clock, purse):
     spending, sender = process(), principal(purse(messages_per_hour=3, messages_per_day=4))
 
     assert await count_accepted(spending, sender, 5) == 3
@@ -92,7 +97,7 @@ async def test_an_hour_that_is_full_again_is_still_held_to_the_day(process, prin
     assert (await spend(spending, sender, "bob")).retry_after == timedelta(hours=11)
 
 
-async def test_each_recipient_counts_and_what_does_not_fit_takes_nothing(process, principal):
+async def test_each_recipient_counts_and_what_does_not_fit_takes_nothing(process, principal, purse):
     spending, sender = process(), principal(purse(messages_per_hour=3))
 
     assert await count_accepted(spending, sender, 1, "a", "b") == 1
@@ -101,7 +106,7 @@ async def test_each_recipient_counts_and_what_does_not_fit_takes_nothing(process
 
 
 @pytest.mark.parametrize("limit", [1, 10, 64, 300])
-async def test_several_processes_never_spend_more_together(process, principal, limit):
+async def test_several_processes_never_spend_more_together(process, principal, limit, purse):
     processes, sender, random = [process() for _ in range(3)], principal(purse(messages_per_day=limit)), Random(7)
     accepted = 0
 
@@ -113,7 +118,7 @@ async def test_several_processes_never_spend_more_together(process, principal, l
     assert limit - 2 * (limit // 64) <= accepted <= limit
 
 
-async def test_messages_at_the_same_time_spend_no_more(process, principal):
+async def test_messages_at_the_same_time_spend_no_more(process, principal, purse):
     one, two, sender = process(), process(), principal(purse(messages_per_day=100))
 
     outcomes = await asyncio.gather(*[spend(each, sender, "bob") for _ in range(60) for each in (one, two)])
@@ -121,7 +126,7 @@ async def test_messages_at_the_same_time_spend_no_more(process, principal):
     assert 98 <= sum(isinstance(each, Spent) for each in outcomes) <= 100
 
 
-async def test_what_was_in_hand_at_a_crash_is_lost_and_not_spent_twice(process, principal):
+async def test_what_was_in_hand_at_a_crash_is_lost_and_not_spent_twice(process, principal, purse):
     sender = principal(purse(messages_per_day=128))
     assert await count_accepted(process(), sender, 1) == 1
 
@@ -129,7 +134,7 @@ async def test_what_was_in_hand_at_a_crash_is_lost_and_not_spent_twice(process, 
     assert await count_accepted(process(), sender, 130) == 128 - 3
 
 
-async def test_what_was_in_hand_is_given_back_at_the_end(process, principal):
+async def test_what_was_in_hand_is_given_back_at_the_end(process, principal, purse):
     sender, first = principal(purse(messages_per_day=128)), process()
     assert await count_accepted(first, sender, 1) == 1
 
@@ -138,7 +143,7 @@ async def test_what_was_in_hand_is_given_back_at_the_end(process, principal):
     assert await count_accepted(process(), sender, 130) == 127
 
 
-async def test_a_message_that_is_not_taken_gives_back_what_it_spent(process, principal):
+async def test_a_message_that_is_not_taken_gives_back_what_it_spent(process, principal, purse):
     spending, sender = process(), principal(purse(messages_per_day=1))
 
     spending.give_back(await spend(spending, sender, "bob"))
@@ -146,7 +151,7 @@ async def test_a_message_that_is_not_taken_gives_back_what_it_spent(process, pri
     assert await count_accepted(spending, sender, 2) == 1
 
 
-async def test_keys_that_charge_one_purse_share_it(process, principal):
+async def test_keys_that_charge_one_purse_share_it(process, principal, purse):
     shared = purse("maker", messages_per_day=10)
     first, second = principal(shared), principal(shared, purse("own", messages_per_day=7))
     spending = process()
@@ -155,7 +160,7 @@ async def test_keys_that_charge_one_purse_share_it(process, principal):
     assert await count_accepted(spending, first, 10) == 3
 
 
-async def test_what_was_taken_under_a_wider_limit_is_not_spent_under_a_narrower(process, principal):
+async def test_what_was_taken_under_a_wider_limit_is_not_spent_under_a_narrower(process, principal, purse):
     spending = process()
     assert await count_accepted(spending, principal(purse(messages_per_day=6400)), 1) == 1
 
@@ -163,7 +168,7 @@ async def test_what_was_taken_under_a_wider_limit_is_not_spent_under_a_narrower(
     assert await count_accepted(spending, principal(purse(messages_per_day=10)), 5) == 0
 
 
-async def test_a_clock_that_is_set_back_begins_no_hour_anew(process, principal, clock):
+async def test_a_clock_that_is_set_back_begins_no_hour_anew(process, principal, clock, purse):
     spending, sender = process(), principal(purse(messages_per_hour=2))
     assert await count_accepted(spending, sender, 3) == 2
 
@@ -172,7 +177,7 @@ async def test_a_clock_that_is_set_back_begins_no_hour_anew(process, principal, 
     assert await count_accepted(process(), sender, 3) == 0
 
 
-async def test_known_recipients_cost_nothing_of_the_budget_for_new_ones(process, principal, clock):
+async def test_known_recipients_cost_nothing_of_the_budget_for_new_ones(process, principal, clock, purse):
     spending, sender = process(), principal(purse(new_recipients_per_hour=2))
 
     assert await count_accepted(spending, sender, 1, "ann", "Bob") == 1
@@ -185,7 +190,7 @@ async def test_known_recipients_cost_nothing_of_the_budget_for_new_ones(process,
     assert await count_accepted(process(), sender, 1, "emil") == 0
 
 
-async def test_recipients_are_known_to_the_account_and_to_no_other(process, principal, control_plane):
+async def test_recipients_are_known_to_the_account_and_to_no_other(process, principal, control_plane, purse):
     other = AccountId("acc_other")
     store = SqlBudgetStore(control_plane.database)
     digests = process().known.find_unknown(other, people("ann"))
@@ -195,14 +200,14 @@ async def test_recipients_are_known_to_the_account_and_to_no_other(process, prin
     assert store.find_known(other, digests) == frozenset()
 
 
-async def test_no_address_is_stored(process, principal, is_stored):
+async def test_no_address_is_stored(process, principal, is_stored, purse):
     await spend(process(), principal(purse(new_recipients_per_day=1)), "unforgettable-name")
 
     assert not is_stored(b"unforgettable-name")
 
 
 async def test_more_recipients_than_are_kept_are_forgotten_oldest_first(
-    process, principal, clock, control_plane, account
+    process, principal, clock, control_plane, account, purse
 ):
     spending, sender = process(), principal(purse(new_recipients_per_day=10))
     await spend(spending, sender, "ann", "bob")
@@ -219,7 +224,9 @@ async def test_more_recipients_than_are_kept_are_forgotten_oldest_first(
     )
 
 
-async def test_without_the_store_nothing_is_spent_and_nothing_lost(shorten_waiting, process, principal, other_process):
+async def test_without_the_store_nothing_is_spent_and_nothing_lost(
+    shorten_waiting, process, principal, other_process, purse
+):
     spending, sender = process(), principal(purse(messages_per_day=1))
 
     with other_process.database.writing(), pytest.raises(Transient):
@@ -231,7 +238,7 @@ async def test_without_the_store_nothing_is_spent_and_nothing_lost(shorten_waiti
 # ---------------------------------------------------------------- early answers, for SMTP
 
 
-async def test_a_tab_refuses_the_recipients_that_are_too_many(process, principal):
+async def test_a_tab_refuses_the_recipients_that_are_too_many(process, principal, purse):
     spending, sender = process(), principal(purse(messages_per_day=3))
     await spend(spending, sender, "bob")
 
@@ -243,7 +250,7 @@ async def test_a_tab_refuses_the_recipients_that_are_too_many(process, principal
     assert not (await open_tab(process(), sender)).decide_message()
 
 
-async def test_a_tab_takes_known_recipients_when_new_ones_are_refused(process, principal):
+async def test_a_tab_takes_known_recipients_when_new_ones_are_refused(process, principal, purse):
     sender = principal(purse(new_recipients_per_day=2))
     await spend(process(), sender, "ann")
     tab = await open_tab(process(), sender)
@@ -259,15 +266,25 @@ async def test_a_tab_takes_known_recipients_when_new_ones_are_refused(process, p
 # ---------------------------------------------------------------- exactness
 
 
-def test_limits_that_one_process_narrows_hold_in_every_other_at_once(control_plane, other_process, issue):
+def test_limits_that_one_process_narrows_hold_in_every_other_at_once(control_plane, other_process, issue, purse):
     issued, peer = issue(), ip_address("192.0.2.1")
     held = other_process.principals.authenticate("apikey", issued.password, peer)
     wanted = Limits(allowed_recipient_domains=("dest.test",), budget=Budget(messages_per_day=1))
 
     control_plane.keys.change_grant(
-        issued.key.account_id, issued.key.id, lambda current: limit(current, wanted, purse_id=PurseId("own"))
+        issued.key.account_id, issued.key.id, lambda current: limit(current, wanted, purse=purse("own"))
     )
 
     now = other_process.principals.recheck(held, peer)
     assert now.allowed_recipient_domains == ("dest.test",)
     assert now.purses == (purse("own", messages_per_day=1),)
+
+
+async def test_keys_of_a_subuser_spend_the_purse_of_the_parents_key_that_made_them(
+    process, principal, purse, control_plane
+):
+    sub = lifecycle.create(control_plane.accounts, "sub", now=control_plane.clock.now(), entropy=control_plane.entropy)
+    shared = purse("maker", messages_per_day=3)
+
+    assert await count_accepted(process(), principal(shared, account_id=sub.id), 2) == 2
+    assert await count_accepted(process(), principal(shared), 5) == 1

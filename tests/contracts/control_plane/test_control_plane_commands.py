@@ -69,12 +69,18 @@ def test_a_name_that_cannot_be_had_is_explained(commands: Any, name: str, exit_c
 
 
 def test_accounts_are_listed_and_shown(commands: Any, account: Account) -> None:
-    expected = {"name": "acme", "id": account.id, "state": "active", "created_at": "2026-03-01T12:00:00Z"}
+    expected = {
+        "name": "acme", "id": account.id, "state": "active", "effective_state": "active", "parent_id": None,
+        "email": "", "created_at": "2026-03-01T12:00:00Z",
+    }  # fmt: skip
+    shown = expected | {"credits": "unlimited"}
 
     assert json.loads(commands.run(account_group, "list", "--json").stdout) == [expected]
-    assert json.loads(commands.run(account_group, "show", "acme", "--json").stdout) == expected
-    assert json.loads(commands.run(account_group, "show", account.id, "--json").stdout) == expected
-    assert commands.run(account_group, "list").stdout.split() == ["NAME", "ID", "STATE", "CREATED", *expected.values()]
+    assert json.loads(commands.run(account_group, "show", "acme", "--json").stdout) == shown
+    assert json.loads(commands.run(account_group, "show", account.id, "--json").stdout) == shown
+    assert commands.run(account_group, "list").stdout.split() == [
+        "NAME", "ID", "STATE", "CREATED", "acme", account.id, "active", "2026-03-01T12:00:00Z",
+    ]  # fmt: skip
     assert "active" in commands.run(account_group, "show", "acme").stdout
 
 
@@ -142,6 +148,76 @@ def test_closing_asks_first(
     found = control_plane.accounts.find(account.id)
     assert found is not None
     assert found.state is state
+
+
+def test_subusers_are_listed_below_their_parent_with_the_state_that_counts(commands: Any, account: Account) -> None:
+    made = [
+        commands.run(account_group, "create", *arguments)
+        for arguments in (["globex"], ["news", "--parent", "acme", "--email", "ann@acme.example"])
+    ]
+    commands.run(account_group, "review", "acme")
+
+    rows = commands.run(account_group, "list").stdout.splitlines()[1:]
+    shown = json.loads(commands.run(account_group, "show", "news", "--json").stdout)
+
+    assert [each.exit_code for each in made] == [0, 0]
+    assert [row[:7].rstrip() for row in rows] == ["acme", "  news", "globex"]
+    assert "under review (itself active)" in rows[1]
+    assert shown["parent_id"] == account.id
+    assert (shown["email"], shown["effective_state"]) == ("ann@acme.example", "under review")
+
+
+def test_a_subuser_of_a_subuser_is_refused(commands: Any) -> None:
+    commands.run(account_group, "create", "news", "--parent", "acme")
+
+    result = commands.run(account_group, "create", "below", "--parent", "news")
+
+    assert result.exit_code == 2
+    assert "a subuser has none of its own" in result.stderr
+
+
+@pytest.mark.parametrize("command", [("review",), ("suspend",), ("close", "--yes")])
+def test_stopping_a_parent_holds_what_its_subusers_have_queued(
+    commands: Any, control_plane: ControlPlane, account: Account, command: tuple[str, ...]
+) -> None:
+    create_key(commands)
+    for name in ("news", "shop"):
+        commands.run(account_group, "create", name, "--parent", "acme")
+    subusers = control_plane.accounts.list_subusers(account.id)
+
+    result = commands.run(account_group, *command, "acme")
+
+    assert result.exit_code == 0
+    assert [asked[1] for asked in commands.mail_workers.asked] == [
+        Predicate(account_id=each.id) for each in (account, *subusers)
+    ]
+
+
+def test_a_subuser_that_is_resumed_stays_down_with_its_parent(commands: Any) -> None:
+    commands.run(account_group, "create", "news", "--parent", "acme")
+    commands.run(account_group, "suspend", "acme")
+
+    result = commands.run(account_group, "resume", "news")
+
+    assert "active by itself, but its parent keeps it suspended" in result.stderr
+
+
+def test_an_account_is_given_credits_and_every_worker_is_told(commands: Any, control_plane: ControlPlane) -> None:
+    create_key(commands)
+
+    given = commands.run(account_group, "credits", "acme", "--total", "500", "--every", "month")
+    shown = commands.run(account_group, "show", "acme").stdout
+    lifted = commands.run(account_group, "credits", "acme", "--unlimited")
+
+    assert "has credits: 500 of 500 left, monthly" in given.stderr
+    assert "500 of 500 left, monthly" in shown
+    assert "has credits: unlimited" in lifted.stderr
+    assert [asked[0] for asked in commands.mail_workers.asked] == ["refresh", "refresh"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--unlimited", "--total", "5"], ["--unlimited", "--every", "day"]])
+def test_credits_that_contradict_themselves_are_refused(commands: Any, arguments: list[str]) -> None:
+    assert commands.run(account_group, "credits", "acme", *arguments).exit_code == 2
 
 
 # ---------------------------------------------------------------- keys

@@ -11,6 +11,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from alembic import command
 from sqlalchemy import create_engine, text
 from tests.support.postgresql import PostgresqlServer
 
@@ -18,7 +19,7 @@ from gatepost.primitives.errors import Misconfigured, Transient
 from gatepost.primitives.ids import AccountId
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.storage.database import Database
-from gatepost.storage.migrate import migrate
+from gatepost.storage.migrate import alembic_config, migrate
 from gatepost.storage.schema import SCHEMA_REVISION, metadata
 from gatepost.tenancy.accounts import lifecycle
 from gatepost.tenancy.accounts.account import Account, AccountState
@@ -385,3 +386,26 @@ def test_without_the_driver_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None
 
     with pytest.raises(Misconfigured, match=r"pip install 'gatepost\[postgresql\]'"):
         Database("postgresql://user@host/gatepost")
+
+
+def test_accounts_and_what_refers_to_them_are_kept_when_subusers_come(url: str, path: Path) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), "0003")
+        connection.execute(text("INSERT INTO accounts VALUES ('acc_1', 'acme', 'suspended', 7)"))
+        connection.execute(text("INSERT INTO domains VALUES ('acc_1', 'example.com', 'pending', 7, NULL)"))
+    engine.dispose()
+
+    migrate(url)
+
+    database = Database(url)
+    with database.reading() as connection:
+        [account] = connection.execute(text("SELECT * FROM accounts")).mappings()
+        [domain] = connection.execute(text("SELECT account_id FROM domains")).scalars()
+        broken = connection.execute(text("PRAGMA foreign_key_check")).all()
+    database.close()
+    assert dict(account) == {
+        "id": "acc_1", "name": "acme", "state": "suspended", "created_at": 7, "parent_id": None, "email": "",
+        "disabled_at": None, "website_disabled_at": None, "addresses": "[]",
+    }  # fmt: skip
+    assert (domain, broken) == ("acc_1", [])

@@ -200,3 +200,87 @@ def test_more_names_than_are_remembered_are_still_answered(
 
     assert [answer is not None for answer in answers] == [True, *[False] * 6, True]
     assert len(control_plane.plain.domains._verified.get()) <= 4
+
+
+# ---------------------------------------------------------------- domains of a parent
+
+
+@pytest.fixture
+def subuser(control_plane: ControlPlane, account: Account) -> Account:
+    return lifecycle.create(
+        control_plane.accounts, "news", now=control_plane.clock.now(), entropy=control_plane.entropy, parent=account
+    )
+
+
+def verify(control_plane: ControlPlane, account: Account) -> None:
+    control_plane.domains.add(claim(account))
+    control_plane.domains.mark_verified(account.id, "example.com", account.created_at)
+
+
+def test_a_subuser_may_use_what_is_assigned_to_it_and_nothing_else_of_its_parent(
+    control_plane: ControlPlane, other_process: ControlPlane, account: Account, subuser: Account
+) -> None:
+    verify(control_plane, account)
+    before = other_process.domains.find_verified("example.com")
+
+    is_assigned = [control_plane.domains.assign(account.id, "example.com", subuser.id) for _ in range(2)]
+    after = other_process.domains.find_verified("example.com")
+
+    assert before is not None
+    assert not before.may_be_used_by(subuser.id)
+    assert is_assigned == [True, True]
+    assert after is not None
+    assert after.may_be_used_by(subuser.id)
+    assert after.account_id == account.id
+    assert other_process.domains.list_assigned(subuser.id) == [after]
+    assert other_process.domains.list_all(subuser.id) == []
+
+
+def test_a_domain_is_taken_back_at_once_in_every_process(
+    control_plane: ControlPlane, other_process: ControlPlane, account: Account, subuser: Account
+) -> None:
+    verify(control_plane, account)
+    control_plane.domains.assign(account.id, "example.com", subuser.id)
+
+    is_taken = [control_plane.domains.unassign(account.id, "example.com", subuser.id) for _ in range(2)]
+
+    found = other_process.domains.find_verified("example.com")
+    assert is_taken == [True, False]
+    assert found is not None
+    assert not found.may_be_used_by(subuser.id)
+
+
+def test_nobody_assigns_to_whom_is_not_its_subuser_or_what_is_not_its_own(
+    control_plane: ControlPlane, account: Account, subuser: Account, rival: Account
+) -> None:
+    verify(control_plane, account)
+
+    assert not control_plane.domains.assign(account.id, "example.com", rival.id)
+    assert not control_plane.domains.assign(rival.id, "example.com", subuser.id)
+    assert not control_plane.domains.assign(account.id, "other.example", subuser.id)
+    assert not control_plane.domains.assign(subuser.id, "example.com", account.id)
+    assert control_plane.domains.list_assigned(subuser.id) == []
+
+
+def test_an_assignment_ends_with_the_claim(control_plane: ControlPlane, account: Account, subuser: Account) -> None:
+    verify(control_plane, account)
+    control_plane.domains.assign(account.id, "example.com", subuser.id)
+
+    control_plane.domains.remove(account.id, "example.com")
+    verify(control_plane, account)
+
+    assert control_plane.domains.list_assigned(subuser.id) == []
+
+
+def test_an_assignment_is_in_the_chains_of_both(
+    control_plane: ControlPlane, account: Account, subuser: Account
+) -> None:
+    verify(control_plane, account)
+    for _ in range(2):
+        control_plane.domains.assign(account.id, "example.com", subuser.id)
+    control_plane.domains.unassign(account.id, "example.com", subuser.id)
+
+    for chain in (account.id, subuser.id):
+        acts = [entry.event.act.value for entry in control_plane.audit.list_after(chain, 0, 20)]
+        assert acts[-2:] == ["domain_assigned", "domain_unassigned"]
+        assert acts.count("domain_assigned") == 1

@@ -8,6 +8,7 @@ import pytest
 from gatepost.cli.key import key as key_group
 from gatepost.primitives.ids import KeyId
 from gatepost.primitives.secret import Secret
+from gatepost.runtime.key_upkeep import keep_up_keys
 from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.access.budget import Budget
 from gatepost.tenancy.access.honey import HoneyAlarm
@@ -177,6 +178,15 @@ def test_a_wrong_secret_raises_no_alarm(create, control_plane):
     use(control_plane, trap[:26] + other[26:])
 
     assert control_plane.principals.take_honey_uses() == []
+
+
+async def test_a_worker_keeps_up_its_keys(create, control_plane, account):
+    use(control_plane, create("--scope", "mail.send", "--honey"))
+
+    for periodic in keep_up_keys(control_plane, Metrics()):
+        await periodic.work()
+
+    assert len(alarms(control_plane, account)) == 1
 
 
 def test_the_operator_sees_which_key_is_the_trap(commands, create):

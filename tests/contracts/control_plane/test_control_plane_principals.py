@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_address, ip_network
 from statistics import fmean, variance
@@ -21,9 +22,11 @@ from gatepost.tenancy.access.principals import Principals
 from gatepost.tenancy.access.throttle import AuthenticationThrottle, ThrottleLimits
 from gatepost.tenancy.accounts import lifecycle
 from gatepost.tenancy.accounts.account import Account, AccountState
+from gatepost.tenancy.accounts.credits import allocate
 
 Issue = Callable[..., Any]
 PEER = ip_address("192.0.2.1")
+_, REVIEW, SUSPENDED, CLOSED = AccountState
 
 
 @pytest.fixture
@@ -127,7 +130,7 @@ def test_an_ipv4_client_of_a_dual_stack_listener_is_in_its_ipv4_network(principa
     assert principals.authenticate("apikey", issued.password, ip_address("::ffff:192.0.2.9"))
 
 
-@pytest.mark.parametrize("state", [AccountState.SUSPENDED, AccountState.CLOSED])
+@pytest.mark.parametrize("state", [SUSPENDED, CLOSED])
 def test_an_account_that_is_not_active_sends_nothing(
     control_plane: ControlPlane, principals: Principals, place: Any, account: Account, issue: Issue, state: AccountState
 ) -> None:
@@ -398,3 +401,78 @@ def test_another_scope_than_to_send_may_be_asked_for(principals: Principals, iss
     assert principals.recheck(principal, PEER, scope=None) == principal
     assert reason(principals.recheck(principal, PEER)) is AccessDenial.SCOPE_MISSING
     assert reason(principals.authenticate("apikey", issued.password, PEER)) is AccessDenial.SCOPE_MISSING
+
+
+# ---------------------------------------------------------------- subusers
+
+
+@pytest.fixture
+def subuser(control_plane: ControlPlane, account: Account) -> Account:
+    return lifecycle.create(
+        control_plane.accounts, "news", now=control_plane.clock.now(), entropy=control_plane.entropy, parent=account
+    )
+
+
+def disable(plane: ControlPlane, parent: Account, subuser: Account) -> None:
+    plane.accounts.change_subuser(parent.id, subuser.id, lambda it: replace(it, disabled_at=plane.clock.now()))
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda plane, parent, _: lifecycle.move(plane.accounts, parent, REVIEW), AccessDenial.ACCOUNT_UNDER_REVIEW),
+        (lambda plane, parent, _: lifecycle.move(plane.accounts, parent, SUSPENDED), AccessDenial.ACCOUNT_NOT_ACTIVE),
+        (lambda plane, parent, _: lifecycle.move(plane.accounts, parent, CLOSED), AccessDenial.ACCOUNT_NOT_ACTIVE),
+        (lambda plane, _, child: lifecycle.move(plane.accounts, child, REVIEW), AccessDenial.ACCOUNT_UNDER_REVIEW),
+        (lambda plane, _, child: lifecycle.move(plane.accounts, child, SUSPENDED), AccessDenial.ACCOUNT_NOT_ACTIVE),
+        (disable, AccessDenial.ACCOUNT_NOT_ACTIVE),
+    ],
+    ids=["parent reviewed", "parent suspended", "parent closed", "reviewed", "suspended", "disabled by its parent"],
+)
+def test_a_subusers_right_is_gone_at_once_in_every_process(
+    principals: Principals,
+    other_process: ControlPlane,
+    account: Account,
+    subuser: Account,
+    issue: Issue,
+    change: Callable[..., object],
+    expected: AccessDenial,
+) -> None:
+    issued = issue(account_id=subuser.id)
+    principal = principals.authenticate("apikey", issued.password, PEER)
+    assert isinstance(principal, Principal)
+    assert principal.account_id == subuser.id
+
+    change(other_process, account, subuser)
+
+    assert reason(principals.recheck(principal, PEER)) is expected
+    assert reason(principals.authenticate("apikey", issued.password, PEER)) is expected
+
+
+def test_a_parent_goes_on_when_its_subuser_is_stopped(
+    principals: Principals, other_process: ControlPlane, subuser: Account, issue: Issue
+) -> None:
+    principal = principals.authenticate("apikey", issue().password, PEER)
+    assert isinstance(principal, Principal)
+
+    lifecycle.move(other_process.accounts, subuser, CLOSED)
+
+    assert principals.recheck(principal, PEER) == principal
+
+
+def test_used_up_credits_are_told_to_the_holder_of_the_key_only(
+    principals: Principals, other_process: ControlPlane, place: Any, account: Account, subuser: Account, issue: Issue
+) -> None:
+    issued = issue(account_id=subuser.id)
+    now = other_process.clock.now()
+    other_process.accounts.change_allocation(account.id, lambda _: allocate(None, 1, None, now))
+    principal = principals.authenticate("apikey", issued.password, PEER)
+    assert isinstance(principal, Principal)
+    assert principal.is_metered
+
+    assert principals.meter.spend(subuser.id, 1)
+
+    assert reason(principals.recheck(principal, PEER)) is AccessDenial.CREDITS_EXCEEDED
+    assert reason(principals.authenticate("apikey", issued.password, PEER)) is AccessDenial.CREDITS_EXCEEDED
+    assert principals.recheck(principal, PEER, scope=None) == principal
+    assert reason(principals.authenticate("apikey", forged(issued, place.entropy), PEER)) is AccessDenial.KEY_NOT_VALID

@@ -36,6 +36,7 @@ from gatepost.standards.dns.question import Answer, AnswerStatus
 from gatepost.standards.dns.records import TXT
 from gatepost.standards.smtp.transaction import ClientTimeouts
 from gatepost.system.entropy import SystemEntropy
+from gatepost.system.signing import SingleSigner
 
 Rig = Any
 Sink = Any
@@ -134,7 +135,7 @@ async def deliver(
         router=router,
         connector=SMTPConnector(greeting_name="relay.test", tls=DeliveryTLS(), timeouts=timeouts),
         pool=pool,
-        copies=OutgoingCopies(tools=COPY_TOOLS, keys=keys, host_name="relay.test"),
+        copies=OutgoingCopies(tools=COPY_TOOLS, keys=keys, signer=SingleSigner(), host_name="relay.test"),
         clock=rig.clock,
         monotonic=time.monotonic,
         is_on_hold=queue.is_on_hold,

@@ -11,6 +11,7 @@ from gatepost.runtime.finding import Verdict
 from gatepost.runtime.settings import TLS, Listener, Operations
 from gatepost.runtime.state_dir import hold_service_lock
 from gatepost.system.clock import SystemClock
+from gatepost.system.signing import BatchSigning
 
 
 class ClockAt:
@@ -159,6 +160,14 @@ def test_disk_below_its_reserve_is_told_with_what_it_means():
 @pytest.mark.parametrize(("hard", "verdict"), [(1024, Verdict.WARN), (-1, Verdict.OK), (1 << 20, Verdict.OK)])
 def test_number_of_open_files_is_judged(settings, hard, verdict):
     assert diagnosis.judge_descriptors(hard, settings).verdict is verdict
+
+
+@pytest.mark.parametrize("found", BatchSigning, ids=lambda found: found.value)
+def test_how_signatures_are_made_is_told_and_is_never_wrong(found):
+    finding = diagnosis.judge_signing(found)
+
+    assert finding.verdict is Verdict.OK
+    assert ("eight at a time" in finding.text) == (found is BatchSigning.AVAILABLE)
 
 
 def test_clock_behind_the_newest_file_is_found(settings):

@@ -1,19 +1,30 @@
-"""Authorization header → principal. The key is who calls; passwords and forwarded addresses are never believed."""
+"""Authorization header → caller: a key, or a person in a session. Passwords are never taken here."""
 
 import asyncio
 import binascii
 from typing import Final
 
-from gatepost.entrypoints.api.ports import Access, PeerAddress
-from gatepost.entrypoints.api.problem import NO_CREDENTIAL, Problem, problem_of_access, problem_of_trouble
+from gatepost.entrypoints.api.operation import Operation
+from gatepost.entrypoints.api.ports import Access, PeerAddress, Sessions
+from gatepost.entrypoints.api.problem import (
+    KEYS_ONLY,
+    NO_CREDENTIAL,
+    PEOPLE_ONLY,
+    Problem,
+    problem_of_access,
+    problem_of_person,
+    problem_of_trouble,
+)
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.errors import Transient
 from gatepost.primitives.secret import Secret
 from gatepost.telemetry.logger import get_logger
 from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.access.authenticate import USERNAME, Refusal
+from gatepost.tenancy.access.person import Caller, CallerKind, Person
 from gatepost.tenancy.access.principal import Principal
 from gatepost.tenancy.access.scope import MAIL_SEND
+from gatepost.tenancy.accounts.token import TokenKind
 
 _MAX_HEADER_CHARACTERS: Final = 512
 
@@ -45,9 +56,35 @@ def read_authorization(header: str) -> tuple[str, Secret[bytes]] | None:
 class Authentication:
     """Finds out who calls."""
 
-    def __init__(self, access: Access, metrics: Metrics) -> None:
+    def __init__(self, access: Access, metrics: Metrics, sessions: Sessions) -> None:
         self._access = access
         self._metrics = metrics
+        self._sessions = sessions
+
+    async def identify(
+        self, header: str, peer: PeerAddress, operation: Operation, *, client: str = ""
+    ) -> Caller | Problem | None:
+        """Return who calls, if he may call that operation; None where nobody has to be known."""
+        if CallerKind.NOBODY in operation.callers:
+            return None
+        token = _read_session(header)
+        if token is None:
+            if CallerKind.KEY in operation.callers:
+                return await self.authenticate(header, peer, scope=operation.scope, client=client)
+            return PEOPLE_ONLY if read_authorization(header) else NO_CREDENTIAL
+        if CallerKind.PERSON not in operation.callers:
+            return KEYS_ONLY
+        return await self._find_person(token, peer, operation)
+
+    async def _find_person(self, token: Secret[bytes], peer: PeerAddress, operation: Operation) -> Person | Problem:
+        try:
+            found = await asyncio.to_thread(self._sessions.identify, token, peer, operation.need)
+        except Transient as trouble:
+            return problem_of_trouble(trouble)
+        if not isinstance(found, Deny):
+            return found
+        log.info("session_refused", peer=str(peer), reason=found.reason.value)
+        return problem_of_person(found)
 
     async def authenticate(
         self, header: str, peer: PeerAddress, *, scope: str | None, client: str = ""
@@ -71,3 +108,11 @@ class Authentication:
         if isinstance(found, Refusal) and found.delay:
             await asyncio.sleep(found.delay.total_seconds())
         return problem_of_access(found, sends_mail=scope == MAIL_SEND)
+
+
+def _read_session(header: str) -> Secret[bytes] | None:
+    """Return the token if the header offers a session's."""
+    credential = read_authorization(header)
+    if credential is None or not credential[1].reveal().startswith(TokenKind.SESSION.value.encode()):
+        return None
+    return credential[1]

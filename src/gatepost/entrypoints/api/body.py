@@ -13,7 +13,7 @@ from msgspec import inspect
 
 from gatepost.entrypoints.api.problem import BAD_REQUEST, NOT_UTF8, FieldError, Problem, invalid
 
-S = TypeVar("S", bound=msgspec.Struct)
+S = TypeVar("S")
 
 _MAX_ERRORS: Final = 50
 _JSON_NAMES: Final[dict[type, str]] = {
@@ -22,7 +22,7 @@ _JSON_NAMES: Final[dict[type, str]] = {
 
 
 def decode_body(struct: type[S], octets: bytes) -> S | Problem:
-    """Make a struct of a JSON body, or say everything that is wrong with its shape."""
+    """Make a struct, or a tuple, of a JSON body, or say everything that is wrong with its shape."""
     try:
         return _decode(struct, octets)
     except UnicodeDecodeError:

@@ -19,16 +19,20 @@ from starlette.types import Receive, Scope, Send
 from gatepost.entrypoints.api import problem as problems
 from gatepost.entrypoints.api.authentication import Authentication
 from gatepost.entrypoints.api.body import decode_body
+from gatepost.entrypoints.api.on_behalf import find_subuser
 from gatepost.entrypoints.api.operation import Answer, Call, Operation
-from gatepost.entrypoints.api.ports import PeerAddress
+from gatepost.entrypoints.api.ports import PeerAddress, Subusers
 from gatepost.entrypoints.api.problem import Errors, Problem
 from gatepost.entrypoints.api.rate_limit import RateLimit
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.errors import Permanent, Transient
 from gatepost.telemetry.logger import get_logger
 from gatepost.telemetry.metrics import Metrics
+from gatepost.tenancy.access.person import Caller, id_of
 from gatepost.tenancy.access.principal import Principal
 from gatepost.tenancy.access.scope import MAIL_SEND
+from gatepost.tenancy.accounts.account import Account
+from gatepost.tenancy.accounts.attempt_limit import network_of
 
 _JSON: Final = "application/json"
 #: So much of a body that is refused unread is taken off the wire, so that its sender gets to read why.
@@ -61,6 +65,7 @@ class EndpointServices:
     """What all endpoints of a process share; ``body_timeout`` bounds how long one body may take to arrive."""
 
     authentication: Authentication
+    subusers: Subusers
     rate_limit: RateLimit
     budget: BodyBudget
     clock: Clock
@@ -106,23 +111,36 @@ class Endpoint:
         peer = _peer(request)
         header = request.headers.get("authorization", "")
         client = request.headers.get("user-agent", "")
-        principal = await services.authentication.authenticate(header, peer, scope=operation.scope, client=client)
-        if isinstance(principal, Problem):
-            return principal
-        allowance = services.rate_limit.take(principal.key_id, services.clock.now())
+        caller = await services.authentication.identify(header, peer, operation, client=client)
+        if isinstance(caller, Problem):
+            return caller
+        counted = id_of(caller) if caller else network_of(peer)
+        allowance = services.rate_limit.take(counted, services.clock.now())
         headers.update(allowance.headers())
         if allowance.retry_after:
             return problems.too_many_requests(ceil(allowance.retry_after.total_seconds()))
-        if request.headers.get("on-behalf-of"):
-            return problems.NOT_ON_BEHALF
-        return await self._read_and_run(request, operation, principal, peer)
+        wanted = request.headers.get("on-behalf-of", "")
+        subuser = find_subuser(wanted, operation, caller.account_id if caller else None, services.subusers)
+        if isinstance(subuser, Problem):
+            return subuser
+        return await self._read_and_run(request, operation, caller, peer, subuser)
 
     async def _read_and_run(
-        self, request: Request, operation: Operation, principal: Principal, peer: PeerAddress
+        self,
+        request: Request,
+        operation: Operation,
+        caller: Caller | None,
+        peer: PeerAddress,
+        subuser: Account | None,
     ) -> Answer | Problem:
         parameters = _parameters(request, operation)
         call = Call(
-            principal=principal, peer=peer, parameters=parameters, tls=request.scope.get("state", {}).get("tls", "")
+            caller=caller,
+            peer=peer,
+            parameters=parameters,
+            tls=request.scope.get("state", {}).get("tls", ""),
+            client=request.headers.get("user-agent", ""),
+            subuser=subuser,
         )
         pieces: list[bytes] = []
         try:
@@ -135,9 +153,7 @@ class Endpoint:
                 if isinstance(body, Problem):
                     return body
                 call = replace(call, body=body, size_octets=len(octets))
-            if principal.is_honey and operation.method != "GET" and operation.scope != MAIL_SEND:
-                # As the one door does it with mail: its holder hears what anybody hears when there is trouble.
-                raise Transient("a honey key was used: nothing is done under it")
+            _refuse_honey(caller, operation)
             return await operation.run(call)
         except (Transient, Permanent) as trouble:
             log.warning("api_store_trouble", operation=operation.name, reason=str(trouble))
@@ -170,6 +186,13 @@ class Endpoint:
         except TimeoutError:
             return problems.TOO_SLOW
         return None
+
+
+def _refuse_honey(caller: Caller | None, operation: Operation) -> None:
+    """As the one door does it with mail: a honey key's holder hears what anybody hears when there is trouble."""
+    changes = operation.method != "GET" and operation.scope != MAIL_SEND
+    if changes and isinstance(caller, Principal) and caller.is_honey:
+        raise Transient("a honey key was used: nothing is done under it")
 
 
 async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
@@ -209,7 +232,7 @@ async def _is_body_done(request: Request) -> bool:
 
 
 def _respond(outcome: Answer | Problem, headers: Mapping[str, str]) -> Response:
-    body: msgspec.Struct | None = Errors(errors=outcome.errors) if isinstance(outcome, Problem) else outcome.body
+    body = Errors(errors=outcome.errors) if isinstance(outcome, Problem) else outcome.body
     status = outcome.status
     content = b"" if body is None else msgspec.json.encode(body)
     media_type = "text/plain" if body is None else _JSON

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import msgspec
 
-from gatepost.entrypoints.api.operation import Operation
+from gatepost.entrypoints.api.operation import KEYS_AND_PEOPLE, Operation
 from gatepost.entrypoints.api.problem import Errors
+from gatepost.tenancy.access.person import CallerKind
 
 DOCUMENT_PATH: Final = "/v3/openapi.json"
 
@@ -18,20 +19,31 @@ _STATUS_TEXTS: Final = {
     202: "Accepted: on stable storage, and queued for delivery.",
     204: "Done; there is nothing to say.",
     400: "The body is wrong; each error names its field.",
-    401: "The key is missing, wrong, expired or revoked, or may not send mail.",
-    403: "The key may not do this, or not from this address; or a limit is reached.",
+    401: "The key or the session is missing, wrong, expired or revoked, or may not send mail.",
+    403: "The caller may not do this, or not from this address, or not yet; or a limit is reached.",
     404: "There is no such thing in this account.",
     405: "The path does not have this method.",
     408: "The body took too long to arrive.",
     413: "The body is too large.",
     415: "The body is not JSON in UTF-8, sent as it is.",
-    429: "Too many requests, or too many wrong keys from this network; Retry-After says when to come again.",
+    429: "Too many requests, wrong keys or wrong guesses; Retry-After says when to come again.",
     500: "A failure of the service; its log says which.",
     503: "The service cannot do it at the moment; Retry-After says when to come again.",
     507: "The service has no room for mail at the moment; Retry-After says when to come again.",
 }
+_QUERY_TYPES: Final = {
+    "limit": {"type": "integer", "minimum": 1},
+    "offset": {"type": "integer", "minimum": 0},
+}
 _ALWAYS_REFUSED: Final = (401, 403, 405, 429, 500, 503)
 _REFUSED_WITH_BODY: Final = (400, 408, 413, 415, 507)
+
+
+_SECURITY: Final[dict[CallerKind, list[dict[str, list[str]]]]] = {
+    CallerKind.KEY: [{"key": []}, {"basic": []}],
+    CallerKind.PERSON: [{"session": []}],
+    CallerKind.NOBODY: [],
+}
 
 
 def render_document(operations: Sequence[Operation]) -> bytes:
@@ -42,9 +54,9 @@ def render_document(operations: Sequence[Operation]) -> bytes:
 
 def describe(operations: Sequence[Operation]) -> dict[str, Any]:
     """Return the document."""
-    given = [struct for operation in operations for struct in operation.gives.values() if struct]
-    structs = [*[operation.takes for operation in operations if operation.takes], *given, Errors]
-    unique = list(dict.fromkeys(structs))
+    given = [shape for operation in operations for shape in operation.gives.values() if shape]
+    shapes = [*[operation.takes for operation in operations if operation.takes], *given, Errors]
+    unique = list(dict.fromkeys(shapes))
     _, components = msgspec.json.schema_components(unique, ref_template=_COMPONENT)
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
@@ -61,10 +73,11 @@ def describe(operations: Sequence[Operation]) -> dict[str, Any]:
             "schemas": components,
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer", "description": "An API key: SG.….…"},
+                "session": {"type": "http", "scheme": "bearer", "description": "A person's session: gps_…"},
                 "basic": {"type": "http", "scheme": "basic", "description": "User name apikey, password: an API key."},
             },
         },
-        "security": [{"key": []}, {"basic": []}],
+        "security": [{"key": []}, {"session": []}, {"basic": []}],
     }
 
 
@@ -76,16 +89,23 @@ def _describe_operation(operation: Operation) -> dict[str, Any]:
         "operationId": operation.name,
         "summary": operation.summary,
         "x-required-scope": operation.scope,
+        "x-on-behalf-of": operation.is_on_behalf,
         "responses": {
             str(status): {"description": _STATUS_TEXTS[status], **content} for status, content in answers.items()
         },
     }
+    if operation.callers != KEYS_AND_PEOPLE:
+        described["security"] = [scheme for kind in sorted(operation.callers, key=str) for scheme in _SECURITY[kind]]
+    if operation.needs_proof:
+        described["x-needs-fresh-factor"] = True
+    if operation.steps:
+        described["x-session-steps"] = sorted(step.value for step in operation.steps)
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in re.findall(r"\{(\w+)\}", operation.path)
     ]
     parameters += [
-        {"name": name, "in": "query", "description": text, "schema": {"type": "integer", "minimum": 1}}
+        {"name": name, "in": "query", "description": text, "schema": _QUERY_TYPES.get(name, {"type": "string"})}
         for name, text in operation.query.items()
     ]
     if parameters:
@@ -95,7 +115,8 @@ def _describe_operation(operation: Operation) -> dict[str, Any]:
     return described
 
 
-def _content(struct: type[msgspec.Struct] | None) -> dict[str, Any]:
-    if struct is None:
+def _content(shape: type[object] | None) -> dict[str, Any]:
+    if shape is None:
         return {}
-    return {"content": {"application/json": {"schema": {"$ref": _COMPONENT.format(name=struct.__name__)}}}}
+    (schema,), _ = msgspec.json.schema_components([shape], ref_template=_COMPONENT)
+    return {"content": {"application/json": {"schema": schema}}}

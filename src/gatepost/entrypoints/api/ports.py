@@ -9,7 +9,10 @@ from gatepost.mailflow.submission.submission import Submission
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.ids import AccountId, KeyId, MessageId
 from gatepost.primitives.secret import Secret
+from gatepost.tenancy.access.people import Need
+from gatepost.tenancy.access.person import Caller, Person
 from gatepost.tenancy.access.principal import Principal
+from gatepost.tenancy.accounts.account import Account
 
 PeerAddress: TypeAlias = IPv4Address | IPv6Address
 
@@ -31,6 +34,26 @@ class Access(Protocol):
         ...
 
 
+class Sessions(Protocol):
+    """Whose session a token is, and what that person may do."""
+
+    def identify(self, token: Secret[bytes], peer: PeerAddress, need: Need) -> Person | Deny:
+        """Look a session up; may write down that it was used."""
+        ...
+
+    def recheck(self, person: Person, peer: PeerAddress, need: Need) -> Person | Deny:
+        """Look everything up anew."""
+        ...
+
+
+class Callers(Protocol):
+    """Looks up anew what a caller may do: asked as the last thing before an act."""
+
+    def recheck(self, caller: Caller, peer: PeerAddress, *, scope: str | None) -> Caller | Deny:
+        """Return the caller as he stands now, or why he may not do that any more."""
+        ...
+
+
 class Door(Protocol):
     """The one door every message goes through."""
 
@@ -48,6 +71,18 @@ class Door(Protocol):
         ...
 
 
+class Subusers(Protocol):
+    """Who is whose subuser."""
+
+    def find_subuser(self, parent_id: AccountId, name: str) -> Account | None:
+        """Return the parent's subuser of exactly that name, closed ones too."""
+        ...
+
+    def list_subusers(self, parent_id: AccountId) -> Sequence[Account]:
+        """Return the parent's subusers, by name, closed ones too."""
+        ...
+
+
 class RightsChanged(Protocol):
     """Makes a committed change of rights exact: tells every mail worker, this one too.
 
@@ -58,6 +93,6 @@ class RightsChanged(Protocol):
         """Return when no worker accepts anything under an old right any more."""
         ...
 
-    async def settle_and_hold(self, account_id: AccountId, key_id: KeyId, *, reason: str) -> None:
-        """As ``settle``; and everything that is queued under the key is held."""
+    async def settle_and_hold(self, account_id: AccountId, key_id: KeyId | None, *, reason: str) -> None:
+        """As ``settle``; and everything that is queued under the key, or without one for the account, is held."""
         ...

@@ -5,7 +5,7 @@ field of a request is worded where it is checked (``v3/*_checks``), because the 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Final, cast
 
@@ -17,6 +17,7 @@ from gatepost.primitives.decision import Deny
 from gatepost.primitives.errors import Permanent, Transient
 from gatepost.tenancy.access.budget import BudgetSpent
 from gatepost.tenancy.access.principal import AccessDenial
+from gatepost.tenancy.accounts.denial import PersonDenial, TooManyAttempts
 
 
 class FieldError(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,8 +56,14 @@ def invalid(errors: Sequence[FieldError]) -> Problem:
 _CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
 
 NO_CREDENTIAL: Final = problem(401, "Permission denied, wrong credentials", headers=_CHALLENGE)
+KEYS_ONLY: Final = problem(403, "access forbidden: this takes an API key, not a session")
+PEOPLE_ONLY: Final = problem(403, "access forbidden: this takes a person's session, not an API key; POST /v3/sessions")
 FORBIDDEN: Final = problem(403, "access forbidden")
-NOT_ON_BEHALF: Final = problem(403, "access forbidden: this service knows no subuser of that name", at="on-behalf-of")
+#: Whether there is no such subuser, it is somebody else's, or it was deleted: the answer is the same.
+NOT_ON_BEHALF: Final = problem(403, "access forbidden: your account has no subuser of that name", at="on-behalf-of")
+NEVER_ON_BEHALF: Final = problem(
+    403, "access forbidden: this is not done on behalf of a subuser; use a key of its own", at="on-behalf-of"
+)
 NOT_FOUND: Final = problem(404, "not found")
 TOO_SLOW: Final = problem(408, "the request took too long to arrive", headers={"Connection": "close"})
 TOO_LARGE: Final = problem(413, "content too large", headers={"Connection": "close"})
@@ -85,6 +92,11 @@ _ACCESS: Final[dict[AccessDenial, Problem]] = {
     AccessDenial.NETWORK_NOT_ALLOWED: FORBIDDEN,
     AccessDenial.SCOPE_MISSING: FORBIDDEN,
     AccessDenial.ACCOUNT_NOT_ACTIVE: FORBIDDEN,
+    # Sending alone is refused for these; what the account has queued elsewhere is worth keeping.
+    AccessDenial.ACCOUNT_UNDER_REVIEW: problem(
+        503, "the account is under review: no mail is taken until that has ended", headers={"Retry-After": "3600"}
+    ),
+    AccessDenial.CREDITS_EXCEEDED: problem(401, "Maximum credits exceeded"),
 }
 #: What these say where mail is to be sent.
 _MAY_NOT_SEND: Final = problem(401, "Authenticated user is not authorized to send mail")
@@ -131,6 +143,48 @@ _SUBMISSION: Final[dict[SubmissionDenial, tuple[int, str | None, str]]] = {
         "The X-SMTPAPI header is not taken here: use the fields of the request{detail}",
     ),
 }
+
+
+#: What is done next about what is due in a session.
+_STEPS: Final = {
+    "factor": "the second factor is due: POST /v3/sessions/factor",
+    "password": "a new password is due: PUT /v3/user/password",
+    "enrolment": "a second factor has to be enrolled first: POST /v3/user/factors/totp or /v3/user/factors/passkeys",
+}
+
+#: Status, field, text; ``{detail}`` is where the denial's own words go.
+_PERSON: Final[dict[PersonDenial, tuple[int, str | None, str]]] = {
+    PersonDenial.WRONG_PASSWORD: (401, None, "the user name or the password is wrong"),
+    PersonDenial.WRONG_FACTOR: (401, None, "the second factor is wrong, or was used already"),
+    PersonDenial.CLOCK_OUT_OF_STEP: (401, "code", "the code is of another time: set the clock of your phone"),
+    PersonDenial.TOO_MANY_ATTEMPTS: (429, None, "too many attempts"),
+    PersonDenial.TOKEN_NOT_VALID: (401, "token", "the token is unknown, used already, or expired"),
+    PersonDenial.NETWORK_NOT_ALLOWED: (403, None, "access forbidden"),
+    PersonDenial.ACCOUNT_CLOSED: (403, None, "access forbidden: the account is closed"),
+    PersonDenial.SESSION_NOT_VALID: (401, None, "the session has ended: sign in again"),
+    PersonDenial.STEP_DUE: (403, None, "{detail}"),
+    PersonDenial.PROOF_NEEDED: (403, None, "show your second factor again: POST /v3/sessions/factor"),
+    PersonDenial.PASSWORD_NOT_TAKEN: (400, "new_password", "{detail}"),
+    PersonDenial.NAME_TAKEN: (400, "{detail}", "{detail} is already in use"),
+    PersonDenial.LAST_FACTOR: (400, None, "this is your last second factor: enrol another one first"),
+    PersonDenial.NOTHING_PENDING: (400, None, "nothing has been begun that this could end, or too long ago"),
+    PersonDenial.UNKNOWN: (404, None, "not found"),
+    PersonDenial.TOO_MANY: (403, None, "there are as many as there may be"),
+}
+
+
+def problem_of_person(denial: Deny, *, password_field: str = "new_password") -> Problem:  # noqa: S107 - a field's name
+    """Put the refusal of a person, or of what he wants, into words."""
+    if isinstance(denial.reason, AccessDenial):
+        return problem_of_access(denial, sends_mail=False)
+    reason = cast("PersonDenial", denial.reason)
+    status, at, text = _PERSON[reason]
+    detail = _STEPS.get(denial.detail, denial.detail)
+    at = password_field if at == "new_password" else at and at.replace("{detail}", detail)
+    made = problem(status, text.replace("{detail}", detail), at=at, headers=_CHALLENGE if status == 401 else None)
+    if isinstance(denial, TooManyAttempts):
+        return replace(made, headers={"Retry-After": str(max(1, ceil(denial.retry_after.total_seconds())))})
+    return made
 
 
 def problem_of_access(denial: Deny, *, sends_mail: bool) -> Problem:

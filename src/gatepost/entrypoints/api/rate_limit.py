@@ -1,4 +1,4 @@
-"""How many requests a key may make: a token bucket each, in the memory of one mail worker."""
+"""How many requests a caller may make: a token bucket each, in the memory of one mail worker."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -6,14 +6,12 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Final
 
-from gatepost.primitives.ids import KeyId
-
 _MAX_REMEMBERED: Final = 50_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
-    """What is left to a key.
+    """What is left to a caller.
 
     Attributes:
         limit: Requests at once, when none were made for a while.
@@ -37,23 +35,23 @@ class Allowance:
 
 
 class RateLimit:
-    """Counts requests by key. Time is passed in; memory is bounded."""
+    """Counts requests by caller: a key, a person, an address. Time is passed in; memory is bounded."""
 
     def __init__(self, *, per_second: int, burst: int) -> None:
         self._per_second: Final = per_second
         self._burst: Final = burst
-        self._buckets: Final[OrderedDict[KeyId, tuple[float, datetime]]] = OrderedDict()
+        self._buckets: Final[OrderedDict[str, tuple[float, datetime]]] = OrderedDict()
 
-    def take(self, key_id: KeyId, now: datetime) -> Allowance:
+    def take(self, caller: str, now: datetime) -> Allowance:
         """Count one request, if it is allowed; say what is left."""
-        tokens, at = self._buckets.get(key_id, (float(self._burst), now))
+        tokens, at = self._buckets.get(caller, (float(self._burst), now))
         # A clock set back must neither fill a bucket nor empty one.
         tokens = min(self._burst, tokens + max(0.0, (now - at).total_seconds()) * self._per_second)
         is_allowed = tokens >= 1
         if is_allowed:
             tokens -= 1
-        self._buckets[key_id] = (tokens, now)
-        self._buckets.move_to_end(key_id)
+        self._buckets[caller] = (tokens, now)
+        self._buckets.move_to_end(caller)
         if len(self._buckets) > _MAX_REMEMBERED:
             self._buckets.popitem(last=False)
         return Allowance(

@@ -54,6 +54,11 @@ _ACCESS: Final[dict[AccessDenial, Reply]] = {
     AccessDenial.NETWORK_NOT_ALLOWED: Reply(451, "4.7.1", "Authentication failed: Could not authenticate"),
     AccessDenial.SCOPE_MISSING: _NOT_AUTHORIZED,
     AccessDenial.ACCOUNT_NOT_ACTIVE: _NOT_AUTHORIZED,
+    # Transient: a mail server keeps its queue until the review has ended, or the credits have come back (the dialect).
+    AccessDenial.ACCOUNT_UNDER_REVIEW: Reply(
+        451, "4.7.1", "Authentication failed: The account is under review; try again later"
+    ),
+    AccessDenial.CREDITS_EXCEEDED: Reply(451, "4.7.1", "Authentication failed: Maximum credits exceeded"),
     AccessDenial.TOO_MANY_ATTEMPTS: Reply(421, "4.7.0", "Too many failed authentication attempts; try again later"),
 }
 

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 
 from gatepost.mailflow.content import Content, MemoryContent
 from gatepost.mailflow.delivery.outgoing_header import amend_header
-from gatepost.mailflow.delivery.ports import HashBody, SignHeader, SigningKeys
+from gatepost.mailflow.delivery.ports import HashBody, PrepareSignatures, Signer, SigningKeys
 from gatepost.mailflow.queue.recipient import QueuedMessage
 from gatepost.primitives.errors import Misconfigured
-from gatepost.standards.dkim.sign import SigningKey
+from gatepost.standards.dkim.sign import SigningKey, UnsignedField
 from gatepost.standards.message.header import HeaderSection
 
 SIGNATURE_LIFETIME = timedelta(days=7)
@@ -68,19 +68,33 @@ class CopyTools:
 
     parse: Callable[[bytes], tuple[HeaderSection, int]]
     hash_body: HashBody
-    sign: SignHeader
+    prepare: PrepareSignatures
+    finish: Callable[[Sequence[UnsignedField], Sequence[bytes]], bytes]
     downgrade: Callable[[bytes], bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Unsigned:
+    """All of a copy but for its signatures."""
+
+    fields: Sequence[UnsignedField]
+    header: bytes
+    content: Content
+    body_at: int
+    has_8bit_body: bool
 
 
 class OutgoingCopies:
     """Makes copies; each keeps to one form, as it came or in 7 bits."""
 
-    def __init__(self, *, tools: CopyTools, keys: SigningKeys, host_name: str) -> None:
+    def __init__(self, *, tools: CopyTools, keys: SigningKeys, signer: Signer, host_name: str) -> None:
         """Make copies in the name of ``host_name``."""
         self._tools = tools
         self._keys = keys
+        self._signer = signer
         self._host_name = host_name
-        self._shared: OrderedDict[tuple[str, bool], tuple[datetime, OutgoingCopy | None]] = OrderedDict()
+        #: Made or being made: leases of one message begin together, and their copy is signed once.
+        self._shared: OrderedDict[tuple[str, bool], tuple[datetime, asyncio.Task[OutgoingCopy | None]]] = OrderedDict()
 
     async def make(self, message: QueuedMessage, *, now: datetime, seven_bit: bool = False) -> OutgoingCopy | None:
         """Return the copy of a message, in 7 bits if asked; None if it cannot be had in 7 bits.
@@ -88,28 +102,53 @@ class OutgoingCopies:
         Raises:
             Misconfigured: No key signs for the author's domain: the account no longer has it.
         """
+        if len(message.envelope.forward_paths) == 1:
+            return await self._make(message, now, seven_bit)
         key = (message.id, seven_bit)
-        if key in self._shared:
-            made_at, copy = self._shared[key]
-            if made_at <= now < made_at + _SHARED_FOR:
-                return copy
+        shared = self._shared.get(key)
+        if shared is None or not shared[0] <= now < shared[0] + _SHARED_FOR:
+            shared = self._share(key, now, asyncio.create_task(self._make(message, now, seven_bit)))
+        # Whoever waits for it may be cancelled; the others still want it.
+        return await asyncio.shield(shared[1])
+
+    def _share(
+        self, key: tuple[str, bool], now: datetime, making: "asyncio.Task[OutgoingCopy | None]"
+    ) -> "tuple[datetime, asyncio.Task[OutgoingCopy | None]]":
+        def forget_failure(done: "asyncio.Task[OutgoingCopy | None]") -> None:
+            if (done.cancelled() or done.exception() is not None) and self._shared.get(key) is entry:
+                del self._shared[key]
+
+        entry = (now, making)
+        self._shared[key] = entry
+        self._shared.move_to_end(key)
+        making.add_done_callback(forget_failure)
+        if len(self._shared) > _MAX_SHARED:
+            self._shared.popitem(last=False)
+        return entry
+
+    async def _make(self, message: QueuedMessage, now: datetime, seven_bit: bool) -> OutgoingCopy | None:
         keys = self._keys.find_signing_keys(message.account_id, message.author.domain)
         if not keys:
             raise Misconfigured(f"no DKIM key signs for {message.author.domain}")
         if message.content.size_octets > _MAX_OCTETS_ON_THE_LOOP:
-            copy = await asyncio.to_thread(self._build, message, keys, now, seven_bit)
+            unsigned = await asyncio.to_thread(self._prepare, message, keys, now, seven_bit)
         else:
-            copy = self._build(message, keys, now, seven_bit)
-        if len(message.envelope.forward_paths) > 1:
-            self._shared[key] = (now, copy)
-            self._shared.move_to_end(key)
-            if len(self._shared) > _MAX_SHARED:
-                self._shared.popitem(last=False)
-        return copy
+            unsigned = self._prepare(message, keys, now, seven_bit)
+        if unsigned is None:
+            return None
+        signatures = await self._signer.sign(unsigned.fields)
+        header = self._tools.finish(unsigned.fields, signatures) + unsigned.header
+        return OutgoingCopy(
+            header=header,
+            content=unsigned.content,
+            body_at=unsigned.body_at,
+            has_utf8_header=not header.isascii(),
+            has_8bit_body=unsigned.has_8bit_body,
+        )
 
-    def _build(
+    def _prepare(
         self, message: QueuedMessage, keys: Sequence[SigningKey], now: datetime, seven_bit: bool
-    ) -> OutgoingCopy | None:
+    ) -> _Unsigned | None:
         tools = self._tools
         content: Content = message.content
         if seven_bit:
@@ -120,13 +159,11 @@ class OutgoingCopies:
         section, body_at = tools.parse(content.head())
         amended = amend_header(section, message, host_name=self._host_name)
         body_hash = tools.hash_body(body_pieces(content, body_at))
-        signatures = tools.sign(amended, body_hash, keys, signed_at=now, expires_at=now + SIGNATURE_LIFETIME)
-        header = signatures + amended.octets + b"\r\n"
-        return OutgoingCopy(
-            header=header,
+        return _Unsigned(
+            fields=tools.prepare(amended, body_hash, keys, signed_at=now, expires_at=now + SIGNATURE_LIFETIME),
+            header=amended.octets + b"\r\n",
             content=content,
             body_at=body_at,
-            has_utf8_header=not header.isascii(),
             has_8bit_body=not all(piece.isascii() for piece in body_pieces(content, body_at)),
         )
 

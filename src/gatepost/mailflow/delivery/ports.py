@@ -6,7 +6,7 @@ from typing import Protocol
 
 from gatepost.mailflow.delivery.route import NextHop
 from gatepost.primitives.ids import AccountId
-from gatepost.standards.dkim.sign import SigningKey
+from gatepost.standards.dkim.sign import SigningKey, UnsignedField
 from gatepost.standards.message.header import HeaderSection
 from gatepost.standards.smtp.peer_extensions import PeerExtensions
 from gatepost.standards.smtp.transaction import SessionFailure, Transaction, TransactionResult
@@ -75,8 +75,8 @@ class SigningKeys(Protocol):
         ...
 
 
-class SignHeader(Protocol):
-    """``standards.dkim.sign.sign``."""
+class PrepareSignatures(Protocol):
+    """``standards.dkim.sign.prepare``."""
 
     def __call__(
         self,
@@ -86,8 +86,19 @@ class SignHeader(Protocol):
         *,
         signed_at: datetime,
         expires_at: datetime,
-    ) -> bytes:
-        """Return the fields to put in front of the section."""
+    ) -> Sequence[UnsignedField]:
+        """Return the fields to put in front of the section, but for their signatures."""
+        ...
+
+
+class Signer(Protocol):
+    """Does the private-key operation of signatures, the largest part of what a message costs."""
+
+    async def sign(self, fields: Sequence[UnsignedField]) -> Sequence[bytes]:
+        """Return a good signature of each field's digest by its key, in their order.
+
+        It may wait a turn of the event loop for others, to do several at once.
+        """
         ...
 
 

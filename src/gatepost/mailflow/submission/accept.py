@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
+from typing import Final, NamedTuple
 
 from gatepost.mailflow.queue.ports import Queue, StoreTrouble, StoreUnavailable
 from gatepost.mailflow.queue.recipient import QueuedMessage
 from gatepost.mailflow.submission.policy import Identity, decide_identity, decide_recipient, examine
-from gatepost.mailflow.submission.ports import Budgets, CurrentRights
+from gatepost.mailflow.submission.ports import Budgets, Credits, CurrentRights
 from gatepost.mailflow.submission.submission import Submission
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.decision import Deny
@@ -15,9 +17,10 @@ from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.errors import Permanent, Transient
 from gatepost.primitives.ids import MessageId, new_message_id
 from gatepost.standards.dns.names import normalize
-from gatepost.tenancy.access.principal import Principal
-from gatepost.tenancy.access.spending import Spent
+from gatepost.tenancy.access.principal import AccessDenial, Principal
 from gatepost.tenancy.senders.alignment import VerifiedDomains
+
+_read_address = lru_cache(maxsize=4096)(ip_address)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,16 @@ class RefusedAt:
     denial: Deny
 
 
+_EXCEEDED: Final = Deny(AccessDenial.CREDITS_EXCEEDED)
+
+
+class _Judged(NamedTuple):
+    """A message that may be queued, once it has been paid for where that is asked."""
+
+    message: QueuedMessage
+    is_metered: bool
+
+
 class Acceptance:
     """Takes submissions for SMTP, HTTP and the relay itself."""
 
@@ -36,6 +49,7 @@ class Acceptance:
         *,
         queue: Queue,
         rights: CurrentRights,
+        meter: Credits,
         domains: VerifiedDomains,
         budgets: Budgets,
         clock: Clock,
@@ -48,6 +62,7 @@ class Acceptance:
         Args:
             queue: Where it goes.
             rights: Who may send, looked up anew for each message.
+            meter: Keeps limited accounts to their credits.
             domains: Who may write in whose name.
             clock: Dates acceptances.
             entropy: Makes ids.
@@ -56,6 +71,7 @@ class Acceptance:
         """
         self._queue = queue
         self._rights = rights
+        self._meter = meter
         self._domains = domains
         self._budgets = budgets
         self._clock = clock
@@ -92,26 +108,35 @@ class Acceptance:
             return examined
         principal = submissions[0].principal
         recipients = [path for submission in submissions for path in submission.envelope.forward_paths]
-        spent = await self._budgets.spend(principal, recipients)
-        if isinstance(spent, Deny):
-            return RefusedAt(position=0, denial=spent)
+        charged = await self._budgets.charge(principal, recipients)
+        if isinstance(charged, Deny):
+            return RefusedAt(position=0, denial=charged)
         try:
-            return await self._queue_all(submissions, examined, spent)
+            outcome = await self._judge_and_queue(submissions, examined)
         except (Transient, Permanent):
-            self._budgets.give_back(spent)
+            self._budgets.give_back(charged)
             raise
+        if isinstance(outcome, RefusedAt):
+            self._budgets.give_back(charged)
+        return outcome
 
-    async def _queue_all(
-        self, submissions: Sequence[Submission], examined: Sequence[Identity], spent: Spent
+    async def _judge_and_queue(
+        self, submissions: Sequence[Submission], examined: Sequence[Identity]
     ) -> tuple[MessageId, ...] | RefusedAt:
-        messages = self._judge_all(submissions, examined)
-        if isinstance(messages, RefusedAt):
-            self._budgets.give_back(spent)
-            return messages
-        if len(messages) == 1:
-            await self._queue.accept(messages[0])
-        else:
-            await self._queue.accept_all(messages)
+        judged = self._judge_all(submissions, examined)
+        if isinstance(judged, RefusedAt):
+            return judged
+        if not self._spend(judged):
+            return RefusedAt(position=0, denial=_EXCEEDED)
+        messages = [each.message for each in judged]
+        try:
+            if len(messages) == 1:
+                await self._queue.accept(messages[0])
+            else:
+                await self._queue.accept_all(messages)
+        except (Transient, Permanent):
+            self._unspend(judged)
+            raise
         return tuple([message.id for message in messages])
 
     def check_all(self, submissions: Sequence[Submission]) -> RefusedAt | None:
@@ -146,18 +171,24 @@ class Acceptance:
                 return routable
         return examine(submission.content, submission.envelope)
 
-    def _judge_all(
-        self, submissions: Sequence[Submission], examined: Sequence[Identity]
-    ) -> list[QueuedMessage] | RefusedAt:
-        messages: list[QueuedMessage] = []
+    def _judge_all(self, submissions: Sequence[Submission], examined: Sequence[Identity]) -> list[_Judged] | RefusedAt:
+        judged: list[_Judged] = []
         for position, (submission, identity) in enumerate(zip(submissions, examined, strict=True)):
-            message = self._judge(submission, identity)
-            if isinstance(message, Deny):
-                return RefusedAt(position=position, denial=message)
-            messages.append(message)
-        return messages
+            one = self._judge(submission, identity)
+            if isinstance(one, Deny):
+                return RefusedAt(position=position, denial=one)
+            judged.append(one)
+        return judged
 
-    def _judge(self, submission: Submission, identity: Identity) -> QueuedMessage | Deny:
+    def _spend(self, judged: Sequence[_Judged]) -> bool:
+        count = _count_metered(judged)
+        return not count or self._meter.spend(judged[0].message.account_id, count)
+
+    def _unspend(self, judged: Sequence[_Judged]) -> None:
+        if count := _count_metered(judged):
+            self._meter.unspend(judged[0].message.account_id, count)
+
+    def _judge(self, submission: Submission, identity: Identity) -> _Judged | Deny:
         """Make of a submission the message that may be queued.
 
         Rights come last, looked up anew, and nothing is awaited between here and the queue's own beginning. So a
@@ -173,7 +204,7 @@ class Acceptance:
             raise Transient("the key's budgets were changed while the message came in; the client is to come again")
         if principal.is_honey:
             raise Transient("a honey key was used: nothing is sent under it")
-        return QueuedMessage(
+        message = QueuedMessage(
             id=message_id,
             account_id=principal.account_id,
             key_id=principal.key_id,
@@ -183,11 +214,17 @@ class Acceptance:
             content=submission.content,
             accepted_at=now,
         )
+        return _Judged(message, principal.is_metered)
 
     def _decide_rights(self, submission: Submission, identity: Identity) -> Principal | Deny:
-        peer = ip_address(submission.origin.peer_address)
+        peer = _read_address(submission.origin.peer_address)
         principal = self._rights.recheck(submission.principal, peer)
         if isinstance(principal, Deny):
             return principal
         allowed = decide_identity(principal, submission.envelope, identity, self._domains)
         return allowed if isinstance(allowed, Deny) else principal
+
+
+def _count_metered(judged: Sequence[_Judged]) -> int:
+    """Return how many credits these messages, all of one account, cost."""
+    return sum(len(each.message.envelope.forward_paths) for each in judged if each.is_metered)

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from gatepost.mailflow.content import Content
 from gatepost.primitives.decision import Deny
+from gatepost.primitives.ids import AccountId
 from gatepost.standards.address import Mailbox
 from gatepost.tenancy.access.budget import BudgetSpent
 from gatepost.tenancy.access.principal import Principal
@@ -55,7 +56,7 @@ class CurrentRights(Protocol):
 class Budgets(Protocol):
     """Charges what is sent to the budgets of the key under which it is."""
 
-    async def spend(self, principal: Principal, forward_paths: Sequence[Mailbox]) -> Spent | BudgetSpent:
+    async def charge(self, principal: Principal, forward_paths: Sequence[Mailbox]) -> Spent | BudgetSpent:
         """Charge all budgets of the principal for copies to these recipients, or none of them.
 
         Raises:
@@ -65,4 +66,16 @@ class Budgets(Protocol):
 
     def give_back(self, spent: Spent) -> None:
         """Undo a charge: the message was not taken after all."""
+        ...
+
+
+class Credits(Protocol):
+    """Keeps accounts whose ``Principal.is_metered`` to their credits: one for each recipient."""
+
+    def spend(self, account_id: AccountId, count: int) -> bool:
+        """Spend so many, or none and return False. Never waits. Raises ``Transient``: neither yes nor no."""
+        ...
+
+    def unspend(self, account_id: AccountId, count: int) -> None:
+        """Take back what was spent on messages that were not accepted after all."""
         ...

@@ -1,4 +1,8 @@
-"""Sign a message (RFC 6376 §5, RFC 8463): header fields and a body hash in, DKIM-Signature fields out."""
+"""Sign a message (RFC 6376 §5, RFC 8463): header fields and a body hash in, DKIM-Signature fields out.
+
+``sign`` does it all. Its two halves stand alone for whoever has the private-key operation done elsewhere: ``prepare``
+says what is to be signed, and ``finish`` takes the signatures.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -64,6 +68,15 @@ class SigningKey:
     private_key: RSAPrivateKey | Ed25519PrivateKey = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class UnsignedField:
+    """A DKIM-Signature field that lacks its signature: ``octets`` as it stands, and the SHA-256 ``key`` is to sign."""
+
+    key: SigningKey
+    digest: bytes
+    octets: bytes
+
+
 def sign(
     section: HeaderSection,
     body_hash: bytes,
@@ -72,7 +85,20 @@ def sign(
     signed_at: datetime,
     expires_at: datetime,
 ) -> bytes:
-    """Sign with every key.
+    """Sign with every key; see ``prepare`` for the arguments and ``finish`` for what is returned."""
+    unsigned = prepare(section, body_hash, keys, signed_at=signed_at, expires_at=expires_at)
+    return finish(unsigned, [sign_digest(field.key, field.digest) for field in unsigned])
+
+
+def prepare(
+    section: HeaderSection,
+    body_hash: bytes,
+    keys: Sequence[SigningKey],
+    *,
+    signed_at: datetime,
+    expires_at: datetime,
+) -> list[UnsignedField]:
+    """Make the fields of all keys but for the signatures.
 
     Args:
         section: The header section exactly as it will be sent, before these signatures are put in front of it.
@@ -82,13 +108,12 @@ def sign(
         expires_at: Goes into ``x=``.
 
     Returns:
-        The DKIM-Signature fields, RSA before Ed25519 (RFC 8463 §3: older verifiers meet the one they know first),
-        each with its CRLF, ready to be put in front of the section. No signature covers another, so the header
-        section is brought into canonical form and hashed once.
+        One field a key, RSA before Ed25519 (RFC 8463 §3: older verifiers meet the one they know first). No signature
+        covers another, so the header section is brought into canonical form and hashed once.
     """
     names, canonical = _signed_fields(section)
     header_hash = sha256(canonical)
-    signed = []
+    fields = []
     for key in sorted(keys, key=_is_ed25519):
         unsigned = serialize_signature(
             DKIMSignature(
@@ -103,8 +128,22 @@ def sign(
         )
         digest = header_hash.copy()
         digest.update(relaxed_field(unsigned)[:-2])
-        signed.append(add_signature(unsigned, _sign_digest(key, digest.digest())))
-    return b"".join(signed)
+        fields.append(UnsignedField(key, digest.digest(), unsigned))
+    return fields
+
+
+def finish(fields: Sequence[UnsignedField], signatures: Sequence[bytes]) -> bytes:
+    """Return the fields with their signatures, each with its CRLF, ready to be put in front of the section."""
+    return b"".join(
+        [add_signature(field.octets, signature) for field, signature in zip(fields, signatures, strict=True)]
+    )
+
+
+def sign_digest(key: SigningKey, digest: bytes) -> bytes:
+    """Return a key's signature of a SHA-256: RSASSA-PKCS1-v1_5 (RFC 8301), or Ed25519 of the digest (RFC 8463 §3)."""
+    if isinstance(key.private_key, RSAPrivateKey):
+        return key.private_key.sign(digest, _PADDING, _PREHASHED)
+    return key.private_key.sign(digest)
 
 
 def _signed_fields(section: HeaderSection) -> tuple[tuple[bytes, ...], bytes]:
@@ -122,12 +161,6 @@ def _signed_fields(section: HeaderSection) -> tuple[tuple[bytes, ...], bytes]:
         names += [name] * (len(instances) + 1)
         canonical += reversed(instances)
     return tuple(names), b"".join(canonical)
-
-
-def _sign_digest(key: SigningKey, digest: bytes) -> bytes:
-    if isinstance(key.private_key, RSAPrivateKey):
-        return key.private_key.sign(digest, _PADDING, _PREHASHED)
-    return key.private_key.sign(digest)
 
 
 def _is_ed25519(key: SigningKey) -> bool:

@@ -4,6 +4,7 @@ import re
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TypeVar
 
 from gatepost.standards.dkim.canonicalize import Canonicalization
@@ -103,7 +104,7 @@ def serialize_signature(signature: DKIMSignature) -> bytes:
         f" d={signature.domain}; s={signature.selector};",
         _optional_tags(signature),
     ]
-    names = _fold(b" h=" + b":".join(signature.header_names) + b";", b":")
+    names = _fold_names(signature.header_names)
     body_hash = b" bh=" + b64encode(signature.body_hash) + b";"
     head = "\r\n".join([tag for tag in tags if tag]).encode("utf-8")
     return b"\r\n".join([head, names, body_hash, b" b="]) + _fold_base64(signature.signature) + b"\r\n"
@@ -136,6 +137,12 @@ def _optional_tags(signature: DKIMSignature) -> str:
     if signature.body_octets is not None:
         tags += f" l={signature.body_octets};"
     return tags
+
+
+@lru_cache(maxsize=256)
+def _fold_names(names: tuple[bytes, ...]) -> bytes:
+    """Return the tag ``h=``; an application's messages have it in common."""
+    return _fold(b" h=" + b":".join(names) + b";", b":")
 
 
 def _fold(text: bytes, separator: bytes) -> bytes:

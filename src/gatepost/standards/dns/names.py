@@ -12,7 +12,7 @@ import idna
 MAX_NAME_OCTETS = 253
 MAX_LABEL_OCTETS = 63
 
-_LABEL = re.compile(r"[a-z0-9]++(?:-++[a-z0-9]++)*+")
+_LABEL = re.compile(r"[a-z0-9]++(?:-++[a-z0-9]++)*")
 #: Letters of ASCII only: ``str.lower`` would make U+212A KELVIN SIGN a plain "k", and so another name.
 _FOLD_ASCII = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 

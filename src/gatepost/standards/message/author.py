@@ -19,10 +19,10 @@ MAX_RESENT_FIELDS = 20
 
 # A phrase: atoms (with the dots of "John Q. Public", obsolete but everywhere) and quoted strings.
 _NAME_ADDR = re.compile(
-    r"((?:[A-Za-z0-9!#$%&'*+./=?^_`{|}~\x80-\U0010ffff \t-]++|\"(?:[^\"\\]|\\[\t -~])*+\")*+)<([^<>]*+)>"
+    r"((?:[A-Za-z0-9!#$%&'*+./=?^_`{|}~\x80-\U0010ffff \t-]++|\"(?:[^\"\\]|\\[\t -~])*\")*)<([^<>]*+)>"
 )
 _QUOTED_PAIR = re.compile(r"\\(.)")
-_QUOTED_STRING = re.compile(r'"((?:[^"\\]|\\.)*+)"')
+_QUOTED_STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 #: At what a careless reader would cut a text before it looks for an address in a piece.
 _SEPARATORS = re.compile(r"[\s\"()\[\],;:\\]+")
 #: Brackets, controls, line separators, and what shows text in another order than it stands in (UAX #9 embeddings,

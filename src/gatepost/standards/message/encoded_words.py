@@ -9,7 +9,7 @@ import codecs
 import re
 
 _WORD = re.compile(r"=\?([^?\s]+)\?([bqBQ])\?([^?\s]*)\?=")
-_Q_TEXT = re.compile(r"(?:[!-<>-~]|=[0-9A-Fa-f]{2})*+")
+_Q_TEXT = re.compile(r"(?:[!-<>-~]|=[0-9A-Fa-f]{2})*")
 
 #: Registered charset names that mail is really written in, by their Python codec. UTF-7 and UTF-16 are missing on
 #: purpose: ASCII specials have other spellings in them, and readers differ in which of those they accept.

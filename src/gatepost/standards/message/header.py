@@ -37,7 +37,7 @@ SINGLE_FIELDS = frozenset(
 # A name of printable ASCII, the colon at once; then lines of text, where each continuation has more than white space.
 # The look back keeps a search from trying every octet of a line that is no field, which would take the square of time.
 _FIELD = re.compile(
-    rb"(?<![^\n])(([!-9;-~]++):[\t\x20-\x7e\x80-\xff]*+(?:\r\n[\x20\t]++[\x21-\x7e\x80-\xff][\t\x20-\x7e\x80-\xff]*+)*+\r\n)"
+    rb"(?<![^\n])(([!-9;-~]++):[\t\x20-\x7e\x80-\xff]*+(?:\r\n[\x20\t]++[\x21-\x7e\x80-\xff][\t\x20-\x7e\x80-\xff]*+)*\r\n)"
 )
 #: Line ends to some readers, to none in mail: C1 controls (NEXT LINE among them), LINE and PARAGRAPH SEPARATOR.
 _UNICODE_CONTROL = re.compile("[\x80-\x9f\u2028\u2029]")

@@ -16,7 +16,7 @@ MAX_OCTETS = 1 << 25
 
 _MEDIA_TYPE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)/([!#$%&'*+.^_`|~0-9A-Za-z-]+)")
 _PARAMETER = re.compile(
-    rb"[ \t]*;[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*=[ \t]*(?:\"((?:[^\"\\]|\\.)*+)\"|([^\s;\"()]+))"
+    rb"[ \t]*;[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*=[ \t]*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s;\"()]+))"
 )
 _QUOTED_PAIR = re.compile(rb"\\(.)")
 _UNENCODED = frozenset({b"", b"7bit", b"8bit", b"binary"})

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from ipaddress import IPv4Address, ip_address
 
 from gatepost.standards.address import AddressError, parse_domain
@@ -41,13 +42,8 @@ def build_received(
     Returns:
         The whole field, folded, with its last CRLF.
     """
-    literal = _to_address_literal(peer_address)
-    words = ["Received:", "from", *_name_client(greeting, literal)]
-    if tls:
-        version, _, cipher = tls.partition(" ")
-        words += ["(using", _escape(version), "with", "cipher", _escape(cipher or "unknown") + ")"]
-    words += ["by", _escape(host_name), "with", _escape(protocol), "id", _escape(message_id) + ";"]
-    return _fold([*words, format_date(received_at).decode("ascii")])
+    path = _describe_path(host_name, protocol, peer_address, greeting, tls)
+    return _fold([*path, _escape(message_id) + ";", format_date(received_at).decode("ascii")])
 
 
 def format_date(instant: datetime) -> bytes:
@@ -58,9 +54,24 @@ def format_date(instant: datetime) -> bytes:
     """
     if instant.tzinfo is None:
         raise ValueError("a naive datetime says no instant")
-    at = instant.astimezone(UTC)
+    return _format_second(instant.astimezone(UTC).replace(microsecond=0))
+
+
+@lru_cache(maxsize=64)
+def _format_second(at: datetime) -> bytes:
     text = f"{_DAYS[at.weekday()]}, {at.day:02} {_MONTHS[at.month - 1]} {at.year:04} {at:%H:%M:%S} +0000"
     return text.encode("ascii")
+
+
+@lru_cache(maxsize=1024)
+def _describe_path(host_name: str, protocol: str, peer_address: str, greeting: str, tls: str) -> tuple[str, ...]:
+    """Return the words from the field's name to ``id``: a session's messages have them in common."""
+    literal = _to_address_literal(peer_address)
+    words = ["Received:", "from", *_name_client(greeting, literal)]
+    if tls:
+        version, _, cipher = tls.partition(" ")
+        words += ["(using", _escape(version), "with", "cipher", _escape(cipher or "unknown") + ")"]
+    return (*words, "by", _escape(host_name), "with", _escape(protocol), "id")
 
 
 def _name_client(greeting: str, literal: str) -> list[str]:

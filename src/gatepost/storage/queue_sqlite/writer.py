@@ -69,7 +69,8 @@ class Writer(Thread):
         self._loop = loop
         self._on_done = on_done
         self._report = report
-        self._jobs: SimpleQueue[Job] = SimpleQueue()
+        self._waiting: list[Job] = []  # put in this turn of the event loop; its alone
+        self._jobs: SimpleQueue[list[Job]] = SimpleQueue()
         self._unreferenced: list[str] = []  # spooled contents to remove once the transaction is committed
         self._may_checkpoint = False
         self._checkpointer = Checkpointer(
@@ -77,8 +78,16 @@ class Writer(Thread):
         )
 
     def put(self, job: Job) -> None:
-        """Let a job be executed after all that were put before it; returns at once."""
-        self._jobs.put(job)
+        """Let a job be executed after all that were put before it; returns at once. For the event loop alone.
+
+        All that one turn of the loop puts is handed over together at its end: it makes one group instead of several,
+        and the writer is woken once and not while the loop still holds the interpreter lock.
+        """
+        if not self._waiting:
+            self._loop.call_soon(self._hand_over)
+        self._waiting.append(job)
+        if isinstance(job, StopJob):  # the last of its group: what is put behind it finds nobody
+            self._hand_over()
 
     def run(self) -> None:
         """Commit groups until the last job."""
@@ -101,13 +110,19 @@ class Writer(Thread):
             if self._may_checkpoint and not is_last:
                 self._checkpoint()
 
+    def _hand_over(self) -> None:
+        if self._waiting:
+            jobs, self._waiting = self._waiting, []
+            self._jobs.put(jobs)
+
     def _gather(self) -> list[Job]:
-        jobs = [self._jobs.get()]
-        octets = _octets(jobs[0])
+        jobs = self._jobs.get()
+        octets = sum(map(_octets, jobs))
         try:
             while len(jobs) < _GROUP_JOBS and octets < _GROUP_OCTETS and not isinstance(jobs[-1], StopJob):
-                jobs.append(self._jobs.get_nowait())
-                octets += _octets(jobs[-1])
+                more = self._jobs.get_nowait()
+                octets += sum(map(_octets, more))
+                jobs += more
         except Empty:
             pass
         return jobs

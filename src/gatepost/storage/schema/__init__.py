@@ -7,11 +7,22 @@ proves that both say the same. Types and clauses are those that SQLite and Postg
 from typing import Final
 
 from gatepost.storage.schema.access import access_version, api_keys
-from gatepost.storage.schema.accounts import accounts
+from gatepost.storage.schema.accounts import account_credits, accounts
 from gatepost.storage.schema.audit import audit_entries, audit_heads
 from gatepost.storage.schema.budgets import budget_uses, known_recipients
 from gatepost.storage.schema.metadata import Instant, metadata
-from gatepost.storage.schema.senders import dkim_keys, domains
+from gatepost.storage.schema.people import (
+    console_sessions,
+    invitations,
+    known_networks,
+    passkeys,
+    recovery_codes,
+    reset_tokens,
+    sign_in_attempts,
+    teammates,
+    totp_factors,
+)
+from gatepost.storage.schema.senders import dkim_keys, domain_assignments, domains
 
 SCHEMA_REVISION: Final = "0006"
 """The newest migration this program was written for; revisions sort as text."""
@@ -20,13 +31,24 @@ __all__ = [
     "SCHEMA_REVISION",
     "Instant",
     "access_version",
+    "account_credits",
     "accounts",
     "api_keys",
     "audit_entries",
     "audit_heads",
     "budget_uses",
+    "console_sessions",
     "dkim_keys",
+    "domain_assignments",
     "domains",
+    "invitations",
+    "known_networks",
     "known_recipients",
     "metadata",
+    "passkeys",
+    "recovery_codes",
+    "reset_tokens",
+    "sign_in_attempts",
+    "teammates",
+    "totp_factors",
 ]

@@ -36,7 +36,7 @@ api_keys = Table(
     Column("last_used_at", Instant),
     Column("last_used_from", Text),
     Column("allowed_recipient_domains", JSON, nullable=False, server_default=text("'[]'")),
-    # {"purse": id, limit: number …}, and an array of such: what the key's grant calls its budget and its charges.
+    # {"purse": id, "account": id, limit: number …}, and an array of such: the grant's budget, and its charges.
     Column("budget", JSON(none_as_null=True)),
     Column("charges", JSON, nullable=False, server_default=text("'[]'")),
     Column("is_honey", Boolean, nullable=False, server_default=false()),

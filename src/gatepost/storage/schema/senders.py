@@ -43,3 +43,14 @@ dkim_keys = Table(
     Column("created_at", Instant, nullable=False),
     ForeignKeyConstraint(["account_id", "domain_name"], ["domains.account_id", "domains.name"], ondelete="CASCADE"),
 )
+
+# A parent lets a subuser send as a domain that stays its own.
+domain_assignments = Table(
+    "domain_assignments",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("domain_name", Text, primary_key=True),
+    Column("subuser_id", Text, ForeignKey("accounts.id"), primary_key=True),
+    ForeignKeyConstraint(["account_id", "domain_name"], ["domains.account_id", "domains.name"], ondelete="CASCADE"),
+)
+Index(None, domain_assignments.c.subuser_id)

@@ -6,7 +6,9 @@ from gatepost.primitives.decision import ALLOW, Decision, Deny
 from gatepost.tenancy.access import ip_allowlist
 from gatepost.tenancy.access.ip_allowlist import Address
 from gatepost.tenancy.access.principal import AccessDenial, Principal
+from gatepost.tenancy.access.scope import MAIL_SEND
 from gatepost.tenancy.accounts.account import AccountState
+from gatepost.tenancy.accounts.state_effects import EFFECTS, Entry, Sending
 
 
 def authorize(principal: Principal, *, scope: str | None, peer: Address, now: datetime) -> Decision:
@@ -20,6 +22,14 @@ def authorize(principal: Principal, *, scope: str | None, peer: Address, now: da
         return Deny(AccessDenial.NETWORK_NOT_ALLOWED)
     if scope is not None and scope not in principal.scopes:
         return Deny(AccessDenial.SCOPE_MISSING)
-    if principal.account_state is not AccountState.ACTIVE:
+    return decide_by_state(principal.account_state, scope)
+
+
+def decide_by_state(state: AccountState, scope: str | None) -> Decision:
+    """Decide what keys of an account in that state may do."""
+    effects = EFFECTS[state]
+    if effects.keys is not Entry.ALL:
         return Deny(AccessDenial.ACCOUNT_NOT_ACTIVE)
+    if scope == MAIL_SEND and effects.sending is not Sending.TAKEN:
+        return Deny(AccessDenial.ACCOUNT_UNDER_REVIEW)
     return ALLOW

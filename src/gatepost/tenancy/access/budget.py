@@ -84,9 +84,14 @@ NO_BUDGET: Final = Budget()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purse:
-    """Something to be charged, and the limits within which a key may charge it."""
+    """Something to be charged, and the limits within which a key may charge it.
+
+    Attributes:
+        account_id: The account of the key that had it first; a parent's key hands it on to keys of its subusers.
+    """
 
     id: PurseId
+    account_id: AccountId
     budget: Budget
 
 
@@ -136,9 +141,9 @@ def spent(measure: Measure, limit: int, now: datetime) -> BudgetSpent:
     return BudgetSpent(reason, f"{limit} {what} {period}; again from {until:%Y-%m-%dT%H:%M:%SZ}", until - now)
 
 
-def new_purse_id(entropy: Entropy) -> PurseId:
-    """Draw the id of a new purse."""
-    return PurseId(base64url(entropy.draw(12)))
+def new_purse(account_id: AccountId, entropy: Entropy) -> Purse:
+    """Make a purse for a key of that account, without limits yet."""
+    return Purse(id=PurseId(base64url(entropy.draw(12))), account_id=account_id, budget=NO_BUDGET)
 
 
 def tightest(purses: Sequence[Purse]) -> Budget:

@@ -9,7 +9,7 @@ from operator import eq
 from typing import TypeAlias, TypeVar
 
 from gatepost.primitives.decision import Deny
-from gatepost.tenancy.access.budget import NO_BUDGET, Budget, Purse, PurseId, tightened, tightest
+from gatepost.tenancy.access.budget import NO_BUDGET, Budget, Purse, tightened, tightest
 
 Network: TypeAlias = IPv4Network | IPv6Network
 T = TypeVar("T")
@@ -65,14 +65,14 @@ class Limits:
     budget: Budget = NO_BUDGET
 
 
-def limit(grant: Grant, limits: Limits, *, purse_id: PurseId) -> Grant:
+def limit(grant: Grant, limits: Limits, *, purse: Purse) -> Grant:
     """Return the grant with these limits in place of its own; whether that is less is for ``narrow`` to say.
 
-    A budget counts in the key's own purse: in a new one of that id, if it has none yet.
+    A budget counts in the key's own purse: in this new one, if it has none yet.
     """
     budget = grant.budget
     if limits.budget:
-        own = budget or Purse(id=purse_id, budget=NO_BUDGET)
+        own = budget or purse
         budget = replace(own, budget=tightened(own.budget, limits.budget))
     return replace(
         grant,

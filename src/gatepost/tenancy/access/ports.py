@@ -114,8 +114,9 @@ class BudgetStore(Protocol):
     ) -> tuple[int, ...] | Short:
         """Take each charge, and as much as there is of the share beside it; or nothing at all.
 
-        From then on the account has written to ``recipients``. All of it is one transaction, on stable storage on
-        return: what has been taken is never handed out again, whoever crashes, until its hour or day is over.
+        From then on ``account_id`` has written to ``recipients``; the purses charged may be its parent's. All of it
+        is one transaction, on stable storage on return: what has been taken is never handed out again, whoever
+        crashes, until its hour or day is over.
 
         Returns:
             How much was taken, for each: the charge at least, charge and share at most.
@@ -125,11 +126,11 @@ class BudgetStore(Protocol):
         """
         ...
 
-    def look(self, account_id: AccountId, charges: Sequence[Charge]) -> tuple[int, ...]:
+    def look(self, charges: Sequence[Charge]) -> tuple[int, ...]:
         """Return how much nobody has taken yet of each limit. Raises ``Transient``."""
         ...
 
-    def give_back(self, account_id: AccountId, charges: Sequence[Charge]) -> None:
+    def give_back(self, charges: Sequence[Charge]) -> None:
         """Undo these; of an hour or day that is over, nothing. Raises ``Transient``."""
         ...
 

@@ -15,6 +15,8 @@ class Principal:
     """An API key together with its account, as they stood when looked up.
 
     Attributes:
+        account_state: What counts for the account: the worst of its own and its parent's.
+        is_metered: Whether the account's credits, or its parent's, are limited.
         scopes: What the key grants, by the names of the scope catalogue.
         allowed_networks: Where the key may be used from; empty means anywhere.
         allowed_authors: Addresses (``news@example.com``) or domains (``example.com``, exactly that one) to which
@@ -35,6 +37,7 @@ class Principal:
     expires_at: datetime | None = None
     purses: tuple[Purse, ...] = ()
     is_honey: bool = False
+    is_metered: bool = False
 
 
 class AccessDenial(Enum):
@@ -49,4 +52,7 @@ class AccessDenial(Enum):
     NETWORK_NOT_ALLOWED = "network not allowed"
     SCOPE_MISSING = "scope missing"
     ACCOUNT_NOT_ACTIVE = "account not active"
+    ACCOUNT_UNDER_REVIEW = "account under review"
+    #: The account, or its parent, has sent as much as it may in this period.
+    CREDITS_EXCEEDED = "credits exceeded"
     TOO_MANY_ATTEMPTS = "too many attempts"

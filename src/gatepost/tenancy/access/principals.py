@@ -12,13 +12,14 @@ from hmac import compare_digest
 from typing import Final, TypeAlias
 
 from gatepost.primitives.clock import Clock
-from gatepost.primitives.decision import Deny
+from gatepost.primitives.decision import ALLOW, Decision, Deny
 from gatepost.primitives.errors import Transient
 from gatepost.primitives.ids import AccountId, KeyId
 from gatepost.primitives.secret import Secret
 from gatepost.tenancy.access.authenticate import NO_HASH, Refusal, read_credential
 from gatepost.tenancy.access.authorize import authorize
 from gatepost.tenancy.access.client import describe_client
+from gatepost.tenancy.access.credit_meter import CreditMeter
 from gatepost.tenancy.access.current import Current
 from gatepost.tenancy.access.honey import HoneyUse
 from gatepost.tenancy.access.ip_allowlist import Address, unmapped
@@ -55,6 +56,7 @@ class Principals:
         self._hash: Final = keyring_hash
         self._clock: Final = clock
         self._throttle: Final = throttle
+        self._meter: Final = CreditMeter(accounts, version, clock)
         self._current: Final[Current[_Held]] = Current(version, dict)
         # Hashes of secrets that proved right. A key's secret never changes, so this outlives every other change;
         # it says who is knocking, never that he may come in.
@@ -103,7 +105,7 @@ class Principals:
             return Refusal(AccessDenial.KEY_NOT_VALID)
         if principal.is_honey:
             self._note_honey(principal, peer, client, now)
-        decision = authorize(principal, scope=scope, peer=peer, now=now)
+        decision = self._authorize(principal, scope, peer)
         if isinstance(decision, Deny):
             return Refusal(decision.reason)
         self._used[key_id] = (principal.account_id, now, peer, client)
@@ -120,8 +122,13 @@ class Principals:
         current = self._find(principal.key_id)
         if current is None:
             return Deny(AccessDenial.KEY_NOT_VALID)
-        decision = authorize(current, scope=scope, peer=peer, now=self._clock.now())
+        decision = self._authorize(current, scope, peer)
         return decision if isinstance(decision, Deny) else current
+
+    @property
+    def meter(self) -> CreditMeter:
+        """What keeps limited accounts to their credits, in this process."""
+        return self._meter
 
     def refresh(self) -> None:
         """Forget every right held; the next question of each is answered from the store."""
@@ -164,6 +171,13 @@ class Principals:
             raise
         return len(uses)
 
+    def _authorize(self, principal: Principal, scope: str | None, peer: Address) -> Decision:
+        decision = authorize(principal, scope=scope, peer=peer, now=self._clock.now())
+        if not decision or scope != MAIL_SEND or not principal.is_metered:
+            return decision
+        # Said early: at AUTH, as the dialect does. The one door counts what is really sent.
+        return ALLOW if self._meter.has_any(principal.account_id) else Deny(AccessDenial.CREDITS_EXCEEDED)
+
     def _find(self, key_id: KeyId) -> Principal | None:
         held = self._current.get()
         try:
@@ -183,7 +197,7 @@ class Principals:
             return None
         return Principal(
             account_id=account.id,
-            account_state=account.state,
+            account_state=account.effective_state,
             key_id=key.id,
             scopes=key.grant.scopes,
             allowed_networks=key.grant.allowed_networks,
@@ -192,6 +206,7 @@ class Principals:
             expires_at=key.grant.expires_at,
             purses=key.grant.purses,
             is_honey=key.is_honey,
+            is_metered=account.is_metered,
         )
 
     def _note_honey(self, principal: Principal, peer: Address, client: str, now: datetime) -> None:

@@ -46,7 +46,7 @@ class Spending:
         self._clock: Final = clock
         self._shares: Final = Shares()
 
-    async def spend(self, principal: Principal, forward_paths: Sequence[Mailbox]) -> Spent | BudgetSpent:
+    async def charge(self, principal: Principal, forward_paths: Sequence[Mailbox]) -> Spent | BudgetSpent:
         """Charge all purses of the principal for copies to these recipients, or none of them.
 
         Returns:
@@ -79,7 +79,7 @@ class Spending:
         Where several purses count the same, it is the one with the least.
         """
         charges = list_charges(principal, self._clock.now(), messages=0, new_recipients=0)
-        in_store = self._store.look(principal.account_id, charges)
+        in_store = self._store.look(charges)
         left: dict[Measure, tuple[int, int]] = {}
         for charge, amount in zip(charges, in_store, strict=True):
             here = (self._shares.in_hand(charge) + amount, charge.name.limit)
@@ -97,14 +97,14 @@ class Spending:
             Transient: It cannot be reached; what was in hand is in hand again.
         """
         held = self._shares.take_all()
-        for account_id in dict.fromkeys([charge.name.account_id for charge in held]):
-            own = [charge for charge in held if charge.name.account_id == account_id]
-            try:
-                self._store.give_back(account_id, own)
-            except BaseException:
-                for charge in own:
-                    self._shares.put_in(charge)
-                raise
+        if not held:
+            return
+        try:
+            self._store.give_back(held)
+        except BaseException:
+            for charge in held:
+                self._shares.put_in(charge)
+            raise
 
     def forget_oldest(self) -> int:
         """Keep what is remembered of recipients within its bound; waits. Raises ``Transient``."""
@@ -159,7 +159,7 @@ def list_charges(
     """Return what such messages are charged; without ``new_recipients``, only what counts all messages."""
     return [
         Charge(
-            name=LimitName(account_id=principal.account_id, purse_id=purse.id, measure=measure, limit=limit),
+            name=LimitName(account_id=purse.account_id, purse_id=purse.id, measure=measure, limit=limit),
             began_at=measure.began_at(now),
             amount=amount,
         )

@@ -2,7 +2,7 @@
 
 So a client hears at MAIL or RCPT, before it sends the content, that there is nothing left: for the recipients that are
 too many alone, while the others pass. An estimate, since other sessions spend meanwhile; what counts is said by
-``Spending.spend`` at the end.
+``Spending.charge`` at the end.
 """
 
 import asyncio

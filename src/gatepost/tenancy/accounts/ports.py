@@ -1,10 +1,13 @@
 """What accounts needs from the world."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from gatepost.primitives.ids import AccountId
+from gatepost.primitives.secret import Secret
 from gatepost.tenancy.accounts.account import Account, AccountState
+from gatepost.tenancy.accounts.credits import Allocation
 
 
 class AccountNameTaken(Exception):
@@ -26,10 +29,76 @@ class AccountStore(Protocol):
         """Return the account of exactly that name."""
         ...
 
+    def find_subuser(self, parent_id: AccountId, name: str) -> Account | None:
+        """Return the parent's subuser of exactly that name, closed ones too."""
+        ...
+
     def list_all(self) -> Sequence[Account]:
         """Return every account, by name: for operators only."""
         ...
 
+    def list_subusers(self, parent_id: AccountId) -> Sequence[Account]:
+        """Return the parent's subusers, by name, closed ones too."""
+        ...
+
     def change_state(self, account_id: AccountId, *, to: AccountState, only_from: Collection[AccountState]) -> bool:
         """Move the account to a state if it is in one of ``only_from`` at that moment; return whether it was."""
+        ...
+
+    def change_subuser(
+        self, parent_id: AccountId, subuser_id: AccountId, change: Callable[[Account], Account]
+    ) -> Account | None:
+        """Replace what a parent decides about its subuser by what ``change`` makes of it; return how it is then.
+
+        That is ``disabled_at``, ``website_disabled_at`` and ``addresses``; nothing else is written. Reading and
+        writing are one transaction. None if the parent has no such subuser, or it is closed.
+        """
+        ...
+
+    def find_allocation(self, account_id: AccountId) -> Allocation | None:
+        """Return the account's credits; None where they are unlimited."""
+        ...
+
+    def change_allocation(
+        self, account_id: AccountId, change: Callable[[Allocation | None], Allocation | None]
+    ) -> Allocation | None:
+        """Replace the account's credits by what ``change`` makes of them; return them. One transaction.
+
+        What ``change`` raises comes out, and nothing is written.
+        """
+        ...
+
+    def take_credits(self, account_id: AccountId, wanted: int, *, spare: Callable[[int], int], now: datetime) -> int:
+        """Take credits from an account and from its parent, as far as these are limited; return how many.
+
+        None are taken (0) unless both have at least ``wanted``. Of what the scarcer of them then has left over,
+        ``spare`` says how many are taken along. One transaction: together, all processes never take more than
+        there is.
+        """
+        ...
+
+    def give_back_credits(self, account_id: AccountId, count: int, *, taken_at: datetime, now: datetime) -> None:
+        """Return credits that were taken and not used, to those periods of account and parent that still go on."""
+        ...
+
+    def count_credits(self, account_id: AccountId, now: datetime) -> int | None:
+        """Return how many the scarcer of account and parent has left; None where neither is limited."""
+        ...
+
+
+class FirstOwnerRefused(Exception):
+    """The e-mail address or the password is not one we take; the text says why, for whoever chose it."""
+
+
+class FirstOwner(Protocol):
+    """Makes the first person of a new account."""
+
+    def add(self, account: Account, *, email: str, password: Secret[str]) -> None:
+        """Make the person, as the account's owner, without a second factor yet.
+
+        Called in the unit of work that makes the account: if this raises, there is no account either.
+
+        Raises:
+            FirstOwnerRefused: The password or the address is not one we take.
+        """
         ...

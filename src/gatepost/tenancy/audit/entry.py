@@ -9,7 +9,8 @@ members and those of the objects within sorted by name, no white space. Its memb
 - ``previous``: the link of the entry before, 64 hexadecimal digits in lower case; of the first entry 64 zeros
 - ``at``: RFC 3339 in UTC with six decimals and ``Z``
 - ``act``: a name out of ``Act``
-- ``actor``: an object of ``kind``, ``id``, ``origin`` and ``credential``, all text
+- ``actor``: an object of ``kind``, ``id``, ``origin`` and ``credential``, all text; and of ``account``, if the actor
+  belongs to another account than this one and acts on its behalf: that account's id
 - ``subject``: what the act was done to, ``key/…``
 - ``before``, ``after``: its security-relevant properties then and now: null, or an object of text, null or arrays of
   text. Never a secret, nor anything made from one.
@@ -41,6 +42,14 @@ class Act(Enum):
     ACCOUNT_SUSPENDED = "account_suspended"
     ACCOUNT_RESUMED = "account_resumed"
     ACCOUNT_CLOSED = "account_closed"
+    ACCOUNT_REVIEWED = "account_reviewed"
+    #: By its parent, as are those down to the credits.
+    SUBUSER_DISABLED = "subuser_disabled"
+    SUBUSER_ENABLED = "subuser_enabled"
+    SUBUSER_WEBSITE_BARRED = "subuser_website_barred"
+    SUBUSER_WEBSITE_OPENED = "subuser_website_opened"
+    SUBUSER_ADDRESSES_ASSIGNED = "subuser_addresses_assigned"
+    CREDITS_CHANGED = "credits_changed"
     KEY_ISSUED = "key_issued"
     KEY_NARROWED = "key_narrowed"
     KEY_RENAMED = "key_renamed"
@@ -53,6 +62,32 @@ class Act(Enum):
     DOMAIN_VERIFIED = "domain_verified"
     DOMAIN_WITHDRAWN = "domain_withdrawn"
     DOMAIN_REMOVED = "domain_removed"
+    #: To a subuser, which may send as the domain while it is the parent's.
+    DOMAIN_ASSIGNED = "domain_assigned"
+    DOMAIN_UNASSIGNED = "domain_unassigned"
+    TEAMMATE_INVITED = "teammate_invited"
+    INVITATION_RESENT = "invitation_resent"
+    INVITATION_WITHDRAWN = "invitation_withdrawn"
+    TEAMMATE_JOINED = "teammate_joined"
+    TEAMMATE_RIGHTS_CHANGED = "teammate_rights_changed"
+    TEAMMATE_PROFILE_CHANGED = "teammate_profile_changed"
+    TEAMMATE_REMOVED = "teammate_removed"
+    EMAIL_CHANGED = "email_changed"
+    USERNAME_CHANGED = "username_changed"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - an act, not a password
+    PASSWORD_RESET_REQUESTED = "password_reset_requested"  # noqa: S105
+    FACTOR_ENROLLED = "factor_enrolled"
+    FACTOR_REMOVED = "factor_removed"
+    #: Shown again in a session that was signed in already.
+    FACTOR_PROVED = "factor_proved"
+    FACTOR_REFUSED = "factor_refused"
+    RECOVERY_CODES_MADE = "recovery_codes_made"
+    #: The password, or a token in its place, was right; the second factor is due.
+    SESSION_OPENED = "session_opened"
+    SIGNED_IN = "signed_in"
+    SESSION_ENDED = "session_ended"
+    #: By the operator: factors and password are gone, a token for a new start was made.
+    TEAMMATE_RECOVERED = "teammate_recovered"
 
 
 class ActorKind(Enum):
@@ -62,6 +97,8 @@ class ActorKind(Enum):
     OPERATOR = "operator"
     #: An API key.
     KEY = "key"
+    #: A teammate in a console session.
+    PERSON = "person"
     #: Gatepost itself, of its own accord.
     SERVICE = "service"
 
@@ -71,15 +108,17 @@ class Actor:
     """Who does something, for the record. Nothing in it is trusted with a decision.
 
     Attributes:
-        id: The operating system's user name, or the key's id.
+        id: The operating system's user name, the key's id, or the teammate's.
         origin: From where: an address, a terminal; "" if unknown.
         credential: By what he was known, and with which second factor: ``uid 0``, ``api key``, ``password, totp``.
+        account: The account he belongs to, where he acts on behalf of one of its subusers; "" otherwise.
     """
 
     kind: ActorKind
     id: str
     origin: str = ""
     credential: str = ""
+    account: str = ""
 
 
 SERVICE: Final = Actor(kind=ActorKind.SERVICE, id="gatepost")
@@ -112,6 +151,7 @@ class _Actor(msgspec.Struct, kw_only=True):
     id: str
     origin: str
     credential: str
+    account: str = ""
 
 
 class _Record(msgspec.Struct, kw_only=True):
@@ -148,6 +188,7 @@ def serialize_entry(entry: AuditEntry) -> bytes:
             "id": event.actor.id,
             "origin": event.actor.origin,
             "credential": event.actor.credential,
+            **({"account": event.actor.account} if event.actor.account else {}),
         },
         "subject": event.subject,
         "before": _plain(event.before),
@@ -174,6 +215,7 @@ def parse_entry(record: bytes) -> AuditEntry:
                 id=fields.actor.id,
                 origin=fields.actor.origin,
                 credential=fields.actor.credential,
+                account=fields.actor.account,
             ),
             subject=fields.subject,
             before=fields.before,

@@ -1,6 +1,7 @@
 """Recorder: writes down what one actor does, in the transaction in which it is done."""
 
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Final
 
 from gatepost.primitives.clock import Clock
@@ -24,17 +25,25 @@ class Recorder:
     def record(
         self, account_id: AccountId, act: Act, subject: str, *, before: Snapshot | None, after: Snapshot | None
     ) -> None:
-        """Write down an act, if it changed anything: a command that is given again leaves no second entry."""
+        """Write down an act, if it changed anything: a command that is given again leaves no second entry.
+
+        What somebody of a parent does to a subuser is written into the chains of both.
+        """
         if before == after:
             return
-        self._log.append(
-            AuditEvent(
-                account_id=account_id,
-                at=self._clock.now(),
-                act=act,
-                actor=self._actor,
-                subject=subject,
-                before=before,
-                after=after,
-            )
+        event = AuditEvent(
+            account_id=account_id,
+            at=self._clock.now(),
+            act=act,
+            actor=self._actor,
+            subject=subject,
+            before=before,
+            after=after,
         )
+        self._log.append(event)
+        parent = AccountId(self._actor.account)
+        if parent and parent != account_id:
+            # The parent's own things have names of the same form.
+            itself = f"account/{account_id}"
+            within = subject if subject == itself else f"{itself}/{subject}"
+            self._log.append(replace(event, account_id=parent, subject=within))

@@ -5,6 +5,7 @@ itself and ends at the organisational domain; the *first* name that anybody has 
 
 - ``news.example.com`` may be used by the account that verified ``example.com``,
 - unless another account has verified ``news.example.com``: then only that one may, and the owner of the parent not,
+- a subuser may use its own domains and those that its parent has assigned to it, nothing else of the parent's,
 - and nothing is inherited from a public suffix, so whoever should ever verify ``co.uk`` owns no domain below it.
 
 The rule holds for the author, the Sender and Resent fields, and the reverse-path. A key may be restricted further.
@@ -103,7 +104,7 @@ def _is_owned(account_id: AccountId, mailbox: Mailbox, domains: VerifiedDomains)
     if mailbox.is_address_literal:
         return False
     claim = domains.find_deciding(mailbox.domain)
-    return claim is not None and claim.account_id == account_id
+    return claim is not None and claim.may_be_used_by(account_id)
 
 
 def _covers(entry: str, mailbox: Mailbox) -> bool:

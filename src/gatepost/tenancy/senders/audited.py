@@ -1,6 +1,6 @@
 """The domain store that writes down what is done to claims."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -58,9 +58,43 @@ class AuditedDomainStore:
         """Return the one VERIFIED claim to that exact name, whoever holds it."""
         return self._store.find_verified(name)
 
+    def assign(self, account_id: AccountId, name: str, subuser_id: AccountId) -> bool:
+        """Let a subuser send as the account's domain."""
+        return self._reassign(Act.DOMAIN_ASSIGNED, self._store.assign, account_id, name, subuser_id)
+
+    def unassign(self, account_id: AccountId, name: str, subuser_id: AccountId) -> bool:
+        """Take the domain from the subuser."""
+        return self._reassign(Act.DOMAIN_UNASSIGNED, self._store.unassign, account_id, name, subuser_id)
+
+    def list_assigned(self, subuser_id: AccountId) -> Sequence[AuthenticatedDomain]:
+        """Return the claims that the account's parent has assigned to it."""
+        return self._store.list_assigned(subuser_id)
+
+    def _reassign(
+        self,
+        act: Act,
+        change: Callable[[AccountId, str, AccountId], bool],
+        account_id: AccountId,
+        name: str,
+        subuser_id: AccountId,
+    ) -> bool:
+        """Change an assignment, and write it down in both chains: it is a right of the one and an act of the other."""
+        with self._recorder.acting():
+            before = self._store.find(account_id, name)
+            is_done = change(account_id, name, subuser_id)
+            after = self._store.find(account_id, name)
+            earlier, later = (None if claim is None else _assignees(claim) for claim in (before, after))
+            for chain in (account_id, subuser_id) if is_done else ():
+                self._recorder.record(chain, act, f"domain/{name}", before=earlier, after=later)
+            return is_done
+
     def _record(self, account_id: AccountId, name: str, act: Act, before: AuthenticatedDomain | None) -> None:
         after = self._store.find(account_id, name)
         self._recorder.record(account_id, act, f"domain/{name}", before=_snapshot(before), after=_snapshot(after))
+
+
+def _assignees(claim: AuthenticatedDomain) -> Snapshot:
+    return {"name": claim.name, "assigned_to": sorted(claim.assigned_to)}
 
 
 def _snapshot(claim: AuthenticatedDomain | None) -> Snapshot | None:

@@ -33,7 +33,11 @@ class DKIMKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthenticatedDomain:
-    """One account's claim to one domain. ``name`` is lower-case A-labels."""
+    """One account's claim to one domain. ``name`` is lower-case A-labels.
+
+    Attributes:
+        assigned_to: Subusers of the account that may send as the domain too, while it is VERIFIED.
+    """
 
     name: str
     account_id: AccountId
@@ -41,6 +45,11 @@ class AuthenticatedDomain:
     dkim_keys: tuple[DKIMKey, ...]
     created_at: datetime
     verified_at: datetime | None = None
+    assigned_to: frozenset[AccountId] = frozenset()
+
+    def may_be_used_by(self, account_id: AccountId) -> bool:
+        """Say whether the account holds the claim, or its parent does and has assigned it."""
+        return account_id == self.account_id or account_id in self.assigned_to
 
 
 class DomainTaken(Exception):

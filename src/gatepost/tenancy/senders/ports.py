@@ -84,3 +84,18 @@ class DomainStore(Protocol):
     def find_verified(self, name: str) -> AuthenticatedDomain | None:
         """Return the one VERIFIED claim to that exact name, whoever holds it. Fast: the hot path asks."""
         ...
+
+    def assign(self, account_id: AccountId, name: str, subuser_id: AccountId) -> bool:
+        """Let a subuser send as the account's domain; return whether the account has such a claim and such a subuser.
+
+        Durable on return. Assigning twice changes nothing. It ends with ``unassign`` or with the claim.
+        """
+        ...
+
+    def unassign(self, account_id: AccountId, name: str, subuser_id: AccountId) -> bool:
+        """Take the domain from the subuser; return whether it had it. Durable on return."""
+        ...
+
+    def list_assigned(self, subuser_id: AccountId) -> Sequence[AuthenticatedDomain]:
+        """Return the claims, verified or not, that the account's parent has assigned to it, by name."""
+        ...

@@ -53,11 +53,11 @@ class Answering:
 
 
 def authenticate(answer, scope="mail.send"):
-    return Authentication(Answering(answer), Metrics()).authenticate("Bearer SG.a.b", PEER, scope=scope)
+    return Authentication(Answering(answer), Metrics(), None).authenticate("Bearer SG.a.b", PEER, scope=scope)
 
 
 async def test_without_a_credential_nobody_is_asked():
-    found = await Authentication(Answering(AssertionError()), Metrics()).authenticate("", PEER, scope=None)
+    found = await Authentication(Answering(AssertionError()), Metrics(), None).authenticate("", PEER, scope=None)
 
     assert found is NO_CREDENTIAL
 

@@ -72,6 +72,11 @@ def test_detail_is_escaped_and_cut() -> None:
             "535 5.7.8 Authentication failed: The provided authorization grant is invalid, expired, or revoked",
         ),
         (AccessDenial.NETWORK_NOT_ALLOWED, "451 4.7.1 Authentication failed: Could not authenticate"),
+        (AccessDenial.CREDITS_EXCEEDED, "451 4.7.1 Authentication failed: Maximum credits exceeded"),
+        (
+            AccessDenial.ACCOUNT_UNDER_REVIEW,
+            "451 4.7.1 Authentication failed: The account is under review; try again later",
+        ),
         (
             AccessDenial.SCOPE_MISSING,
             "535 5.7.8 Authentication failed: Authenticated user is not authorized to send mail",

@@ -212,7 +212,7 @@ class Counted:
     def __init__(self, left: int) -> None:
         self.left = left
 
-    def look(self, account_id, charges):
+    def look(self, charges):
         return (self.left,) * len(charges)
 
     def find_known(self, account_id, recipients):
@@ -220,7 +220,9 @@ class Counted:
 
 
 def budgeted(world: World, *, left: int, **limits: int) -> SubmissionHandler:
-    world.rechecked = replace(PRINCIPAL, purses=(Purse(id=PurseId("p"), budget=Budget(**limits)),))
+    world.rechecked = replace(
+        PRINCIPAL, purses=(Purse(id=PurseId("p"), account_id=PRINCIPAL.account_id, budget=Budget(**limits)),)
+    )
     spending = Spending(Counted(left), hash_recipient=lambda text: sha256(text).digest(), clock=FixedClock())
     world.open_tab = partial(open_tab, spending)
     handler = world.handler()

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ from gatepost.mailflow.delivery.outgoing import CopyTools, OutgoingCopies, body_
 from gatepost.mailflow.queue.recipient import QueuedMessage
 from gatepost.primitives.errors import Misconfigured
 from gatepost.primitives.ids import AccountId
-from gatepost.standards.dkim.sign import SigningKey
+from gatepost.standards.dkim.sign import SigningKey, UnsignedField
 from gatepost.standards.message.header import HeaderField, HeaderSection
 
 MakeMessage = Callable[..., QueuedMessage]
@@ -55,24 +56,44 @@ def hash_body(pieces: Iterable[bytes]) -> bytes:
     return sha256(b"".join(pieces)).digest()
 
 
-def sign(
+def prepare(
     section: HeaderSection, body_hash: bytes, keys: Sequence[SigningKey], *, signed_at: datetime, expires_at: datetime
-) -> bytes:
+) -> list[UnsignedField]:
     assert expires_at - signed_at == timedelta(days=7)
-    return b"Signed: %s over %s %s\r\n" % (
-        str(keys).encode(),
-        body_hash.hex().encode(),
-        sha256(section.octets).hexdigest().encode(),
-    )
+    return [UnsignedField(keys[0], body_hash, sha256(section.octets).hexdigest().encode())]
+
+
+def finish(fields: Sequence[UnsignedField], signatures: Sequence[bytes]) -> bytes:
+    pairs = zip(fields, signatures, strict=True)
+    return b"".join([b"Signed: %b %b\r\n" % (signature, field.octets) for field, signature in pairs])
+
+
+@dataclass
+class HeldSigner:
+    """Names the key and the digest; counts, and signs when it is let."""
+
+    may_sign: asyncio.Event = field(default_factory=asyncio.Event)
+    signed: int = 0
+
+    async def sign(self, fields: Sequence[UnsignedField]) -> list[bytes]:
+        self.signed += 1
+        await self.may_sign.wait()
+        return [f"{one.key} {one.digest.hex()}".encode() for one in fields]
+
+
+def ready_signer() -> HeldSigner:
+    signer = HeldSigner()
+    signer.may_sign.set()
+    return signer
 
 
 def downgrade(octets: bytes) -> bytes | None:
     return None if b"impossible" in octets else octets.replace("ü".encode(), b"=C3=BC")
 
 
-def copies(keys: Keys | None = None) -> OutgoingCopies:
-    tools = CopyTools(parse=parse, hash_body=hash_body, sign=sign, downgrade=downgrade)
-    return OutgoingCopies(tools=tools, keys=keys or Keys(), host_name="relay.test")
+def copies(keys: Keys | None = None, signer: HeldSigner | None = None) -> OutgoingCopies:
+    tools = CopyTools(parse=parse, hash_body=hash_body, prepare=prepare, finish=finish, downgrade=downgrade)
+    return OutgoingCopies(tools=tools, keys=keys or Keys(), signer=signer or ready_signer(), host_name="relay.test")
 
 
 async def test_the_signature_covers_exactly_what_is_sent(make_message: MakeMessage) -> None:
@@ -154,6 +175,46 @@ async def test_leases_of_one_message_share_a_copy_for_a_moment(make_message: Mak
 
     assert later is not None
     assert b"k2" in later.header
+
+
+async def test_leases_that_begin_together_have_their_copy_signed_once(make_message: MakeMessage) -> None:
+    signer = HeldSigner()
+    maker = copies(signer=signer)
+    message = make_message(recipients=("a@x.test", "b@y.test"))
+
+    making = [asyncio.create_task(maker.make(message, now=NOW)) for _ in range(3)]
+    await asyncio.sleep(0)
+    signer.may_sign.set()
+    made = await asyncio.gather(*making)
+
+    assert signer.signed == 1
+    assert made[0] is made[1] is made[2]
+
+
+async def test_a_lease_that_is_cut_off_does_not_take_the_copy_from_the_others(make_message: MakeMessage) -> None:
+    signer = HeldSigner()
+    maker = copies(signer=signer)
+    message = make_message(recipients=("a@x.test", "b@y.test"))
+    cut_off, other = [asyncio.create_task(maker.make(message, now=NOW)) for _ in range(2)]
+    await asyncio.sleep(0)
+
+    cut_off.cancel()
+    await asyncio.sleep(0)
+    signer.may_sign.set()
+
+    assert await other is not None
+    assert cut_off.cancelled()
+
+
+async def test_a_failure_is_not_shared_for_longer_than_it_lasts(make_message: MakeMessage) -> None:
+    keys = Keys(names=[])
+    maker = copies(keys)
+    message = make_message(recipients=("a@x.test", "b@y.test"))
+    with pytest.raises(Misconfigured):
+        await maker.make(message, now=NOW)
+    keys.names = ["k1"]
+
+    assert await maker.make(message, now=NOW) is not None
 
 
 async def test_only_a_few_copies_are_kept(make_message: MakeMessage) -> None:

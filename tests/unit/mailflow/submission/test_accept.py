@@ -15,6 +15,7 @@ from gatepost.mailflow.submission.policy import SubmissionDenial
 from gatepost.mailflow.submission.submission import Submission
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.errors import Transient
+from gatepost.primitives.ids import AccountId
 from gatepost.standards.address import Mailbox
 from gatepost.tenancy.access.budget import Budget, BudgetDenial, BudgetSpent, Purse, PurseId
 from gatepost.tenancy.access.principal import AccessDenial
@@ -44,6 +45,7 @@ class Diary:
         self.answer = None
         self.trouble = None
         self.budget = Spent()
+        self.has_credits = True
 
     async def accept(self, message):
         self.entries.append("queue")
@@ -57,13 +59,21 @@ class Diary:
             raise self.trouble
         self.queued += messages
 
-    async def spend(self, principal, forward_paths):
+    async def charge(self, principal, forward_paths):
         if principal.purses:
-            self.entries.append(("spend", [str(path) for path in forward_paths]))
+            self.entries.append(("charge", [str(path) for path in forward_paths]))
         return self.budget
 
     def give_back(self, spent):
-        self.entries.append(("give back", spent))
+        if spent.charges:
+            self.entries.append(("give back", spent))
+
+    def spend(self, account_id, count):
+        self.entries.append(("spend", account_id, count))
+        return self.has_credits
+
+    def unspend(self, account_id, count):
+        self.entries.append(("unspend", account_id, count))
 
     def recheck(self, principal, peer):
         self.entries.append(("recheck", peer))
@@ -82,6 +92,7 @@ def make_acceptance(diary, domains):
         queue=diary,
         rights=diary,
         budgets=diary,
+        meter=diary,
         domains=domains,
         clock=FixedClock(),
         entropy=FixedEntropy(),
@@ -225,9 +236,59 @@ async def test_trouble_of_the_queue_with_several_is_passed_on(acceptance, diary,
         await acceptance.accept_all([submission, submission])
 
 
+@pytest.fixture
+def metered(submission, principal):
+    """A message for two recipients, of an account whose credits are limited."""
+    return replace(
+        submission,
+        principal=replace(principal, is_metered=True),
+        envelope=replace(submission.envelope, forward_paths=(BOB, BOB)),
+    )
+
+
+async def test_a_credit_is_spent_for_each_recipient_as_the_last_thing_before_the_queue(acceptance, diary, metered):
+    await acceptance.accept_all([metered, metered])
+
+    assert diary.entries[-2:] == [("spend", metered.principal.account_id, 4), "queue all"]
+
+
+async def test_without_credits_nothing_is_queued(acceptance, diary, metered):
+    diary.has_credits = False
+
+    one, several = await acceptance.accept(metered), await acceptance.accept_all([metered, metered])
+
+    assert one.reason is several.denial.reason is AccessDenial.CREDITS_EXCEEDED
+    assert several.position == 0
+    assert diary.queued == []
+
+
+async def test_whether_credits_are_limited_is_asked_of_the_rights_of_now(acceptance, diary, metered, principal):
+    diary.answer = principal
+
+    await acceptance.accept(metered)
+
+    assert "queue" in diary.entries
+    assert not [each for each in diary.entries if each[0] == "spend"]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_credits_of_what_could_not_be_stored_come_back(acceptance, diary, metered, count):
+    diary.trouble = Transient("full")
+
+    with pytest.raises(Transient):
+        await (acceptance.accept(metered) if count == 1 else acceptance.accept_all([metered] * count))
+
+    assert diary.entries[-1] == ("unspend", metered.principal.account_id, 2 * count)
+
+
+async def test_checking_costs_nothing(acceptance, diary, metered):
+    assert acceptance.check_all([metered]) is None
+    assert not [each for each in diary.entries if each[0] == "spend"]
+
+
 # ---------------------------------------------------------------- budgets and traps
 
-PURSES = (Purse(id=PurseId("p"), budget=Budget(messages_per_day=1)),)
+PURSES = (Purse(id=PurseId("p"), account_id=AccountId("acc_ours"), budget=Budget(messages_per_day=1)),)
 
 
 @pytest.fixture
@@ -240,7 +301,7 @@ async def test_a_budget_is_charged_once_everything_else_but_rights_is_right(acce
     refused = await acceptance.accept(replace(budgeted, content=MemoryContent(b"no header\r\n")))
 
     assert isinstance(refused, Deny)
-    assert diary.entries == [("spend", [str(BOB)]), ("recheck", IPv4Address("192.0.2.7")), "queue"]
+    assert diary.entries == [("charge", [str(BOB)]), ("recheck", IPv4Address("192.0.2.7")), "queue"]
 
 
 async def test_a_spent_budget_refuses_and_nothing_is_queued(acceptance, diary, budgeted):
@@ -251,13 +312,14 @@ async def test_a_spent_budget_refuses_and_nothing_is_queued(acceptance, diary, b
 
 
 async def test_a_message_that_is_not_taken_gets_its_charge_back(acceptance, diary, budgeted):
+    diary.budget = Spent(("a charge",))
     diary.answer = Deny(AccessDenial.KEY_NOT_VALID)
     await acceptance.accept(budgeted)
     diary.answer, diary.trouble = None, Transient("disk full")
     with pytest.raises(Transient):
         await acceptance.accept(budgeted)
 
-    assert [entry[0] for entry in diary.entries if entry != "queue"] == ["spend", "recheck", "give back"] * 2
+    assert [entry[0] for entry in diary.entries if entry != "queue"] == ["charge", "recheck", "give back"] * 2
 
 
 async def test_budgets_that_changed_on_the_way_are_asked_for_again(acceptance, diary, submission, principal):

@@ -18,6 +18,7 @@ PRINCIPAL = Principal(
 EXPIRED = {"expires_at": NOW}
 ELSEWHERE = {"allowed_networks": (ip_network("10.0.0.0/8"),)}
 UNSCOPED = {"scopes": frozenset({"mail.batch.read"})}
+REVIEWED = {"account_state": AccountState.UNDER_REVIEW}
 SUSPENDED = {"account_state": AccountState.SUSPENDED}
 CLOSED = {"account_state": AccountState.CLOSED}
 
@@ -37,6 +38,7 @@ def test_what_the_key_grants_is_allowed(change: dict[str, Any]) -> None:
         (EXPIRED, AccessDenial.KEY_NOT_VALID),
         (ELSEWHERE, AccessDenial.NETWORK_NOT_ALLOWED),
         (UNSCOPED, AccessDenial.SCOPE_MISSING),
+        (REVIEWED, AccessDenial.ACCOUNT_UNDER_REVIEW),
         (SUSPENDED, AccessDenial.ACCOUNT_NOT_ACTIVE),
         (CLOSED, AccessDenial.ACCOUNT_NOT_ACTIVE),
         (EXPIRED | ELSEWHERE | UNSCOPED | CLOSED, AccessDenial.KEY_NOT_VALID),
@@ -55,4 +57,22 @@ def test_what_needs_no_scope_still_needs_a_valid_key_from_where_it_may_be_used()
     assert decide_unscoped(**UNSCOPED) is ALLOW
     assert decide_unscoped(**EXPIRED) == Deny(AccessDenial.KEY_NOT_VALID)
     assert decide_unscoped(**ELSEWHERE) == Deny(AccessDenial.NETWORK_NOT_ALLOWED)
+    assert decide_unscoped(**REVIEWED) is ALLOW
     assert decide_unscoped(**SUSPENDED) == Deny(AccessDenial.ACCOUNT_NOT_ACTIVE)
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        (AccountState.ACTIVE, None),
+        (AccountState.UNDER_REVIEW, None),
+        (AccountState.SUSPENDED, AccessDenial.ACCOUNT_NOT_ACTIVE),
+        (AccountState.CLOSED, AccessDenial.ACCOUNT_NOT_ACTIVE),
+    ],
+)
+def test_under_review_everything_but_sending_goes_on(state: AccountState, reason: AccessDenial | None) -> None:
+    principal = replace(PRINCIPAL, account_state=state, scopes=frozenset({"api_keys.delete"}))
+
+    decision = authorize(principal, scope="api_keys.delete", peer=ip_address("192.0.2.1"), now=NOW)
+
+    assert decision == (ALLOW if reason is None else Deny(reason))

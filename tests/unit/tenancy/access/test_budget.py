@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gatepost.primitives.ids import AccountId
 from gatepost.tenancy.access.budget import (
     NO_BUDGET,
     Budget,
@@ -52,8 +53,10 @@ def test_a_budget_is_within_another_that_allows_as_much(inner, outer, is_within)
 
 def test_the_tightest_of_several_purses_holds():
     purses = [
-        Purse(id=PurseId("a"), budget=Budget(messages_per_day=5, messages_per_hour=3)),
-        Purse(id=PurseId("b"), budget=Budget(messages_per_day=4, new_recipients_per_day=0)),
+        Purse(id=PurseId("a"), account_id=AccountId("acc"), budget=Budget(messages_per_day=5, messages_per_hour=3)),
+        Purse(
+            id=PurseId("b"), account_id=AccountId("acc"), budget=Budget(messages_per_day=4, new_recipients_per_day=0)
+        ),
     ]
 
     assert tightest(purses) == Budget(messages_per_day=4, messages_per_hour=3, new_recipients_per_day=0)

@@ -1,4 +1,4 @@
-"""``/v3/api_keys``: keys are made, listed, renamed, changed and revoked, never beyond what the caller's own key holds.
+"""``/v3/api_keys``: made, listed, renamed, changed and revoked, never beyond what the caller holds: a key or a person.
 
 A change that takes rights away is answered once every mail worker goes by it (``RightsChanged``). If that cannot be
 made certain the answer is 503: the change is committed, and asking again makes it certain.
@@ -11,8 +11,8 @@ from typing import Final, TypeVar, cast
 
 from gatepost.entrypoints.api.acts import ActsInProgress
 from gatepost.entrypoints.api.operation import Answer, Call, Operation
-from gatepost.entrypoints.api.ports import Access, RightsChanged
-from gatepost.entrypoints.api.problem import FORBIDDEN, Problem, problem, problem_of_access
+from gatepost.entrypoints.api.ports import Callers, RightsChanged
+from gatepost.entrypoints.api.problem import FORBIDDEN, Problem, problem, problem_of_person
 from gatepost.entrypoints.api.v3.api_keys_body import (
     KeyList,
     KeyListed,
@@ -33,14 +33,14 @@ from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.ids import KeyId
 from gatepost.telemetry.logger import get_logger
 from gatepost.tenancy.access.api_key import ApiKey
-from gatepost.tenancy.access.budget import new_purse_id
+from gatepost.tenancy.access.budget import new_purse
 from gatepost.tenancy.access.grant import Grant, Widening, inherit, limit, narrow, narrow_to
 from gatepost.tenancy.access.issue import MAX_KEYS, issue_key
+from gatepost.tenancy.access.person import Caller, id_of
 from gatepost.tenancy.access.ports import ApiKeyStore
-from gatepost.tenancy.access.principal import Principal
 from gatepost.tenancy.access.rotate import Rotated, Rotation, RotationDenial, rotate_key
 from gatepost.tenancy.access.scope import MAIL_SEND, of_one_kind
-from gatepost.tenancy.audit.entry import Actor, ActorKind
+from gatepost.tenancy.audit.entry import Actor
 
 _CREATE, _READ, _UPDATE, _DELETE = (f"api_keys.{verb}" for verb in ("create", "read", "update", "delete"))
 
@@ -70,7 +70,7 @@ class ApiKeys:
         hash_secret: The keyring's.
     """
 
-    access: Access
+    access: Callers
     keys: ApiKeyStore
     keys_as: Callable[[Actor], ApiKeyStore]
     rights_changed: RightsChanged
@@ -85,35 +85,39 @@ class ApiKeys:
         return (
             Operation(
                 method="GET", path=many, name="ListApiKeys", summary="List the account's API keys.",
-                scope=_READ, run=self.list_all, gives={200: KeyList}, refuses=(400,),
+                scope=_READ, run=self.list_all, is_on_behalf=True, gives={200: KeyList}, refuses=(400,),
                 query={"limit": "How many to return at most."},
             ),
             Operation(
                 method="POST", path=many, name="CreateApiKey", summary="Make an API key; its text is shown once.",
-                scope=_CREATE, run=self.create, takes=KeyToMake, gives={201: KeyMade},
+                scope=_CREATE, run=self.create, is_on_behalf=True, needs_proof=True, takes=KeyToMake,
+                gives={201: KeyMade},
             ),
             Operation(
                 method="GET", path=one, name="GetApiKey", summary="Show an API key: scopes, limits, last use.",
-                scope=_READ, run=self.show, gives={200: KeyShown}, refuses=(404,),
+                scope=_READ, run=self.show, is_on_behalf=True, gives={200: KeyShown}, refuses=(404,),
             ),
             Operation(
                 method="PATCH", path=one, name="UpdateApiKeyName", summary="Rename an API key.",
-                scope=_UPDATE, run=self.rename, takes=KeyName, gives={200: KeyListed}, refuses=(404,),
+                scope=_UPDATE, run=self.rename, is_on_behalf=True, needs_proof=True, takes=KeyName,
+                gives={200: KeyListed}, refuses=(404,),
             ),
             Operation(
                 method="PUT", path=one, name="UpdateApiKey",
                 summary="Rename an API key, replace its scopes, tighten its limits.",
-                scope=_UPDATE, run=self.change, takes=KeyToMake, gives={200: KeyShown}, refuses=(404,),
+                scope=_UPDATE, run=self.change, is_on_behalf=True, needs_proof=True, takes=KeyToMake,
+                gives={200: KeyShown}, refuses=(404,),
             ),
             Operation(
                 method="POST", path=f"{one}/rotate", name="RotateApiKey",
                 summary="Make a key with the same grant, shown once; the old one ends after an overlap.",
-                scope=_CREATE, run=self.rotate, takes=RotationWanted, gives={201: KeyRotated}, refuses=(404,),
+                scope=_CREATE, run=self.rotate, is_on_behalf=True, needs_proof=True, takes=RotationWanted,
+                gives={201: KeyRotated}, refuses=(404,),
             ),
             Operation(
                 method="DELETE", path=one, name="DeleteApiKey",
                 summary="Revoke an API key for good, on every worker, and hold what it has queued.",
-                scope=_DELETE, run=self.revoke, gives={204: None}, refuses=(404,),
+                scope=_DELETE, run=self.revoke, is_on_behalf=True, needs_proof=True, gives={204: None}, refuses=(404,),
             ),
         )  # fmt: skip
 
@@ -122,7 +126,7 @@ class ApiKeys:
         limit = call.parameters.get("limit", "")
         if limit and not (limit.isascii() and limit.isdigit() and int(limit) > 0):
             return problem(400, "limit must be a number from 1 up", at="limit")
-        keys = [key for key in self.keys.list_all(call.principal.account_id) if key.revoked_at is None]
+        keys = [key for key in self.keys.list_all(call.account_id) if key.revoked_at is None]
         shown = keys[: int(limit)] if limit else keys
         return Answer(
             status=200, body=KeyList(result=tuple([KeyListed(api_key_id=key.id, name=key.name) for key in shown]))
@@ -139,13 +143,13 @@ class ApiKeys:
         if isinstance(wanted, Problem):
             return wanted
 
-        def make(maker: Principal) -> Answer | Problem:
-            grant = self._grant_made(maker, wanted)
+        def make(maker: Caller) -> Answer | Problem:
+            grant = self._grant_made(call, maker, wanted)
             if isinstance(grant, Deny):
                 return _widening(grant)
             issued = issue_key(
                 self._keys_for(call),
-                account_id=maker.account_id,
+                account_id=call.account_id,
                 name=wanted.name,
                 grant=grant,
                 hash_secret=self.hash_secret,
@@ -156,15 +160,15 @@ class ApiKeys:
             if issued is None:
                 return _TOO_MANY
             made, secret = issued
-            log.info("key_made", key_id=made.id, account_id=made.account_id, by=maker.key_id)
+            log.info("key_made", key_id=made.id, account_id=made.account_id, by=id_of(maker))
             return Answer(status=201, body=key_made(made, secret.reveal()))
 
         return await self._act(call, _CREATE, make)
 
-    def _grant_made(self, maker: Principal, wanted: WantedKey) -> Grant | Deny:
+    def _grant_made(self, call: Call, maker: Caller, wanted: WantedKey) -> Grant | Deny:
         own = _grant(maker)
         scopes = of_one_kind(maker.scopes) if wanted.scopes is None else wanted.scopes
-        grant = limit(inherit(own, scopes=scopes), wanted.limits, purse_id=new_purse_id(self.entropy))
+        grant = limit(inherit(own, scopes=scopes), wanted.limits, purse=new_purse(call.account_id, self.entropy))
         return narrow_to(own, wanted.limits, grant)
 
     async def rename(self, call: Call) -> Answer | Problem:
@@ -173,12 +177,10 @@ class ApiKeys:
         if isinstance(name, Problem):
             return name
 
-        def rename(_: Principal) -> ApiKey | Deny | None:
+        def rename(_: Caller) -> ApiKey | Deny | None:
             if self._find(call) is None:
                 return None
-            return self._keys_for(call).change_grant(
-                call.principal.account_id, _key_id(call), lambda grant: grant, name=name
-            )
+            return self._keys_for(call).change_grant(call.account_id, _key_id(call), lambda grant: grant, name=name)
 
         changed = await self._act(call, _UPDATE, rename)
         if isinstance(changed, ApiKey):
@@ -197,7 +199,7 @@ class ApiKeys:
         if scopes is None:
             return _SCOPES_MISSING
 
-        def change(maker: Principal) -> ApiKey | Deny | None:
+        def change(maker: Caller) -> ApiKey | Deny | None:
             if self._find(call) is None:
                 return None
 
@@ -207,9 +209,10 @@ class ApiKeys:
                 if isinstance(allowed, Deny):
                     return allowed
                 changed = replace(current, scopes=scopes)
-                return narrow(changed, limit(changed, wanted.limits, purse_id=new_purse_id(self.entropy)))
+                purse = new_purse(call.account_id, self.entropy)
+                return narrow(changed, limit(changed, wanted.limits, purse=purse))
 
-            return self._keys_for(call).change_grant(maker.account_id, _key_id(call), decide, name=wanted.name)
+            return self._keys_for(call).change_grant(call.account_id, _key_id(call), decide, name=wanted.name)
 
         changed = await self._act(call, _UPDATE, change)
         if isinstance(changed, Problem):
@@ -222,7 +225,7 @@ class ApiKeys:
         await self._settle(
             call, holds=bool(MAIL_SEND not in scopes or limits.allowed_authors or limits.allowed_recipient_domains)
         )
-        log.info("key_changed", key_id=changed.id, account_id=changed.account_id, by=call.principal.key_id)
+        log.info("key_changed", key_id=changed.id, account_id=changed.account_id, by=id_of(call.principal))
         return Answer(status=200, body=key_shown(changed))
 
     async def rotate(self, call: Call) -> Answer | Problem:
@@ -231,9 +234,9 @@ class ApiKeys:
         if isinstance(overlap, Problem):
             return overlap
 
-        def rotate(maker: Principal) -> Rotated | Deny | None:
+        def rotate(maker: Caller) -> Rotated | Deny | None:
             rotation = Rotation(
-                account_id=maker.account_id,
+                account_id=call.account_id,
                 key_id=_key_id(call),
                 overlap=overlap,
                 decide=lambda current: narrow(_grant(maker), current),
@@ -254,15 +257,15 @@ class ApiKeys:
         if rotated is None:
             return _KEY_UNKNOWN
         await self.rights_changed.settle()
-        log.info("key_rotated", key_id=rotated.old.id, new_key_id=rotated.new.id, by=call.principal.key_id)
+        log.info("key_rotated", key_id=rotated.old.id, new_key_id=rotated.new.id, by=id_of(call.principal))
         return Answer(status=201, body=key_rotated(rotated.new, rotated.shown.reveal(), replaced=rotated.old))
 
     async def revoke(self, call: Call) -> Answer | Problem:
         """Revoke a key. One that is revoked already is unknown, but only once every worker is sure to know it."""
         was_valid = self._find(call) is not None
 
-        def revoke(_: Principal) -> ApiKey | None:
-            return self._keys_for(call).revoke(call.principal.account_id, _key_id(call), self.clock.now())
+        def revoke(_: Caller) -> ApiKey | None:
+            return self._keys_for(call).revoke(call.account_id, _key_id(call), self.clock.now())
 
         revoked = await self._act(call, _DELETE, revoke)
         if isinstance(revoked, Problem):
@@ -272,31 +275,28 @@ class ApiKeys:
         await self._settle(call, holds=True)
         if not was_valid:
             return _KEY_UNKNOWN
-        log.info("key_revoked", key_id=revoked.id, account_id=revoked.account_id, by=call.principal.key_id)
+        log.info("key_revoked", key_id=revoked.id, account_id=revoked.account_id, by=id_of(call.principal))
         return Answer(status=204)
 
-    async def _act(self, call: Call, scope: str, act: Callable[[Principal], T]) -> T | Problem:
+    async def _act(self, call: Call, scope: str, act: Callable[[Caller], T]) -> T | Problem:
         """Do something in a thread, by the rights that the caller has at this moment."""
         with self.acts.enter():
             principal = self.access.recheck(call.principal, call.peer, scope=scope)
             if isinstance(principal, Deny):
-                return problem_of_access(principal, sends_mail=False)
+                return problem_of_person(principal)
             return await asyncio.to_thread(act, principal)
 
     async def _settle(self, call: Call, *, holds: bool) -> None:
         if holds:
-            await self.rights_changed.settle_and_hold(
-                call.principal.account_id, _key_id(call), reason="key revoked or narrowed"
-            )
+            await self.rights_changed.settle_and_hold(call.account_id, _key_id(call), reason="key revoked or narrowed")
         else:
             await self.rights_changed.settle()
 
     def _keys_for(self, call: Call) -> ApiKeyStore:
-        key_id = call.principal.key_id
-        return self.keys_as(Actor(kind=ActorKind.KEY, id=key_id, origin=str(call.peer), credential="api key"))
+        return self.keys_as(call.actor)
 
     def _find(self, call: Call) -> ApiKey | None:
-        key = self.keys.find(call.principal.account_id, _key_id(call))
+        key = self.keys.find(call.account_id, _key_id(call))
         return key if key is not None and key.revoked_at is None else None
 
 
@@ -304,7 +304,7 @@ def _key_id(call: Call) -> KeyId:
     return KeyId(call.parameters["api_key_id"])
 
 
-def _grant(principal: Principal) -> Grant:
+def _grant(principal: Caller) -> Grant:
     """Return what the caller holds. All its purses are charged alike, so that none of them is its own here."""
     return Grant(
         scopes=principal.scopes,

@@ -8,7 +8,7 @@ from typing import Final, cast
 
 from msgspec import UnsetType
 
-from gatepost.entrypoints.api.operation import Answer, Call, Operation
+from gatepost.entrypoints.api.operation import KEYS_ONLY, Answer, Call, Operation
 from gatepost.entrypoints.api.ports import Door
 from gatepost.entrypoints.api.problem import (
     TOO_LARGE,
@@ -64,6 +64,7 @@ class MailSending:
                 run=self.send,
                 takes=MailSend,
                 gives={202: None, 200: None},
+                callers=KEYS_ONLY,
             ),
         )
 
@@ -108,9 +109,7 @@ class MailSending:
                 left -= content.size_octets
                 if content.size_octets > self.max_size_octets or left < 0:
                     return TOO_LARGE
-                submissions.append(
-                    Submission(principal=call.principal, envelope=envelope, content=content, origin=origin)
-                )
+                submissions.append(Submission(principal=call.key, envelope=envelope, content=content, origin=origin))
         except BuildError as error:
             # The fields have been checked one by one; what is left comes from substitutions and from words too long.
             reason = f"The message cannot be written: {error}."
@@ -120,7 +119,7 @@ class MailSending:
     def _refuse(self, call: Call, refused: RefusedAt) -> Problem:
         reason = refused.denial.reason.value
         self.metrics.submissions.add("refused", reason)
-        log.info("submission_refused", peer=str(call.peer), key_id=call.principal.key_id, reason=reason)
+        log.info("submission_refused", peer=str(call.peer), key_id=call.key.key_id, reason=reason)
         return problem_of_submission(refused.denial, refused.position)
 
     def _count_accepted(self, submissions: Sequence[Submission], ids: Sequence[MessageId]) -> None:

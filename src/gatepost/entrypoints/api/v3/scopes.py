@@ -1,4 +1,4 @@
-"""``/v3/scopes``: what the calling key may do, and the groups that scopes are chosen by."""
+"""``/v3/scopes``: what the caller may do, and the groups that scopes are chosen by."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ class Scopes(Struct, frozen=True, kw_only=True):
 
 
 async def show(call: Call) -> Answer:
-    """Return the scopes of the calling key."""
+    """Return the scopes of the calling key, or person."""
     return Answer(status=200, body=Scopes(scopes=tuple(sorted(call.principal.scopes))))
 
 
@@ -57,8 +57,9 @@ OPERATIONS = (
         method="GET",
         path="/v3/scopes",
         name="ListScopes",
-        summary="List what the calling key may do.",
+        summary="List what the caller may do.",
         scope=None,
+        is_on_behalf=True,
         run=show,
         gives={200: Scopes},
     ),
