@@ -19,7 +19,11 @@ from tests.support.relay import Relay
 pytestmark = pytest.mark.debian
 
 HERE = Path(__file__).parent
-KEY_SCOPES = [f"api_keys.{verb}" for verb in ("create", "read", "update", "delete")]
+KEY_SCOPES = [
+    f"{resource}.{verb}"
+    for resource in ("api_keys", "mail.batch", "user.scheduled_sends")
+    for verb in ("create", "read", "update", "delete")
+]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +38,7 @@ def node_folder(tmp_path_factory: pytest.TempPathFactory, requires_program: Requ
     """Where the pinned Node.js libraries are installed."""
     npm = requires_program("npm")
     folder = tmp_path_factory.mktemp("node")
-    for name in ("package.json", "package-lock.json", "sendgrid.cjs"):
+    for name in ("package.json", "package-lock.json", "sendgrid.cjs", "nodemailer.cjs"):
         shutil.copy(HERE / "node" / name, folder)
     command = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
     done = subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True, timeout=110)
@@ -43,9 +47,9 @@ def node_folder(tmp_path_factory: pytest.TempPathFactory, requires_program: Requ
     return folder
 
 
-def run(*command: str | Path, relay: Relay, key: str, **environment: str) -> Any:
+def run(*command: str | Path, relay: Relay, key: str, place: str = "", **environment: str) -> Any:
     done = subprocess.run(
-        [*command, relay.api_url, key],
+        [*command, place or relay.api_url, key],
         check=False,
         capture_output=True,
         text=True,
@@ -54,6 +58,43 @@ def run(*command: str | Path, relay: Relay, key: str, **environment: str) -> Any
     )
     assert done.returncode == 0, done.stdout + done.stderr + relay.log()[-3000:]
     return json.loads(done.stdout)
+
+
+def test_django_anymail_sends_mail(relay: Relay, receiver: ReceivingMX, manager: str) -> None:
+    if importlib.util.find_spec("anymail") is None:
+        missing("the Python package django-anymail")
+    authority = {"SSL_CERT_FILE": str(relay.ca_file), "REQUESTS_CA_BUNDLE": str(relay.ca_file)}
+
+    told = run(sys.executable, HERE / "anymail_django.py", relay=relay, key=manager, **authority)
+
+    simple = receiver.wait_for("anymail simple")
+    assert_signed(simple)
+    assert simple.get_body(("html",)).get_content() == "<p>Grüße</p>"
+    assert told["rich"] == [["queued"], ["bob@dest.test", "carl@dest.test"]]
+    for name in ("Bob", "Carl"):
+        message = receiver.wait_for(f"anymail rich for {name}")
+        assert_signed(message)
+        assert message["X-Test"] == "from anymail"
+        assert message.get_body(("plain",)).get_content() == f"Dear {name}"
+    assert told["spoof"] == 403
+
+
+def test_nodemailer_sends_mail_over_smtp(
+    relay: Relay, receiver: ReceivingMX, manager: str, node_folder: Path, requires_program: RequireProgram
+) -> None:
+    node = requires_program("node")
+    authority = {"NODE_EXTRA_CA_CERTS": str(relay.ca_file)}
+
+    told = run(
+        node, node_folder / "nodemailer.cjs", relay=relay, key=manager, place=str(relay.starttls_port), **authority
+    )
+
+    message = receiver.wait_for("nodemailer simple")
+    assert_signed(message)
+    assert message.get_body(("html",)).get_content() == "<p>Grüße</p>"
+    assert told["accepted"] == ["bob@dest.test"]
+    assert told["reply"].startswith("250")
+    assert told["spoof"] == 550
 
 
 def assert_rich(message: EmailMessage, attachment: bytes) -> None:
@@ -124,7 +165,10 @@ def test_the_node_libraries_send_mail_and_manage_keys(
         assert_signed(receiver.wait_for(f"node multiple {name}"))
     assert told["spoof"][:2] == [403, "from"]
     assert told["spoof"][2].startswith("The from address does not match a verified Sender Identity.")
-    assert told["later"][:2] == [400, "send_at"]
+    assert told["tooLate"][:2] == [400, "send_at"]
+    assert told["batch"] == {"made": 201, "sent": 202, "cancelled": 201, "listed": "cancel"}
+    assert told["again"] == [202, 202, True]
+    assert receiver.count("node once") == 1
     assert told["keys"] == {
         "listed": True,
         "shown": ["mail.send"],

@@ -12,6 +12,7 @@ import pytest
 from gatepost.mailflow.content import Content, MemoryContent
 from gatepost.mailflow.envelope import Envelope, Origin
 from gatepost.mailflow.events.event import Event, EventType
+from gatepost.mailflow.options import SendingOptions
 from gatepost.mailflow.queue.ports import StoreUnavailable
 from gatepost.mailflow.queue.recipient import (
     Books,
@@ -96,6 +97,7 @@ class Rig:
         account: AccountId = ALICE,
         key: str = "key-1",
         content: Content | bytes = b"Subject: hi\r\n\r\nhello\r\n",
+        options: SendingOptions | None = None,
     ) -> QueuedMessage:
         paths = [path.split("@") for path in to or ("a@x.example",)]
         return QueuedMessage(
@@ -110,6 +112,7 @@ class Rig:
             origin=Origin(protocol="ESMTPSA", peer_address="192.0.2.1", greeting="client", tls="TLSv1.3"),
             content=MemoryContent(content) if isinstance(content, bytes) else content,
             accepted_at=self.clock.now(),
+            options=options,
         )
 
     async def accept(self, *to: str, **more: object) -> QueuedMessage:

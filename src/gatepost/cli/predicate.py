@@ -12,7 +12,7 @@ from gatepost.runtime.control_plane import ControlPlane
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_LIVE_STATES: Final = (RecipientState.QUEUED, RecipientState.LEASED, RecipientState.HELD)
+_LIVE_STATES: Final = (RecipientState.QUEUED, RecipientState.LEASED, RecipientState.HELD, RecipientState.SCHEDULED)
 
 _OPTIONS: Final = (
     click.option("--account", help="Whose mail: the account's name or id."),

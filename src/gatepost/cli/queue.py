@@ -20,7 +20,7 @@ from gatepost.primitives.ids import AccountId
 TIMEOUT: Final = timedelta(seconds=65)
 """For all shards together: a worker says after 60 s itself that it has not done."""
 
-_STATES: Final = (RecipientState.QUEUED, RecipientState.LEASED, RecipientState.HELD)
+_STATES: Final = (RecipientState.QUEUED, RecipientState.LEASED, RecipientState.HELD, RecipientState.SCHEDULED)
 
 
 @click.group()

@@ -12,6 +12,7 @@ from gatepost.entrypoints.api.app import build_app
 from gatepost.entrypoints.api.authentication import Authentication
 from gatepost.entrypoints.api.callers import CurrentCallers
 from gatepost.entrypoints.api.endpoint import BodyBudget, EndpointServices
+from gatepost.entrypoints.api.idempotency import Once, PastRequests
 from gatepost.entrypoints.api.leaked_keys import PATH as LEAKED_KEYS_PATH
 from gatepost.entrypoints.api.leaked_keys import LeakedKeys, hash_token
 from gatepost.entrypoints.api.letters import Letters
@@ -20,8 +21,10 @@ from gatepost.entrypoints.api.operation import Operation
 from gatepost.entrypoints.api.rate_limit import RateLimit
 from gatepost.entrypoints.api.v3 import scopes
 from gatepost.entrypoints.api.v3.api_keys import ApiKeys
+from gatepost.entrypoints.api.v3.mail_batch import MailBatches
 from gatepost.entrypoints.api.v3.mail_send import MailSending
 from gatepost.entrypoints.api.v3.password_resets import TokenEntries
+from gatepost.entrypoints.api.v3.scheduled_sends import ScheduledSends
 from gatepost.entrypoints.api.v3.sessions import Sessions
 from gatepost.entrypoints.api.v3.subuser_credits import SubuserCredits
 from gatepost.entrypoints.api.v3.subusers import Subusers
@@ -46,6 +49,7 @@ class APIParts:
     control: ControlPlane
     door: Acceptance
     acts: ActsInProgress
+    past: PastRequests
     metrics: Metrics
     mailer: SystemMailer
 
@@ -99,6 +103,8 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
     control = parts.control
     sending = MailSending(
         door=parts.door,
+        batches=control.batches,
+        once=Once(parts.past, control.clock),
         clock=control.clock,
         entropy=control.entropy,
         metrics=parts.metrics,
@@ -117,8 +123,12 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
         hash_secret=control.keyring.hash_secret,
     )
     subusers = _compose_subusers(settings, parts, callers)
+    batches = MailBatches(batches=control.batches, clock=control.clock, entropy=control.entropy)
+    scheduled = ScheduledSends(batches=control.batches, clock=control.clock)
     return (
         *sending.operations(),
+        *batches.operations(),
+        *scheduled.operations(),
         *keys.operations(),
         *scopes.OPERATIONS,
         *subusers.operations(),

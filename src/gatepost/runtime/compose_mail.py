@@ -7,12 +7,11 @@ answers for which port.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -24,27 +23,30 @@ from gatepost.entrypoints.smtp.session_caps import SessionCaps
 from gatepost.entrypoints.smtp.submission_handler import SubmissionServices
 from gatepost.entrypoints.smtp.time_limits import TimeLimits
 from gatepost.mailflow.delivery.attempt import Attempts
-from gatepost.mailflow.delivery.outgoing import CopyTools, OutgoingCopies
+from gatepost.mailflow.delivery.batch_stop import find_stop
+from gatepost.mailflow.delivery.outgoing import OutgoingCopies
 from gatepost.mailflow.delivery.pool import ConnectionPool, PoolLimits
-from gatepost.mailflow.delivery.route import RoutePolicy
 from gatepost.mailflow.delivery.router import Router
-from gatepost.mailflow.delivery.settlement import RetryPolicy
-from gatepost.mailflow.delivery.shaping import Shaping, ShapingLimits
-from gatepost.mailflow.delivery.static_route import parse_static_route
-from gatepost.mailflow.delivery.tls_requirement import TLSRequirement
+from gatepost.mailflow.delivery.shaping import Shaping
 from gatepost.mailflow.delivery.worker import DeliveryWorker, WorkerLimits
-from gatepost.mailflow.events.event import EventType
-from gatepost.mailflow.queue.recipient import Lease, Settlement
-from gatepost.mailflow.queue.retry import RetrySchedule, decide_next
+from gatepost.mailflow.queue.idempotency import REMEMBERED_FOR
+from gatepost.mailflow.queue.start import start_due
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.mailflow.submission.policy import decide_recipient, decide_reverse_path
-from gatepost.network.delivery_tls import DeliveryTLS
 from gatepost.network.resolver import CachingResolver, parse_nameserver, system_nameservers
 from gatepost.network.smtp_connector import SMTPConnector
 from gatepost.network.tls_contexts import ServerTLS
-from gatepost.primitives.entropy import Entropy
-from gatepost.primitives.errors import RelayError, Transient
+from gatepost.primitives.errors import Transient
 from gatepost.runtime.compose_api import APIParts, compose_api_listener
+from gatepost.runtime.compose_delivery import (
+    COPY_TOOLS,
+    compose_connector,
+    compose_retry,
+    log_fault,
+    note_settlement,
+    route_policy,
+    shaping_limits,
+)
 from gatepost.runtime.compose_people import compose_system_mail
 from gatepost.runtime.compose_queue import open_queue_in_turn, retry_schedule
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
@@ -55,16 +57,12 @@ from gatepost.runtime.reload import Reloader, certificate_chains
 from gatepost.runtime.roles import MailListener, MailParts, QueueState
 from gatepost.runtime.settings import Listener, ListenerTLS, Settings
 from gatepost.runtime.signing_keys import CurrentKeys
-from gatepost.standards.dkim.body_hash import BodyHasher, relaxed_body_hash
-from gatepost.standards.dkim.sign import finish, prepare
-from gatepost.standards.message.header import parse_header_section
-from gatepost.standards.message.mime import NotConvertible, downgrade_to_7bit
 from gatepost.standards.smtp.server import SessionSettings
-from gatepost.standards.smtp.transaction import ClientTimeouts
 from gatepost.storage.disk_reserve import DiskReserve
 from gatepost.storage.queue_sqlite.reader import QueueReader
 from gatepost.storage.queue_sqlite.shard import ShardPaths
 from gatepost.storage.queue_sqlite.store import SQLiteQueue
+from gatepost.storage.request_ledger import RequestLedger
 from gatepost.system.clock import SystemClock
 from gatepost.system.entropy import SystemEntropy
 from gatepost.system.signing import choose_signer
@@ -76,6 +74,9 @@ from gatepost.tenancy.senders.dkim_key import SigningKeys
 from gatepost.tenancy.senders.public_suffix import PublicSuffixes
 
 LAST_USED_EVERY: Final = timedelta(seconds=60)
+START_EVERY: Final = timedelta(seconds=1)
+"""How late scheduled mail may begin. Costs nothing while none is due."""
+
 MEASURE_EVERY: Final = timedelta(seconds=15)
 EVENTS_KEPT_FOR: Final = timedelta(days=30)
 
@@ -163,7 +164,7 @@ def _compose_base(settings: Settings, index: int, control: ControlPlane, queue: 
             max_sessions=settings.share(settings.submission.max_sessions),
             max_sessions_per_address=settings.share(settings.submission.max_sessions_per_address),
         ),
-        connector=_compose_connector(settings),
+        connector=compose_connector(settings),
     )
 
 
@@ -216,6 +217,7 @@ def _compose_api(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str,
         control=base.control,
         door=base.door,
         acts=base.acts,
+        past=RequestLedger(base.settings.queue_dir),
         metrics=base.metrics,
         mailer=compose_system_mail(base.settings, base.control, base.queue, base.domains),
     )
@@ -275,6 +277,7 @@ def _compose_door(
         clock=control.clock,
         entropy=control.entropy,
         own_host_names=frozenset({settings.host_name.lower()}),
+        is_batch=control.batches.is_valid,
         has_room=disk.has_room,
     )
 
@@ -302,7 +305,7 @@ def _compose_submission(base: _Base) -> SubmissionServices:
 def _compose_delivery(base: _Base) -> DeliveryWorker:
     settings = base.settings
     router = Router(
-        policy=_route_policy(settings),
+        policy=route_policy(settings),
         resolver=compose_resolver(settings),
         entropy=base.control.entropy,
         monotonic=time.monotonic,
@@ -310,7 +313,7 @@ def _compose_delivery(base: _Base) -> DeliveryWorker:
     pool = ConnectionPool(
         PoolLimits(messages_per_connection=settings.delivery.messages_per_connection), monotonic=time.monotonic
     )
-    shaping = Shaping(_shaping_limits(settings), destination_of=router.destination_of)
+    shaping = Shaping(shaping_limits(settings), destination_of=router.destination_of)
     attempts = Attempts(
         router=router,
         connector=base.connector,
@@ -324,114 +327,20 @@ def _compose_delivery(base: _Base) -> DeliveryWorker:
         clock=base.control.clock,
         monotonic=time.monotonic,
         is_on_hold=base.queue.is_on_hold,
+        find_stop=partial(find_stop, statuses=base.control.batch_statuses),
     )
     return DeliveryWorker(
         queue=base.queue,
         attempts=attempts,
         shaping=shaping,
         pool=pool,
-        retry=_compose_retry(retry_schedule(settings), base.control.entropy),
+        retry=compose_retry(retry_schedule(settings), base.control.entropy),
         clock=base.control.clock,
         monotonic=time.monotonic,
-        on_fault=_log_fault,
-        on_settled=partial(_note_settlement, base.metrics),
+        on_fault=log_fault,
+        on_settled=partial(note_settlement, base.metrics),
         limits=WorkerLimits(max_leases=settings.delivery.max_connections),
     )
-
-
-def _route_policy(settings: Settings) -> RoutePolicy:
-    return RoutePolicy(
-        static_routes={name: parse_static_route(text) for name, text in settings.delivery.routes.items()},
-        own_names=frozenset({settings.host_name.lower()}),
-        own_addresses=frozenset(listener.address for listener in settings.listeners if listener.address != "*"),
-        allow_private_destinations=settings.delivery.allow_private_destinations,
-        tls=TLSRequirement.ENCRYPTED if settings.delivery.require_tls else TLSRequirement.OPPORTUNISTIC,
-    )
-
-
-def _shaping_limits(settings: Settings) -> ShapingLimits:
-    connections = settings.delivery.connections_per_destination
-    return ShapingLimits(
-        max_connections=connections,
-        initial_connections=min(ShapingLimits().initial_connections, connections),
-    )
-
-
-def _compose_connector(settings: Settings) -> SMTPConnector:
-    delivery = settings.delivery
-    return SMTPConnector(
-        greeting_name=settings.host_name,
-        tls=DeliveryTLS(),
-        timeouts=ClientTimeouts(
-            connect=delivery.connect_timeout,
-            greeting=delivery.command_timeout,
-            command=delivery.command_timeout,
-            content=delivery.data_timeout,
-            final_dot=delivery.final_reply_timeout,
-        ),
-        source_address=str(delivery.source_address) if delivery.source_address else None,
-    )
-
-
-def _hash_body(pieces: Iterable[bytes]) -> bytes:
-    """A body in memory comes in one piece, for which there is a quicker way."""
-    first = next(iterator := iter(pieces), b"")
-    second = next(iterator, None)
-    if second is None:
-        return relaxed_body_hash(first)
-    hasher = BodyHasher()
-    for piece in chain((first, second), iterator):
-        hasher.update(piece)
-    return hasher.digest()
-
-
-def _downgrade(octets: bytes) -> bytes | None:
-    try:
-        return downgrade_to_7bit(octets)
-    except NotConvertible:
-        return None
-
-
-COPY_TOOLS: Final = CopyTools(
-    parse=parse_header_section, hash_body=_hash_body, prepare=prepare, finish=finish, downgrade=_downgrade
-)
-
-
-def _compose_retry(schedule: RetrySchedule, entropy: Entropy) -> RetryPolicy:
-    def next_attempt(attempts: int, accepted_at: datetime, now: datetime) -> datetime | None:
-        jitter = int.from_bytes(entropy.draw(4), "big") / (1 << 32)
-        return decide_next(attempts, accepted_at, now, jitter, schedule)
-
-    return next_attempt
-
-
-def _log_fault(step: str, lease: Lease | None, error: BaseException) -> None:
-    message_id = lease.message.id if lease else None
-    if isinstance(error, RelayError):
-        log.error("delivery_fault", step=step, message_id=message_id, reason=str(error))
-    else:
-        log.error("delivery_fault", step=step, message_id=message_id, exc_info=error)
-
-
-def _note_settlement(metrics: Metrics, settlement: Settlement) -> None:
-    message = settlement.lease.message
-    for recipient in settlement.recipients:
-        event = recipient.event
-        metrics.attempts.add(event.type.value)
-        if event.type is EventType.DELIVERED:
-            metrics.delivery_seconds.observe((event.at - message.accepted_at).total_seconds())
-    log.info(
-        "settled",
-        message_id=message.id,
-        account_id=message.account_id,
-        domain=settlement.lease.domain,
-        outcomes=[f"{recipient.position}={recipient.event.type.value}" for recipient in settlement.recipients],
-        # The code alone: the words that follow often quote the recipient's address; `gatepost events` has them.
-        status=settlement.recipients[0].event.detail.get("reply", "")[:3],
-    )
-
-
-# ---------------------------------------------------------------- upkeep
 
 
 def _close_control(control: ControlPlane) -> None:
@@ -489,11 +398,16 @@ def _compose_periodic(base: _Base, sources: Sources) -> tuple[Periodic, ...]:
 
     async def prune_events() -> None:
         await base.queue.prune_events(base.control.clock.now() - EVENTS_KEPT_FOR)
+        await base.queue.prune_requests(base.control.clock.now() - REMEMBERED_FOR)
+
+    async def start_scheduled() -> None:
+        await start_due(base.queue, base.control.batch_statuses, base.control.clock.now())
 
     return (
         *keep_up_keys(base.control, base.metrics),
         Periodic(name="flush_last_used", every=LAST_USED_EVERY, work=flush_last_used),
         Periodic(name="give_back_credits", every=LAST_USED_EVERY, work=give_back_credits),
+        Periodic(name="start_scheduled", every=START_EVERY, work=start_scheduled, at_start=True),
         Periodic(name="prune_events", every=timedelta(hours=1), work=prune_events),
         Periodic(name="measure", every=MEASURE_EVERY, work=partial(measure, sources, base.metrics), at_start=True),
     )

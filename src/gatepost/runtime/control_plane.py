@@ -6,12 +6,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from gatepost.mailflow.queue.batches import BatchStore, CurrentStatuses
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.ids import AccountId
 from gatepost.storage.access import SqlApiKeyStore
 from gatepost.storage.accounts import SqlAccountStore
 from gatepost.storage.audit import SqlAuditLog
+from gatepost.storage.batches import SqlBatchStore
 from gatepost.storage.budgets import SqlBudgetStore
 from gatepost.storage.database import Database
 from gatepost.storage.engine import VersionConnection
@@ -74,6 +76,8 @@ class ControlPlane:
     people_stores: PeopleStores
     peers: PeerRules
     actor: Actor
+    batches: BatchStore
+    batch_statuses: CurrentStatuses
     database: Database
     version: VersionConnection
     plain: PlainStores
@@ -150,6 +154,7 @@ def open_control_plane(
     database = Database(database_url)
     version = database.open_version()
     keys, accounts, domains = SqlApiKeyStore(database), SqlAccountStore(database), SqlDomainStore(database, version)
+    batches = SqlBatchStore(database)
     plane = ControlPlane(
         clock=clock,
         entropy=entropy,
@@ -170,6 +175,8 @@ def open_control_plane(
         people_stores=_open_people_stores(database),
         peers=EveryPeer(),
         actor=actor,
+        batches=batches,
+        batch_statuses=CurrentStatuses(batches, version),
         database=database,
         version=version,
         plain=PlainStores(accounts=accounts, keys=keys, domains=domains),

@@ -10,7 +10,7 @@ from gatepost.runtime.roles import QueueState
 from gatepost.storage.disk_reserve import DiskReserve
 from gatepost.telemetry.metrics import Metrics
 
-_LIVE_STATES: Final = ("queued", "leased", "held")
+_LIVE_STATES: Final = ("scheduled", "queued", "leased", "held")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,18 @@ async function manageKeys() {
   return told;
 }
 
+async function stopABatch(message, at) {
+  const told = {};
+  const ask = async (method, path, body) => (await client.request({ method, url: path, body }))[0];
+  const made = await ask("POST", "/v3/mail/batch");
+  const batchId = made.body.batch_id;
+  told.made = made.statusCode;
+  told.sent = (await mail.send({ ...message, subject: "node cancelled", sendAt: at, batchId }))[0].statusCode;
+  told.cancelled = (await ask("POST", "/v3/user/scheduled_sends", { batch_id: batchId, status: "cancel" })).statusCode;
+  told.listed = (await ask("GET", `/v3/user/scheduled_sends/${batchId}`)).body[0].status;
+  return told;
+}
+
 async function main() {
   const told = {};
   point(client, key);
@@ -71,7 +83,17 @@ async function main() {
   }));
   told.multiple = (await mail.send(several)).map(([each]) => each.statusCode);
   told.spoof = await refusal(() => mail.send({ from: "ceo@bank.example", to: "bob@dest.test", subject: "x", text: "x" }));
-  told.later = await refusal(() => mail.send({ ...rich, sendAt: Math.floor(Date.now() / 1000) + 3600 }));
+  const inAnHour = Math.floor(Date.now() / 1000) + 3600;
+  told.tooLate = await refusal(() => mail.send({ ...rich, sendAt: inAnHour + 72 * 3600 }));
+  told.batch = await stopABatch(rich, inAnHour);
+  const once = { from: "ann@example.test", to: "bob@dest.test", subject: "node once", text: "x" };
+  const named = { ...once, headers: {} };
+  client.setDefaultHeader("Idempotency-Key", "node-once");
+  const [first] = await mail.send(named);
+  const [again] = await mail.send(named);
+  client.setDefaultHeader("Idempotency-Key", undefined);
+  delete client.defaultHeaders["Idempotency-Key"];
+  told.again = [first.statusCode, again.statusCode, first.headers["x-message-id"] === again.headers["x-message-id"]];
   told.keys = await manageKeys();
   console.log(JSON.stringify(told));
 }

@@ -19,13 +19,16 @@ from gatepost.entrypoints.api.app import build_app
 from gatepost.entrypoints.api.authentication import Authentication
 from gatepost.entrypoints.api.callers import CurrentCallers
 from gatepost.entrypoints.api.endpoint import BodyBudget, EndpointServices
+from gatepost.entrypoints.api.idempotency import Once
 from gatepost.entrypoints.api.letters import Letters
 from gatepost.entrypoints.api.operation import Operation
 from gatepost.entrypoints.api.rate_limit import RateLimit
 from gatepost.entrypoints.api.v3 import scopes
 from gatepost.entrypoints.api.v3.api_keys import ApiKeys
+from gatepost.entrypoints.api.v3.mail_batch import MailBatches
 from gatepost.entrypoints.api.v3.mail_send import MailSending
 from gatepost.entrypoints.api.v3.password_resets import TokenEntries
+from gatepost.entrypoints.api.v3.scheduled_sends import ScheduledSends
 from gatepost.entrypoints.api.v3.sessions import Sessions
 from gatepost.entrypoints.api.v3.subuser_credits import SubuserCredits
 from gatepost.entrypoints.api.v3.subusers import Subusers
@@ -38,6 +41,7 @@ from gatepost.primitives.ids import AccountId, KeyId
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
 from gatepost.storage.migrate import migrate
 from gatepost.storage.queue_sqlite.store import QueueSettings, SQLiteQueue
+from gatepost.storage.request_ledger import RequestLedger
 from gatepost.system.common_passwords import load_common_passwords
 from gatepost.system.entropy import SystemEntropy
 from gatepost.system.keyring import create_keyring
@@ -203,6 +207,7 @@ class Api:
     control: ControlPlane
     queue: SQLiteQueue
     clock: SettableClock
+    past: RequestLedger
     claims: Claims = field(default_factory=Claims)
     rights_changed: RecordingRightsChanged = field(default_factory=RecordingRightsChanged)
     acts: ActsInProgress = field(default_factory=ActsInProgress)
@@ -260,6 +265,8 @@ class Api:
         )
         sending = MailSending(
             door=door,
+            batches=control.batches,
+            once=Once(self.past, self.clock),
             clock=self.clock,
             entropy=control.entropy,
             metrics=self.metrics,
@@ -287,8 +294,12 @@ class Api:
             sending_networks=(ip_network("198.51.100.0/24"),),
             first_owner=self.first_owner,
         )
+        batches = MailBatches(batches=control.batches, clock=self.clock, entropy=control.entropy)
+        scheduled = ScheduledSends(batches=control.batches, clock=self.clock)
         return (
             *sending.operations(),
+            *batches.operations(),
+            *scheduled.operations(),
             *keys.operations(),
             *scopes.OPERATIONS,
             *subusers.operations(),
@@ -369,8 +380,10 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
         settings=QueueSettings(longest_delay=timedelta(hours=5)),
         report=lambda _event, _fields: None,
     )
-    made = Api(control, queue, clock)
+    past = RequestLedger(tmp_path / "queue")
+    made = Api(control, queue, clock, past)
     yield made
+    past.close()
     made.hasher.close()
     await queue.close()
     control.close()
@@ -395,6 +408,6 @@ def open_api(tmp_path: Path) -> Callable[[], AbstractContextManager[Api]]:
         path.write_bytes(template.read_bytes())
         clock.instant = SettableClock().instant
         with open_control_plane(f"sqlite:///{path}", keyring, clock, entropy) as control:
-            yield Api(control, cast("SQLiteQueue", None), clock)
+            yield Api(control, cast("SQLiteQueue", None), clock, cast("RequestLedger", None))
 
     return open_one

@@ -250,11 +250,11 @@ async def test_a_key_that_was_revoked_meanwhile_does_nothing(api, account, manag
             revoked.append(scope)
             return api.control.principals.recheck(principal, peer, scope=scope)
 
-    subusers = replace(operation.run.__self__, access=Revoking())
+    subusers = replace(operation.run.__self__, callers=Revoking())
     principal = api.control.principals.authenticate(
         "apikey", Secret(manager.encode()), ip_address("192.0.2.1"), scope=None
     )
-    call = Call(principal=principal, peer=ip_address("192.0.2.1"), parameters={"subuser_name": "news"})
+    call = Call(caller=principal, peer=ip_address("192.0.2.1"), parameters={"subuser_name": "news"})
 
     answer = await subusers.delete(call)
 

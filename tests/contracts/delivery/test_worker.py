@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gatepost.mailflow.delivery.attempt import Attempts
-from gatepost.mailflow.delivery.outcome import UNANSWERED_DOT, Verdict
+from gatepost.mailflow.delivery.outcome import UNANSWERED_DOT, Outcome, Verdict
 from gatepost.mailflow.delivery.outgoing import OutgoingCopies
 from gatepost.mailflow.delivery.pool import ConnectionPool, PoolLimits
 from gatepost.mailflow.delivery.route import RoutePolicy
@@ -23,7 +23,14 @@ from gatepost.mailflow.delivery.shaping import Shaping, ShapingLimits
 from gatepost.mailflow.delivery.static_route import parse_static_route
 from gatepost.mailflow.delivery.worker import DeliveryWorker, WorkerLimits
 from gatepost.mailflow.queue.ports import StoreTrouble, StoreUnavailable
-from gatepost.mailflow.queue.recipient import Lease, LeasedRecipient, Predicate, RecipientState, Settlement
+from gatepost.mailflow.queue.recipient import (
+    Lease,
+    LeasedRecipient,
+    Predicate,
+    QueuedMessage,
+    RecipientState,
+    Settlement,
+)
 from gatepost.network.delivery_tls import DeliveryTLS
 from gatepost.network.resolver import CachingResolver, Nameserver
 from gatepost.network.smtp_connector import SMTPConnector
@@ -119,6 +126,7 @@ async def deliver(
     worker_limits: WorkerLimits | None = None,
     queue: Any = None,
     timeouts: ClientTimeouts = PATIENT,
+    find_stop: Callable[[QueuedMessage], Outcome | None] = lambda _: None,
 ) -> AsyncIterator[Delivery]:
     queue = queue or rig.queue
     policy = RoutePolicy(
@@ -139,6 +147,7 @@ async def deliver(
         clock=rig.clock,
         monotonic=time.monotonic,
         is_on_hold=queue.is_on_hold,
+        find_stop=find_stop,
     )
 
     def retry(attempts: int, accepted_at: datetime, now: datetime) -> datetime | None:
@@ -213,6 +222,32 @@ async def test_a_message_is_signed_delivered_and_told_of(rig: Rig, open_sink: Op
     assert is_signed(sink.contents[0], rig.clock.now())
     assert b"Bcc" not in sink.contents[0]
     assert b"\r\nReceived: from client" in sink.contents[0]
+
+
+@pytest.mark.parametrize(
+    ("stop", "left", "story"),
+    [
+        (Outcome(verdict=Verdict.DROPPED, reason="cancelled"), {}, "dropped"),
+        (Outcome(verdict=Verdict.DEFERRED, reason="paused"), {"a@x.example": RecipientState.QUEUED}, "deferred"),
+    ],
+    ids=["cancelled", "paused"],
+)
+@pytest.mark.parametrize("asked", [1, 2], ids=["before the route", "before MAIL"])
+async def test_what_its_sender_has_stopped_is_not_attempted(
+    rig: Rig, open_sink: OpenSink, stop: Outcome, left: dict[str, RecipientState], story: str, asked: int
+) -> None:
+    sink = await open_sink()
+    message = await rig.accept("a@x.example")
+    answers = [None] * (asked - 1) + [stop]
+
+    async with deliver(rig, {"x.example": route_to(sink)}, find_stop=lambda _: answers.pop(0)) as delivery:
+        await delivery.until_settled(1)
+
+    assert sink.contents == []
+    assert rig.states() == left
+    assert rig.story(message) == ["processed", story]
+    assert last_detail(rig, message)["reason"] == stop.reason
+    assert rig.books().difference == 0
 
 
 async def test_a_burst_shares_few_connections(rig: Rig, open_sink: OpenSink) -> None:

@@ -10,6 +10,8 @@ from datetime import timedelta
 
 import pytest
 
+from gatepost.mailflow.options import SendingOptions
+
 
 @pytest.fixture
 def happened(installation, acme):
@@ -43,6 +45,18 @@ def test_events_of_all_shards_are_shown_in_the_order_of_time(installation, happe
     # The hold has the real time; the messages have that of the tests.
     assert [event for event in told(installation) if event != "held r3"] == PROCESSED
     assert len(read(installation)) == 5
+
+
+def test_events_carry_what_the_sender_said_of_the_message(installation, acme):
+    options = SendingOptions(categories=("news", "daily"), custom_args=(("order", "7"),), batch_id="b")
+    rig = installation.shard(0)
+    installation.fill(0, rig.message("r@x.example", account=acme, options=options))
+
+    (event,) = read(installation)
+    line = installation.run("events").output
+
+    assert (event["category"], event["custom_args"], event["batch_id"]) == (["news", "daily"], {"order": "7"}, "b")
+    assert "category: news, daily" in line
 
 
 @pytest.mark.parametrize(

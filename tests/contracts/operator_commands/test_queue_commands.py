@@ -116,9 +116,9 @@ def test_a_summary_counts_each_accounts_recipients_by_state(installation, two_sh
     installation.run("queue", "hold", "--domain", "y.example")
 
     assert installation.run("queue", "summary").stdout.split() == [
-        "ACCOUNT", "QUEUED", "LEASED", "HELD",
-        "acme", "2", "0", "1",
-        "globex", "1", "0", "0",
+        "ACCOUNT", "QUEUED", "LEASED", "HELD", "SCHEDULED",
+        "acme", "2", "0", "1", "0",
+        "globex", "1", "0", "0", "0",
     ]  # fmt: skip
     summary = installation.read_json("queue", "summary")
     assert [(row["account"], row["queued"], row["held"]) for row in summary] == [("acme", 2, 1), ("globex", 1, 0)]

@@ -133,11 +133,11 @@ class Endpoint:
         peer: PeerAddress,
         subuser: Account | None,
     ) -> Answer | Problem:
-        parameters = _parameters(request, operation)
         call = Call(
             caller=caller,
             peer=peer,
-            parameters=parameters,
+            parameters=_parameters(request, operation),
+            headers={name: request.headers[name] for name in operation.headers if name in request.headers},
             tls=request.scope.get("state", {}).get("tls", ""),
             client=request.headers.get("user-agent", ""),
             subuser=subuser,
@@ -152,7 +152,7 @@ class Endpoint:
                 body = decode_body(operation.takes, octets)
                 if isinstance(body, Problem):
                     return body
-                call = replace(call, body=body, size_octets=len(octets))
+                call = replace(call, body=body, octets=octets)
             _refuse_honey(caller, operation)
             return await operation.run(call)
         except (Transient, Permanent) as trouble:

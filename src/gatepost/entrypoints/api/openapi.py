@@ -23,9 +23,11 @@ _STATUS_TEXTS: Final = {
     403: "The caller may not do this, or not from this address, or not yet; or a limit is reached.",
     404: "There is no such thing in this account.",
     405: "The path does not have this method.",
+    409: "The same request is being carried out; Retry-After says when to come again.",
     408: "The body took too long to arrive.",
     413: "The body is too large.",
     415: "The body is not JSON in UTF-8, sent as it is.",
+    422: "The Idempotency-Key was used for a request with another body.",
     429: "Too many requests, wrong keys or wrong guesses; Retry-After says when to come again.",
     500: "A failure of the service; its log says which.",
     503: "The service cannot do it at the moment; Retry-After says when to come again.",
@@ -107,6 +109,10 @@ def _describe_operation(operation: Operation) -> dict[str, Any]:
     parameters += [
         {"name": name, "in": "query", "description": text, "schema": _QUERY_TYPES.get(name, {"type": "string"})}
         for name, text in operation.query.items()
+    ]
+    parameters += [
+        {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+        for name, text in operation.headers.items()
     ]
     if parameters:
         described["parameters"] = parameters

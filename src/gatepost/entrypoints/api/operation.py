@@ -1,6 +1,6 @@
 """Operations: one method of one path, what it needs, takes and gives. Routes and the document are made of them."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -30,7 +30,8 @@ class Call:
     Attributes:
         caller: Who calls: a key or a person; None where nobody has to be known.
         body: An instance of what the operation takes; None where it takes nothing.
-        size_octets: How long the body was.
+        octets: The body as it came.
+        headers: Those that the operation reads, under the names it has for them.
         parameters: Those of the path and of the query, by name.
         subuser: On whose behalf the principal's account, its parent, calls; None where it calls for itself.
         tls: Protocol and cipher.
@@ -40,7 +41,8 @@ class Call:
     caller: Caller | None
     peer: PeerAddress
     body: object = None
-    size_octets: int = 0
+    octets: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
     tls: str = ""
     client: str = ""
@@ -83,10 +85,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What an operation gives: a status, and a struct or a tuple of structs unless the body is empty."""
+    """What an operation gives: a status, and a struct or a list of them unless the body is empty."""
 
     status: int
-    body: msgspec.Struct | tuple[msgspec.Struct, ...] | None = None
+    body: msgspec.Struct | Sequence[msgspec.Struct] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -103,6 +105,7 @@ class Operation:
         refuses: Statuses of its own, beside those that any request may meet.
         is_on_behalf: Whether a parent may call it on behalf of a subuser.
         query: Names of query parameters that are read, with what they do.
+        headers: Names of header fields that are read, with what they do.
         callers: Who may call it.
         is_own: It is about the person who calls: he needs no scope for it, as a key does.
         needs_proof: A person must have shown his second factor in the last minutes.
@@ -120,6 +123,7 @@ class Operation:
     refuses: tuple[int, ...] = ()
     is_on_behalf: bool = False
     query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
     callers: frozenset[CallerKind] = KEYS_AND_PEOPLE
     is_own: bool = False
     needs_proof: bool = False

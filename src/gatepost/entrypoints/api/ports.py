@@ -57,8 +57,10 @@ class Callers(Protocol):
 class Door(Protocol):
     """The one door every message goes through."""
 
-    async def accept_all(self, submissions: Sequence[Submission]) -> tuple[MessageId, ...] | RefusedAt:
-        """Refuse, or make all of them durable.
+    async def accept_all(
+        self, submissions: Sequence[Submission], *, token: tuple[str, bytes] | None = None
+    ) -> tuple[MessageId, ...] | RefusedAt:
+        """Refuse, or make all of them durable, and with them the record of the request that ``token`` names.
 
         Raises:
             Transient: They could not be stored now.

@@ -71,6 +71,9 @@ NOT_JSON: Final = problem(415, "Content-Type should be application/json.")
 NOT_PLAIN: Final = problem(415, "Content-Encoding is not supported: send the body as it is.")
 NOT_UTF8: Final = problem(415, "Invalid UTF8 in request")
 BAD_REQUEST: Final = problem(400, "Bad Request")
+IN_FLIGHT: Final = problem(
+    409, "a request with this Idempotency-Key is being carried out: try again", headers={"Retry-After": "1"}
+)
 INTERNAL_ERROR: Final = problem(500, "internal server error")
 NO_ROOM: Final = problem(
     503, "no room for the request at the moment; try again", headers={"Retry-After": "5", "Connection": "close"}

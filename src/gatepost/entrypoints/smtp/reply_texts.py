@@ -103,9 +103,7 @@ _SUBMISSION: Final[dict[SubmissionDenial, Reply]] = {
         "Octets above 127 need BODY=8BITMIME at MAIL FROM, and SMTPUTF8 if they are in the header section{detail}",
     ),
     SubmissionDenial.LOOP: Reply(554, "5.4.6", "Too many Received fields: the message goes in a circle{detail}"),
-    SubmissionDenial.X_SMTPAPI: Reply(
-        554, "5.6.0", "The X-SMTPAPI field asks for something this version does not do; leave it out{detail}"
-    ),
+    SubmissionDenial.X_SMTPAPI: Reply(554, "5.6.0", "The X-SMTPAPI field cannot be carried out{detail}"),
 }
 
 # 451 is what RFC 5321 §4.3.2 has for each of MAIL, RCPT and the end of data: a mail server keeps the message.

@@ -61,6 +61,7 @@ class Attempts:
         clock: Clock,
         monotonic: Callable[[], float],
         is_on_hold: Callable[[Lease], bool],
+        find_stop: Callable[[QueuedMessage], Outcome | None],
         hosts_timeout_seconds: float = 600.0,
     ) -> None:
         """Attempt with these; no further host is tried after ``hosts_timeout_seconds``."""
@@ -71,12 +72,15 @@ class Attempts:
         self._clock = clock
         self._monotonic = monotonic
         self._is_on_hold = is_on_hold
+        self._find_stop = find_stop
         self._hosts_timeout_seconds = hosts_timeout_seconds
         self._hosts = HostMemory()
 
     async def attempt(self, lease: Lease) -> AttemptReport:
         """Try to deliver a lease; never raises for what peers or the DNS do."""
         report = AttemptReport()
+        if self._stop(lease.message, lease.recipients, report):
+            return report
         route = await self._router.find(lease.domain)
         if isinstance(route, Unroutable):
             report.add(lease.recipients, Outcome(verdict=Verdict.BOUNCED, reason=f"{route.status} {route.reason}"))
@@ -166,10 +170,17 @@ class Attempts:
         report.add([r for r, lacks in zip(recipients, unservable, strict=True) if lacks], NO_SMTPUTF8, connection)
         served = [r for r, lacks in zip(recipients, unservable, strict=True) if not lacks]
         # Asked last, so that nothing waits between the answer and MAIL.
-        if not served or self._is_on_hold(lease):
+        if not served or self._is_on_hold(lease) or self._stop(message, served, report):
             return None
         result = await connection.send(_transaction(message, served, copy), copy.pieces())
         return _report_on(result, served, hop, connection, report)
+
+    def _stop(self, message: QueuedMessage, recipients: Sequence[LeasedRecipient], report: AttemptReport) -> bool:
+        """Report on recipients whose message its sender has stopped; return whether he has."""
+        stop = self._find_stop(message)
+        if stop is not None:
+            report.add(recipients, stop)
+        return stop is not None
 
     async def _find_copy(
         self,

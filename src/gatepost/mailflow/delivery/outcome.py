@@ -24,6 +24,8 @@ class Verdict(Enum):
     DELIVERED = "delivered"
     DEFERRED = "deferred"
     BOUNCED = "bounced"
+    #: By a decision of its sender, before anything was said to a host.
+    DROPPED = "dropped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

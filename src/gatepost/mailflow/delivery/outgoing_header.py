@@ -18,7 +18,7 @@ def amend_header(section: HeaderSection, message: QueuedMessage, *, host_name: s
     fields += [field for field in section.fields if field.name not in REMOVED_FIELDS]
     present = {field.name for field in fields}
     if b"date" not in present:
-        fields.append(_field(b"Date", format_date(message.accepted_at)))
+        fields.append(_field(b"Date", format_date(message.due_at)))
     if b"message-id" not in present:
         fields.append(_field(b"Message-ID", f"<{message.id}@{message.author.domain}>".encode()))
     return HeaderSection(tuple(fields))

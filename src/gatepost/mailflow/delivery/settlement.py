@@ -19,7 +19,7 @@ from gatepost.mailflow.queue.recipient import (
 class RetryPolicy(Protocol):
     """When to try again."""
 
-    def __call__(self, attempts: int, accepted_at: datetime, now: datetime) -> datetime | None:
+    def __call__(self, attempts: int, due_at: datetime, now: datetime) -> datetime | None:
         """Return the instant of the next attempt after ``attempts`` begun ones; None when the time has run out."""
         ...
 
@@ -78,8 +78,10 @@ def _settle(
     state, event_type, next_attempt_at = RecipientState.DELIVERED, EventType.DELIVERED, None
     if outcome.verdict is Verdict.BOUNCED:
         state, event_type = RecipientState.BOUNCED, EventType.BOUNCE
+    elif outcome.verdict is Verdict.DROPPED:
+        state, event_type = RecipientState.DROPPED, EventType.DROPPED
     elif outcome.verdict is Verdict.DEFERRED:
-        next_attempt_at = retry(recipient.attempts + 1, lease.message.accepted_at, now)
+        next_attempt_at = retry(recipient.attempts + 1, lease.message.due_at, now)
         if next_attempt_at is None:
             state, event_type = RecipientState.EXPIRED, EventType.BOUNCE
             detail["reason"] = f"time for trying ran out; last: {outcome.reason or outcome.reply}"

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
+from gatepost.mailflow.options import SendingOptions
 from gatepost.primitives.ids import AccountId, KeyId, MessageId
 from gatepost.standards.address import Mailbox
 
@@ -36,6 +37,7 @@ class Event:
     Attributes:
         detail: What more there is to say, as short text by field name: ``reply`` (the peer's words), ``peer``,
             ``tls``, ``attempt``, ``reason``, ``next_attempt_at``.
+        options: Those of the message; known where events are read, not needed where they are written.
     """
 
     type: EventType
@@ -45,3 +47,4 @@ class Event:
     message_id: MessageId
     recipient: Mailbox
     detail: dict[str, str] = field(default_factory=dict)
+    options: SendingOptions | None = None

@@ -9,12 +9,14 @@ from gatepost.mailflow.queue.recipient import RecipientState
 
 def apply_hold(state: RecipientState) -> RecipientState:
     """Return the state after a hold; LEASED stays, marked."""
-    return RecipientState.HELD if state is RecipientState.QUEUED else state
+    return RecipientState.HELD if state in {RecipientState.QUEUED, RecipientState.SCHEDULED} else state
 
 
-def apply_release(state: RecipientState) -> RecipientState:
-    """Return the state after a release; a LEASED one stays and loses its mark."""
-    return RecipientState.QUEUED if state is RecipientState.HELD else state
+def apply_release(state: RecipientState, *, is_scheduled: bool) -> RecipientState:
+    """Return the state after a release; a LEASED one stays and loses its mark, a scheduled one waits for its time."""
+    if state is not RecipientState.HELD:
+        return state
+    return RecipientState.SCHEDULED if is_scheduled else RecipientState.QUEUED
 
 
 def apply_settlement(settled: RecipientState, *, is_marked: bool) -> RecipientState:

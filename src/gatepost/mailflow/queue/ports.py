@@ -1,10 +1,13 @@
 """The Queue port: the contract every engine keeps (``tests/contracts`` holds one suite for all)."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
+from gatepost.mailflow.queue.idempotency import RequestRecord
 from gatepost.mailflow.queue.recipient import Lease, Predicate, QueuedMessage, Settlement
+from gatepost.mailflow.queue.schedule import DueGroup, ScheduleEnd
 from gatepost.primitives.errors import Transient
 
 
@@ -46,10 +49,11 @@ class Queue(Protocol):
         """
         ...
 
-    async def accept_all(self, messages: Sequence[QueuedMessage]) -> None:
+    async def accept_all(self, messages: Sequence[QueuedMessage], *, record: RequestRecord | None = None) -> None:
         """Take several messages, whose contents are in memory, as ``accept`` takes one: all of them or none.
 
         They are in one transaction: whatever is raised, and wherever a crash falls, never only some of them are kept.
+        A ``record`` of the request they came with is in it too, and is kept for ``REMEMBERED_FOR``.
         """
         ...
 
@@ -107,6 +111,23 @@ class Queue(Protocol):
 
     async def remove(self, predicate: Predicate, *, reason: str) -> int:
         """Drop every matching queued or held recipient, with a ``dropped`` event; return how many."""
+        ...
+
+    @property
+    def next_start_at(self) -> datetime | None:
+        """When ``find_due`` is worth a call; None while nothing is scheduled. From memory."""
+        ...
+
+    async def find_due(self, now: datetime) -> tuple[DueGroup, ...]:
+        """Return the groups of scheduled mail of which some is due."""
+        ...
+
+    async def end_schedule(self, group: DueGroup, end: ScheduleEnd) -> int:
+        """Queue or drop what of a group is SCHEDULED and due by ``end``; return how many recipients.
+
+        What is on hold stays so, and is due at its release. Those dropped leave a ``dropped`` event each. Large
+        numbers are done in several transactions.
+        """
         ...
 
     async def barrier(self) -> None:

@@ -7,17 +7,20 @@ from enum import Enum
 from gatepost.mailflow.content import Content
 from gatepost.mailflow.envelope import Envelope, Origin
 from gatepost.mailflow.events.event import Event
+from gatepost.mailflow.options import SendingOptions
 from gatepost.primitives.ids import AccountId, KeyId, MessageId
 from gatepost.standards.address import Mailbox
 
 
 class RecipientState(Enum):
-    """Where a recipient stands. ``states.py`` holds the legal moves; the first three are live, the rest final."""
+    """Where a recipient stands. ``states.py`` holds the legal moves; the first four are live, the rest final."""
 
     QUEUED = "queued"
     #: An attempt is under way, written down before it began.
     LEASED = "leased"
     HELD = "held"
+    #: Its time has not come, or its batch is paused: not tried before.
+    SCHEDULED = "scheduled"
     DELIVERED = "delivered"
     BOUNCED = "bounced"
     DROPPED = "dropped"
@@ -32,6 +35,7 @@ class QueuedMessage:
     Attributes:
         author: The one checked address of the From field; stored and used, never parsed again.
         envelope: Its ``forward_paths`` are all recipients as accepted; a recipient's position is its index there.
+        options: None where the sender said nothing more.
     """
 
     id: MessageId
@@ -42,6 +46,19 @@ class QueuedMessage:
     origin: Origin
     content: Content
     accepted_at: datetime
+    options: SendingOptions | None = None
+
+    @property
+    def due_at(self) -> datetime:
+        """When the first attempt is to be made; the time for trying begins there."""
+        if self.options is None or self.options.send_at is None:
+            return self.accepted_at
+        return max(self.accepted_at, self.options.send_at)
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether it is accepted as SCHEDULED: for its time, or for a batch that may be stopped before it begins."""
+        return self.options is not None and (bool(self.options.batch_id) or self.due_at > self.accepted_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ class RetrySchedule:
     """The delays after the first, second, … failed attempt (the last one repeats), and how long to go on.
 
     Attributes:
-        lifetime: From acceptance on. An attempt made at its end or later is the last.
+        lifetime: From when the first attempt is due. An attempt made at its end or later is the last.
     """
 
     delays: tuple[timedelta, ...]
@@ -48,7 +48,7 @@ DEFAULT_SCHEDULE: Final = RetrySchedule(
 
 def decide_next(
     attempts: int,
-    accepted_at: datetime,
+    due_at: datetime,
     now: datetime,
     jitter: float,
     schedule: RetrySchedule = DEFAULT_SCHEDULE,
@@ -60,7 +60,7 @@ def decide_next(
 
     Args:
         attempts: How many have been made, the failed one included (``LeasedRecipient.attempts + 1``).
-        accepted_at: When the message was accepted.
+        due_at: When the first attempt was due: at acceptance, or when its sender wanted it.
         now: The end of the attempt.
         jitter: A random fraction, 0 <= jitter < 1.
         schedule: The delays and the lifetime.
@@ -70,7 +70,7 @@ def decide_next(
     """
     if attempts < 1:
         raise ValueError("only a failed attempt leads to a next one")
-    expires_at = accepted_at + schedule.lifetime
+    expires_at = due_at + schedule.lifetime
     if now >= expires_at:
         return None
     delay = schedule.delays[min(attempts, len(schedule.delays)) - 1]

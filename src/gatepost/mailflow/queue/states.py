@@ -7,10 +7,11 @@ from typing import Final
 from gatepost.mailflow.queue.recipient import RecipientState
 
 QUEUED, LEASED, HELD = RecipientState.QUEUED, RecipientState.LEASED, RecipientState.HELD
+SCHEDULED = RecipientState.SCHEDULED
 DELIVERED, BOUNCED = RecipientState.DELIVERED, RecipientState.BOUNCED
 DROPPED, EXPIRED = RecipientState.DROPPED, RecipientState.EXPIRED
 
-LIVE: Final = frozenset({QUEUED, LEASED, HELD})
+LIVE: Final = frozenset({SCHEDULED, QUEUED, LEASED, HELD})
 """States in which we still owe somebody an outcome."""
 
 FINAL: Final = frozenset(RecipientState) - LIVE
@@ -18,10 +19,13 @@ FINAL: Final = frozenset(RecipientState) - LIVE
 
 MOVES: Final[Mapping[RecipientState, frozenset[RecipientState]]] = MappingProxyType(
     {
+        # Its time comes, or its batch is cancelled or stays paused for too long.
+        SCHEDULED: frozenset({QUEUED, HELD, DROPPED}),
         QUEUED: frozenset({LEASED, HELD, DROPPED}),
         # Expiry is reached from LEASED alone: nothing is given up without an attempt (a clock may jump).
         LEASED: frozenset({QUEUED, HELD}) | FINAL,
-        HELD: frozenset({QUEUED, DROPPED}),
+        # Released before its time, it waits for that again.
+        HELD: frozenset({QUEUED, SCHEDULED, DROPPED}),
     }
     | {state: frozenset[RecipientState]() for state in FINAL}
 )

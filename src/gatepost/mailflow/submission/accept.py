@@ -1,21 +1,24 @@
 """The one door: whatever way a message came in, here it is refused, or made durable and answered for."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final, NamedTuple
 
+from gatepost.mailflow.options import NO_OPTIONS, SendingOptions
+from gatepost.mailflow.queue.idempotency import RequestRecord
 from gatepost.mailflow.queue.ports import Queue, StoreTrouble, StoreUnavailable
 from gatepost.mailflow.queue.recipient import QueuedMessage
-from gatepost.mailflow.submission.policy import Identity, decide_identity, decide_recipient, examine
+from gatepost.mailflow.submission.policy import Identity, SubmissionDenial, decide_identity, decide_recipient, examine
 from gatepost.mailflow.submission.ports import Budgets, Credits, CurrentRights
 from gatepost.mailflow.submission.submission import Submission
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.errors import Permanent, Transient
-from gatepost.primitives.ids import MessageId, new_message_id
+from gatepost.primitives.ids import AccountId, MessageId, new_message_id
 from gatepost.standards.dns.names import normalize
 from gatepost.tenancy.access.principal import AccessDenial, Principal
 from gatepost.tenancy.senders.alignment import VerifiedDomains
@@ -55,6 +58,7 @@ class Acceptance:
         clock: Clock,
         entropy: Entropy,
         own_host_names: Collection[str] = (),
+        is_batch: Callable[[AccountId, str, datetime], bool] = lambda _account, _batch, _now: False,
         has_room: Callable[[], bool] = lambda: True,
     ) -> None:
         """Take mail for this queue.
@@ -68,6 +72,7 @@ class Acceptance:
             entropy: Makes ids.
             own_host_names: No mail is taken for these.
             has_room: Whether the store has room for new mail, beyond what it keeps free for that which it has.
+            is_batch: Whether mail of an account can be put into a batch now.
         """
         self._queue = queue
         self._rights = rights
@@ -76,6 +81,7 @@ class Acceptance:
         self._budgets = budgets
         self._clock = clock
         self._entropy = entropy
+        self._is_batch = is_batch
         self._has_room = has_room
         self._own_host_names = frozenset(normalize(name) for name in own_host_names)
 
@@ -91,10 +97,14 @@ class Acceptance:
         outcome = await self.accept_all((submission,))
         return outcome.denial if isinstance(outcome, RefusedAt) else outcome[0]
 
-    async def accept_all(self, submissions: Sequence[Submission]) -> tuple[MessageId, ...] | RefusedAt:
-        """Take all of these messages, which are one principal's, or none of them.
+    async def accept_all(
+        self, submissions: Sequence[Submission], *, token: tuple[str, bytes] | None = None
+    ) -> tuple[MessageId, ...] | RefusedAt:
+        """Take all of these messages, which are one principal's and whose contents are in memory, or none.
 
-        The contents of several are in memory.
+        Args:
+            submissions: Of one principal; what their client is told of all of them is the first one's id.
+            token: What the client named its request by, and the fingerprint of that: recorded with the messages.
 
         Returns:
             Their ids, in order; or the first refusal, after which nothing is kept.
@@ -112,7 +122,7 @@ class Acceptance:
         if isinstance(charged, Deny):
             return RefusedAt(position=0, denial=charged)
         try:
-            outcome = await self._judge_and_queue(submissions, examined)
+            outcome = await self._judge_and_queue(submissions, examined, token)
         except (Transient, Permanent):
             self._budgets.give_back(charged)
             raise
@@ -121,7 +131,7 @@ class Acceptance:
         return outcome
 
     async def _judge_and_queue(
-        self, submissions: Sequence[Submission], examined: Sequence[Identity]
+        self, submissions: Sequence[Submission], examined: Sequence[Identity], token: tuple[str, bytes] | None
     ) -> tuple[MessageId, ...] | RefusedAt:
         judged = self._judge_all(submissions, examined)
         if isinstance(judged, RefusedAt):
@@ -130,10 +140,10 @@ class Acceptance:
             return RefusedAt(position=0, denial=_EXCEEDED)
         messages = [each.message for each in judged]
         try:
-            if len(messages) == 1:
+            if len(messages) == 1 and token is None:
                 await self._queue.accept(messages[0])
             else:
-                await self._queue.accept_all(messages)
+                await self._queue.accept_all(messages, record=_record(messages[0], token))
         except (Transient, Permanent):
             self._unspend(judged)
             raise
@@ -169,7 +179,7 @@ class Acceptance:
             routable = decide_recipient(forward_path, self._own_host_names)
             if isinstance(routable, Deny):
                 return routable
-        return examine(submission.content, submission.envelope)
+        return examine(submission.content, submission.envelope, self._clock.now())
 
     def _judge_all(self, submissions: Sequence[Submission], examined: Sequence[Identity]) -> list[_Judged] | RefusedAt:
         judged: list[_Judged] = []
@@ -177,6 +187,9 @@ class Acceptance:
             one = self._judge(submission, identity)
             if isinstance(one, Deny):
                 return RefusedAt(position=position, denial=one)
+            if judged:
+                options = replace(one.message.options or NO_OPTIONS, request_id=judged[0].message.id)
+                one = one._replace(message=replace(one.message, options=options))
             judged.append(one)
         return judged
 
@@ -213,6 +226,7 @@ class Acceptance:
             origin=submission.origin,
             content=submission.content,
             accepted_at=now,
+            options=submission.options or identity.options,
         )
         return _Judged(message, principal.is_metered)
 
@@ -222,9 +236,30 @@ class Acceptance:
         if isinstance(principal, Deny):
             return principal
         allowed = decide_identity(principal, submission.envelope, identity, self._domains)
-        return allowed if isinstance(allowed, Deny) else principal
+        if isinstance(allowed, Deny):
+            return allowed
+        if identity.options and not self._is_in_valid_batch(principal, identity.options, self._clock.now()):
+            return Deny(SubmissionDenial.X_SMTPAPI, "batch_id is no valid batch id of the account")
+        return principal
+
+    def _is_in_valid_batch(self, principal: Principal, options: SendingOptions, now: datetime) -> bool:
+        return not options.batch_id or self._is_batch(principal.account_id, options.batch_id, now)
 
 
 def _count_metered(judged: Sequence[_Judged]) -> int:
     """Return how many credits these messages, all of one account, cost."""
     return sum(len(each.message.envelope.forward_paths) for each in judged if each.is_metered)
+
+
+def _record(first: QueuedMessage, token: tuple[str, bytes] | None) -> RequestRecord | None:
+    if token is None:
+        return None
+    name, fingerprint = token
+    return RequestRecord(
+        account_id=first.account_id,
+        key_id=first.key_id,
+        token=name,
+        fingerprint=fingerprint,
+        message_id=first.id,
+        at=first.accepted_at,
+    )

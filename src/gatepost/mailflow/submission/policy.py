@@ -7,11 +7,14 @@ are asked last, of rights that were looked up anew. The body is never needed.
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from typing import Final
 
 from gatepost.mailflow.content import Content
 from gatepost.mailflow.envelope import Envelope
+from gatepost.mailflow.options import SendingOptions
+from gatepost.mailflow.submission.smtpapi import BadInstructions, read_smtpapi
 from gatepost.primitives.decision import ALLOW, Decision, Deny
 from gatepost.standards.address import Mailbox
 from gatepost.standards.message.author import AuthorError, find_author, find_resenders, find_sender
@@ -62,17 +65,22 @@ class SubmissionDenial(Enum):
     EIGHT_BIT_NOT_DECLARED = "8-bit not declared"
     #: More Received fields than a message that is not in a loop gathers (RFC 5321 §6.3).
     LOOP = "loop"
-    #: X-SMTPAPI asks for things this version does not do; taking it would deliver something else than asked.
+    #: X-SMTPAPI cannot be read, or asks for things that are not done; taking it would do something else than asked.
     X_SMTPAPI = "x-smtpapi"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """In whose name a message speaks: what its header section says, read once and never again."""
+    """In whose name a message speaks: what its header section says, read once and never again.
+
+    Attributes:
+        options: What the X-SMTPAPI field asks for; None if nothing.
+    """
 
     author: Mailbox
     sender: Mailbox | None
     resenders: tuple[Mailbox, ...]
+    options: SendingOptions | None = None
 
 
 def decide_reverse_path(principal: Principal, reverse_path: Mailbox | None, domains: VerifiedDomains) -> Decision:
@@ -105,7 +113,7 @@ def decide_allowed_recipient(principal: Principal, mailbox: Mailbox) -> Decision
     return Deny(SubmissionDenial.RECIPIENT_NOT_ALLOWED, f"{mailbox}; only to {shown}")
 
 
-def examine(content: Content, envelope: Envelope) -> Identity | Deny:
+def examine(content: Content, envelope: Envelope, now: datetime) -> Identity | Deny:
     """Read the header section and check all that does not depend on rights.
 
     Returns:
@@ -119,9 +127,16 @@ def examine(content: Content, envelope: Envelope) -> Identity | Deny:
         if isinstance(decision, Deny):
             return decision
     try:
-        return Identity(author=find_author(section), sender=find_sender(section), resenders=find_resenders(section))
+        return Identity(
+            author=find_author(section),
+            sender=find_sender(section),
+            resenders=find_resenders(section),
+            options=read_smtpapi(section, now),
+        )
     except AuthorError as error:
         return Deny(SubmissionDenial.AUTHOR_AMBIGUOUS, str(error))
+    except BadInstructions as error:
+        return Deny(SubmissionDenial.X_SMTPAPI, str(error))
 
 
 def decide_identity(principal: Principal, envelope: Envelope, identity: Identity, domains: VerifiedDomains) -> Decision:
@@ -169,14 +184,6 @@ def _decide_loop(section: HeaderSection, _: Envelope) -> Decision:
     return ALLOW
 
 
-def _decide_x_smtpapi(section: HeaderSection, _: Envelope) -> Decision:
-    """Take an empty object, which some libraries always write; delivery drops the field."""
-    for field in section.find_all(b"x-smtpapi"):
-        if b"".join(field.body.split()) not in {b"", b"{}"}:
-            return Deny(SubmissionDenial.X_SMTPAPI, "remove the X-SMTPAPI field: what it asks for is not done here yet")
-    return ALLOW
-
-
 def _decide_recipients(principal: Principal, envelope: Envelope, _: Identity, _domains: VerifiedDomains) -> Decision:
     for forward_path in envelope.forward_paths if principal.allowed_recipient_domains else ():
         decision = decide_allowed_recipient(principal, forward_path)
@@ -218,7 +225,6 @@ HEADER_CHECKS: Final[tuple[Callable[[HeaderSection, Envelope], Decision], ...]] 
     _decide_utf8,
     _decide_repetition,
     _decide_loop,
-    _decide_x_smtpapi,
 )
 
 IDENTITY_CHECKS: Final[tuple[Callable[[Principal, Envelope, Identity, VerifiedDomains], Decision], ...]] = (

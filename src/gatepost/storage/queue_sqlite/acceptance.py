@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
+from gatepost.mailflow.options import SendingOptions
 from gatepost.mailflow.queue.recipient import Lease, LeasedRecipient, QueuedMessage, RecipientState
 from gatepost.storage.queue_sqlite.bulk import insert_rows
-from gatepost.storage.queue_sqlite.codec import EVENT_COLUMNS, MESSAGE_COLUMNS, Row
+from gatepost.storage.queue_sqlite.codec import EVENT_COLUMNS, MESSAGE_COLUMNS, Row, encode_options, to_milliseconds
 from gatepost.storage.queue_sqlite.jobs import AcceptJob, LeaseRecord
 from gatepost.storage.queue_sqlite.schema import MAX_RECIPIENTS, STATE_CODES
 
@@ -29,17 +30,22 @@ _COUNT_ACCEPTED: Final = """
     ON CONFLICT (account_id) DO UPDATE SET accepted = accepted + excluded.accepted
 """
 
+_OPTIONS: Final = "message_options (message_id, accepted_at, options)"
+_SCHEDULE: Final = "schedule (message_key, account_id, batch_id, due_at)"
+
 # The values of a statement stay allocated until it is used again; large ones go through the one-row statement.
 _MAX_BATCHED_OCTETS: Final = 1 << 15
 
 _QUEUED = STATE_CODES[RecipientState.QUEUED]
 _LEASED = STATE_CODES[RecipientState.LEASED]
+_SCHEDULED = STATE_CODES[RecipientState.SCHEDULED]
 
 
 def accept_messages(connection: sqlite3.Connection, jobs: Sequence[AcceptJob], first_key: int) -> int:
     """Insert the (encoded) messages of all jobs under keys from ``first_key`` on; return the next free key."""
     small: list[Row] = []
     recipients: list[Row] = []
+    with_options: list[tuple[int, QueuedMessage, SendingOptions]] = []
     accepted: Counter[str] = Counter()
     key = first_key
     for job in jobs:
@@ -51,12 +57,31 @@ def accept_messages(connection: sqlite3.Connection, jobs: Sequence[AcceptJob], f
         recipients += _recipient_rows(key, row[4], job)
         job.records = lease_at_once(key, job.message, job.leased_domains)
         accepted[job.message.account_id] += len(job.message.envelope.forward_paths)
+        if job.message.options is not None:
+            with_options.append((key, job.message, job.message.options))
         key += 1
     insert_rows(connection, _MESSAGE, small)
     insert_rows(connection, _RECIPIENT, recipients)
     connection.execute(_PROCESSED, (first_key, key - 1))
     connection.executemany(_COUNT_ACCEPTED, accepted.items())
+    if with_options:
+        _insert_options(connection, with_options)
     return key
+
+
+def _insert_options(
+    connection: sqlite3.Connection, messages: Sequence[tuple[int, QueuedMessage, SendingOptions]]
+) -> None:
+    rows = [
+        (message.id, to_milliseconds(message.accepted_at), encode_options(options)) for _, message, options in messages
+    ]
+    insert_rows(connection, _OPTIONS, rows)
+    scheduled = [
+        (key, message.account_id, options.batch_id, to_milliseconds(message.due_at))
+        for key, message, options in messages
+        if message.is_scheduled
+    ]
+    insert_rows(connection, _SCHEDULE, scheduled)
 
 
 def lease_at_once(key: int, message: QueuedMessage, domains: Sequence[str]) -> list[LeaseRecord]:
@@ -77,10 +102,11 @@ def lease_at_once(key: int, message: QueuedMessage, domains: Sequence[str]) -> l
 def _recipient_rows(key: int, accepted_at: int, job: AcceptJob) -> list[Row]:
     message, leased = job.message, job.leased_domains
     first = key * MAX_RECIPIENTS
+    waiting, due_at = (_SCHEDULED, to_milliseconds(message.due_at)) if message.is_scheduled else (_QUEUED, accepted_at)
     return [
         (
-            first + position, _LEASED if mailbox.domain in leased else _QUEUED, message.account_id, message.key_id,
-            mailbox.local_part, mailbox.domain, accepted_at, 1 if mailbox.domain in leased else 0,
+            first + position, _LEASED if mailbox.domain in leased else waiting, message.account_id, message.key_id,
+            mailbox.local_part, mailbox.domain, due_at, 1 if mailbox.domain in leased else 0,
         )
         for position, mailbox in enumerate(message.envelope.forward_paths)
     ]  # fmt: skip

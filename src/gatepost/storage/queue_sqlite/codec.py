@@ -9,6 +9,7 @@ import msgspec
 from gatepost.mailflow.content import Content, MemoryContent
 from gatepost.mailflow.envelope import Envelope, Origin
 from gatepost.mailflow.events.event import Event, EventType
+from gatepost.mailflow.options import NO_OPTIONS, SendingOptions
 from gatepost.mailflow.queue.recipient import QueuedMessage
 from gatepost.primitives.ids import AccountId, KeyId, MessageId
 from gatepost.standards.address import Mailbox
@@ -43,12 +44,14 @@ class _Head(msgspec.Struct, frozen=True, array_like=True, gc=False):
     peer_address: str
     greeting: str
     tls: str
+    options: SendingOptions | None = None  # records of version 1 end before it
 
 
 _HEAD_ENCODER = msgspec.msgpack.Encoder()
 _HEAD_DECODER = msgspec.msgpack.Decoder(_Head)
 _DETAIL_ENCODER = msgspec.json.Encoder()
 _DETAIL_DECODER = msgspec.json.Decoder(dict[str, str])
+_OPTIONS_DECODER = msgspec.json.Decoder(SendingOptions)
 
 
 def to_milliseconds(instant: datetime) -> int:
@@ -109,13 +112,17 @@ def decode_message(row: Row, spool: SpoolDirectory) -> QueuedMessage:
             raise Unreadable("the content's checksum differs")
         else:
             content = MemoryContent(octets)
-        return _build(decode_head(head), content, proof)
+        return _build(_decode_head(head), content, proof)
     except (TypeError, ValueError, OverflowError, OSError) as error:
         raise Unreadable(str(error)) from error
 
 
 def decode_head(head: bytes) -> tuple[Mailbox, Envelope, Origin]:
     """Read author, envelope and origin back; raises ``Unreadable`` if that cannot be done."""
+    return _decode_head(head)[:3]
+
+
+def _decode_head(head: bytes) -> tuple[Mailbox, Envelope, Origin, SendingOptions | None]:
     try:
         read = _HEAD_DECODER.decode(head)
     except (ValueError, TypeError) as error:
@@ -129,7 +136,20 @@ def decode_head(head: bytes) -> tuple[Mailbox, Envelope, Origin]:
     origin = Origin(
         protocol=read.protocol, peer_address=read.peer_address, greeting=read.greeting, tls=read.tls
     )  # fmt: skip
-    return _mailbox(read.author), envelope, origin
+    return _mailbox(read.author), envelope, origin, read.options
+
+
+def encode_options(options: SendingOptions) -> str:
+    """Return options as the table that outlives the message has them: what says nothing is left out."""
+    said = {name: getattr(options, name) for name in SendingOptions.__slots__}
+    return _DETAIL_ENCODER.encode(
+        {name: value for name, value in said.items() if value != getattr(NO_OPTIONS, name)}
+    ).decode()
+
+
+def decode_options(text: str) -> SendingOptions:
+    """Read ``encode_options`` back. Raises ``msgspec.DecodeError``."""
+    return _OPTIONS_DECODER.decode(text)
 
 
 def encode_event(event: Event) -> Row:
@@ -142,8 +162,8 @@ def encode_event(event: Event) -> Row:
 
 
 def decode_event(row: Row) -> Event:
-    """Read ``EVENT_COLUMNS`` back."""
-    at, name, account_id, key_id, message_id, local_part, domain, detail = row
+    """Read ``EVENT_COLUMNS``, and behind them the options of the message or None, back."""
+    at, name, account_id, key_id, message_id, local_part, domain, detail, options = row
     return Event(
         type=EventType(name),
         at=to_nearest_instant(at),
@@ -152,6 +172,7 @@ def decode_event(row: Row) -> Event:
         message_id=MessageId(message_id),
         recipient=Mailbox(local_part=local_part, domain=domain),
         detail=_DETAIL_DECODER.decode(detail),
+        options=decode_options(options) if options else None,
     )
 
 
@@ -197,12 +218,15 @@ def _encode_head(message: QueuedMessage) -> bytes:
             origin.peer_address,
             origin.greeting,
             origin.tls,
+            message.options,
         )
     )
 
 
-def _build(decoded: tuple[Mailbox, Envelope, Origin], content: Content, proof: Row) -> QueuedMessage:
-    author, envelope, origin = decoded
+def _build(
+    decoded: tuple[Mailbox, Envelope, Origin, SendingOptions | None], content: Content, proof: Row
+) -> QueuedMessage:
+    author, envelope, origin, options = decoded
     message_id, account_id, key_id, accepted_at = proof[:4]
     return QueuedMessage(
         id=MessageId(message_id),
@@ -213,6 +237,7 @@ def _build(decoded: tuple[Mailbox, Envelope, Origin], content: Content, proof: R
         origin=origin,
         content=content,
         accepted_at=to_instant(accepted_at),
+        options=options,
     )
 
 

@@ -22,6 +22,13 @@ STRETCH_ROWS: Final = 2000
 
 _PRUNED_AT_ONCE: Final = 5000
 
+_PRUNE_OPTIONS: Final = """
+    DELETE FROM message_options
+    WHERE accepted_at < ? AND NOT EXISTS (SELECT 1 FROM event WHERE event.message_id = message_options.message_id)
+"""
+
+_IS_SCHEDULED: Final = "EXISTS (SELECT 1 FROM schedule WHERE message_key = recipient.id / 65536)"
+
 _END_OF_STRETCH: Final = "SELECT id FROM recipient WHERE id >= ? ORDER BY id LIMIT 1 OFFSET ?"
 
 
@@ -32,13 +39,13 @@ def hold(connection: sqlite3.Connection, job: HoldJob) -> None:
     job.marked = _keys(connection, f"{where} AND state = 1", values)
     _add_events(connection, job, EventType.HELD, where, values)
     job.count = connection.execute(
-        f"UPDATE recipient SET held_reason = ?, state = CASE state WHEN 0 THEN 2 ELSE state END WHERE {where}",  # noqa: S608
+        f"UPDATE recipient SET held_reason = ?, state = CASE WHEN state IN (0, 3) THEN 2 ELSE state END WHERE {where}",  # noqa: S608
         (job.reason, *values),
     ).rowcount
 
 
 def release(connection: sqlite3.Connection, job: ReleaseJob) -> None:
-    """Queue what is held, due now; lift the marks of what is leased."""
+    """Queue what is held, due now, or schedule it again; lift the marks of what is leased."""
     where, values = _select(connection, job, state_is_implied=RecipientState.HELD)
     where += " AND held_reason IS NOT NULL"
     job.unmarked = _keys(connection, f"{where} AND state = 1", values)
@@ -49,16 +56,17 @@ def release(connection: sqlite3.Connection, job: ReleaseJob) -> None:
     job.lanes = [(AccountId(account_id), domain) for account_id, domain in lanes]
     _add_events(connection, job, EventType.RELEASED, where, values)
     job.count = connection.execute(
-        f"UPDATE recipient SET held_reason = NULL, state = CASE state WHEN 2 THEN 0 ELSE state END, "  # noqa: S608
-        f"next_attempt_at = CASE state WHEN 2 THEN ? ELSE next_attempt_at END WHERE {where}",
+        f"UPDATE recipient SET held_reason = NULL, "  # noqa: S608 - constants
+        f"state = CASE WHEN state <> 2 THEN state WHEN {_IS_SCHEDULED} THEN 3 ELSE 0 END, "
+        f"next_attempt_at = CASE WHEN state <> 2 OR {_IS_SCHEDULED} THEN next_attempt_at ELSE ? END WHERE {where}",
         (job.now, *values),
     ).rowcount
 
 
 def remove(connection: sqlite3.Connection, job: RemoveJob) -> list[str]:
-    """Drop what is queued or held; return the spooled contents that no record names any more."""
+    """Drop what waits; return the spooled contents that no record names any more."""
     where, values = _select(connection, job)
-    where += " AND state IN (0, 2)"
+    where += " AND state IN (0, 2, 3)"
     counts = connection.execute(f"SELECT account_id, count(*) FROM recipient WHERE {where} GROUP BY 1", values)  # noqa: S608
     dropped = Counter({(account_id, RecipientState.DROPPED): count for account_id, count in counts.fetchall()})
     _add_events(connection, job, EventType.DROPPED, where, values)
@@ -80,6 +88,8 @@ def prune_events(connection: sqlite3.Connection, job: PruneJob) -> None:
             "DELETE FROM event WHERE id > ? AND id <= ? AND at < ?", (job.first, last, job.before)
         ).rowcount
         job.next_first = last if job.count else None
+    if job.next_first is None:
+        connection.execute(_PRUNE_OPTIONS, (job.before,))
 
 
 def compile_predicate(

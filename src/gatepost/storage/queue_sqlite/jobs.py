@@ -6,7 +6,9 @@ A job is owned by the loop before it is put and after it is done, and by the wri
 from asyncio import Future
 from dataclasses import dataclass, field
 
+from gatepost.mailflow.queue.idempotency import RequestRecord
 from gatepost.mailflow.queue.recipient import Lease, Predicate, QueuedMessage, Settlement
+from gatepost.mailflow.queue.schedule import DueGroup, ScheduleEnd
 from gatepost.primitives.ids import AccountId
 from gatepost.storage.queue_sqlite.codec import Row
 from gatepost.storage.queue_sqlite.schema import MAX_RECIPIENTS
@@ -65,6 +67,7 @@ class AcceptAllJob(Job):
     """Take several messages or none of them; ``error`` stands for all, those of its parts are not used before."""
 
     parts: list[AcceptJob]
+    record: RequestRecord | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -161,6 +164,40 @@ class PruneJob(Job):
     first: int = 0
     count: int = 0
     next_first: int | None = None
+
+
+@dataclass(slots=True, eq=False)
+class PruneRequestsJob(Job):
+    """Forget requests that were carried out before ``before``."""
+
+    before: int
+
+
+@dataclass(slots=True, eq=False)
+class FindDueJob(Job):
+    """Look for what is scheduled and due; ``next_due_at``: when the next is that is not due yet, in milliseconds."""
+
+    now: int
+    groups: tuple[DueGroup, ...] = ()
+    next_due_at: int | None = None
+
+
+@dataclass(slots=True, eq=False)
+class EndScheduleJob(Job):
+    """Queue or drop what of a group is due, some messages at a time.
+
+    Attributes:
+        now: When what is queued is due.
+        lanes: Which have more queued now.
+        has_more: There are more messages to do this to.
+    """
+
+    group: DueGroup
+    end: ScheduleEnd
+    now: int
+    count: int = 0
+    lanes: list[tuple[AccountId, str]] = field(default_factory=list)
+    has_more: bool = False
 
 
 @dataclass(slots=True, eq=False)

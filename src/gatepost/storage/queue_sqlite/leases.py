@@ -17,6 +17,7 @@ from gatepost.storage.queue_sqlite.in_hand import InHand
 from gatepost.storage.queue_sqlite.jobs import (
     AcceptAllJob,
     AcceptJob,
+    EndScheduleJob,
     FillJob,
     GiveBackJob,
     HoldJob,
@@ -78,7 +79,10 @@ class Leases:
             GiveBackJob: self._after_give_back,
             HoldJob: self._after_hold,
             ReleaseJob: self._after_release,
+            EndScheduleJob: self._after_end_schedule,
         }
+        #: When the first of what is scheduled is due, or to be looked at again; None while nothing is.
+        self.next_start_at: int | None = None
 
     @property
     def handed_out(self) -> int:
@@ -92,6 +96,8 @@ class Leases:
 
     def reserve(self, message: QueuedMessage) -> tuple[str, ...]:
         """Return the domains of a new message whose recipients are to be leased at once, with a place for each."""
+        if message.is_scheduled:
+            return ()
         domains = self._lanes.find_leasable(message, self._now())
         self._lanes.reserve(message, domains)
         return domains
@@ -175,7 +181,9 @@ class Leases:
         self._counters.accepted_recipients += len(paths)
         for record in job.records:
             self._lanes.put(record)
-        if len(paths) > 1 or not job.records:
+        if message.is_scheduled:
+            self.note_scheduled(to_milliseconds(message.due_at))
+        elif len(paths) > 1 or not job.records:
             due_at = to_milliseconds(message.accepted_at)
             for domain in {mailbox.domain for mailbox in paths}.difference(job.leased_domains):
                 self._lanes.note_due(message.account_id, domain, due_at)
@@ -251,6 +259,16 @@ class Leases:
         for account_id, domain in job.lanes:
             self._lanes.note_due(account_id, domain, job.now)
         self.work.set()
+
+    def note_scheduled(self, due_at: int) -> None:
+        """Remember that something is scheduled for then."""
+        self.next_start_at = due_at if self.next_start_at is None else min(self.next_start_at, due_at)
+
+    def _after_end_schedule(self, job: EndScheduleJob) -> None:
+        if job.error is None:
+            for account_id, domain in job.lanes:
+                self._lanes.note_due(account_id, domain, job.now)
+            self.work.set()
 
     # A content on disk is read through before it is handed out, beside the writer: it may be large.
 

@@ -40,6 +40,13 @@ _MESSAGE: Final = """
 """
 
 _HELD: Final = STATE_CODES[RecipientState.HELD]
+_WAITING: Final = frozenset({RecipientState.QUEUED, RecipientState.SCHEDULED})
+
+_EVENT: Final = f"""
+    SELECT id, {EVENT_COLUMNS},
+        (SELECT options FROM message_options WHERE message_options.message_id = event.message_id)
+    FROM event
+"""  # noqa: S608 - constants
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,10 +125,10 @@ class QueueReader:
         """Return a message's whole story, also after it has left the queue; None if it was never here."""
         with self._snapshot() as connection:
             events = connection.execute(
-                f"SELECT {EVENT_COLUMNS} FROM event WHERE message_id = ? ORDER BY id",  # noqa: S608 - constants
+                f"{_EVENT} WHERE message_id = ? ORDER BY id",
                 (message_id,),
             )
-            story = tuple([decode_event(row) for row in events])
+            story = tuple([decode_event(row[1:]) for row in events])
             row = connection.execute(_MESSAGE, (message_id,)).fetchone()
             set_aside = connection.execute(
                 "SELECT account_id, reason FROM set_aside WHERE message_id = ?", (message_id,)
@@ -157,7 +164,7 @@ class QueueReader:
     def _select_events(self, where: str, values: tuple[object, ...], limit: int) -> list[tuple[int, Event]]:
         with self._snapshot() as connection:
             rows = connection.execute(
-                f"SELECT id, {EVENT_COLUMNS} FROM event WHERE {where} LIMIT ?",  # noqa: S608 - constants
+                f"{_EVENT} WHERE {where} LIMIT ?",
                 (*values, limit),
             )
             return [(row[0], decode_event(row[1:])) for row in rows]
@@ -268,7 +275,7 @@ def _recipient(row: Row) -> RecipientRow:
         state=state,
         attempts=attempts,
         accepted_at=to_nearest_instant(accepted_at),
-        next_attempt_at=to_nearest_instant(next_at) if state is RecipientState.QUEUED else None,
+        next_attempt_at=to_nearest_instant(next_at) if state in _WAITING else None,
         size_octets=size,
         last_reply=reply,
     )

@@ -141,6 +141,12 @@ def find_lanes(connection: sqlite3.Connection) -> list[tuple[str, str, int, int]
     return connection.execute(_LANES).fetchall()
 
 
+def find_next_start(connection: sqlite3.Connection) -> int | None:
+    """Return when the first of what is scheduled is due; None if nothing is."""
+    (first,) = connection.execute("SELECT min(due_at) FROM schedule").fetchone()
+    return None if first is None else int(first)
+
+
 def remove_stale_files(connection: sqlite3.Connection, spool: SpoolDirectory) -> int:
     """Remove spooled contents that no record names; return how many."""
     return spool.remove_all_but({name for (name,) in connection.execute(_SPOOLED)})

@@ -7,9 +7,14 @@ from typing import Final
 from gatepost.mailflow.queue.recipient import RecipientState
 from gatepost.primitives.errors import Misconfigured, RelayError, Transient
 
-VERSION: Final = 1
+VERSION: Final = 2
 
-STATE_CODES: Final = {RecipientState.QUEUED: 0, RecipientState.LEASED: 1, RecipientState.HELD: 2}
+STATE_CODES: Final = {
+    RecipientState.QUEUED: 0,
+    RecipientState.LEASED: 1,
+    RecipientState.HELD: 2,
+    RecipientState.SCHEDULED: 3,
+}
 """As stored; only live recipients have a row."""
 
 STATES: Final = {code: state for state, code in STATE_CODES.items()}
@@ -40,13 +45,13 @@ CREATE TABLE message (
     content_checksum INTEGER NOT NULL,
     checksum INTEGER NOT NULL,           -- over all the rest of this row (codec.py)
     spool TEXT,                          -- name of the file that holds the content, if this row does not
-    head BLOB NOT NULL,                  -- author, envelope, origin
+    head BLOB NOT NULL,                  -- author, envelope, origin, options
     content BLOB,
     processed_detail TEXT NOT NULL       -- of its ``processed`` events: what outlives this row of author and origin
 );
 CREATE TABLE recipient (                 -- live ones only
     id INTEGER PRIMARY KEY,              -- message.id * 65536 + position
-    state INTEGER NOT NULL,              -- 0 queued, 1 leased, 2 held
+    state INTEGER NOT NULL,              -- 0 queued, 1 leased, 2 held, 3 scheduled
     account_id TEXT NOT NULL,
     key_id TEXT NOT NULL,
     local_part TEXT NOT NULL,
@@ -91,6 +96,35 @@ CREATE TABLE store (                     -- one row
 );
 INSERT INTO store VALUES (0);
 """
+
+#: Of version 2.
+_TABLES_OF_SENDERS = """
+CREATE TABLE message_options (           -- kept as long as the message's events, which carry them
+    message_id TEXT PRIMARY KEY,
+    accepted_at INTEGER NOT NULL,
+    options TEXT NOT NULL                -- a JSON object
+) WITHOUT ROWID;
+CREATE TABLE schedule (                  -- messages whose time has not come, or whose batch is paused
+    message_key INTEGER PRIMARY KEY,     -- message.id
+    account_id TEXT NOT NULL,
+    batch_id TEXT NOT NULL,              -- '' for none
+    due_at INTEGER NOT NULL
+);
+CREATE INDEX schedule_due ON schedule (due_at, account_id, batch_id);
+CREATE TABLE request (                   -- carried out, not to be carried out again
+    key_id TEXT NOT NULL,
+    token TEXT NOT NULL,
+    account_id TEXT NOT NULL,
+    fingerprint BLOB NOT NULL,
+    message_id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (key_id, token)
+) WITHOUT ROWID;
+CREATE INDEX request_at ON request (at);
+"""
+
+_UPGRADES: Final = {0: _TABLES + _TABLES_OF_SENDERS, 1: _TABLES_OF_SENDERS}
+"""By the version found, what makes the present one of it."""
 
 
 # Beside the version: a program that does not know it does without, and one that does makes it.
@@ -194,8 +228,9 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA wal_autocheckpoint=0")
     connection.execute("PRAGMA cache_size=-32768")
     connection.execute("PRAGMA temp_store=MEMORY")
-    if _version(connection) == 0:
-        connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version={VERSION}; COMMIT;")
+    upgrade = _UPGRADES.get(_version(connection))
+    if upgrade is not None:
+        connection.executescript(f"BEGIN IMMEDIATE; {upgrade} PRAGMA user_version={VERSION}; COMMIT;")
     _check_version(connection, path)
     connection.execute(_SUSPECT)
 
@@ -203,7 +238,10 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:
     version = _version(connection)
     if version != VERSION:
-        raise Misconfigured(f"{path} is a queue of version {version}; this program reads version {VERSION}")
+        raise Misconfigured(
+            f"{path} is a queue of version {version}; this program reads version {VERSION}. An older one is brought up "
+            "to date when the service starts"
+        )
 
 
 def _version(connection: sqlite3.Connection) -> int:

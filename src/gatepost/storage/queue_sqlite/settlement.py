@@ -37,6 +37,12 @@ _DELETE_MESSAGES: Final = """
       )
 """
 
+# A settled message has none: it was begun.
+_DELETE_SCHEDULES: Final = """
+    DELETE FROM schedule WHERE message_key IN (SELECT value FROM json_each(?))
+    AND NOT EXISTS (SELECT 1 FROM message WHERE message.id = schedule.message_key)
+"""
+
 _LEASED_AMONG: Final = "SELECT id FROM recipient WHERE id IN (SELECT value FROM json_each(?)) AND state = 1"
 
 _MESSAGES_AMONG: Final = "SELECT id FROM message WHERE id IN (SELECT value FROM json_each(?))"
@@ -83,8 +89,10 @@ def count_final(connection: sqlite3.Connection, counts: "Counter[tuple[str, Reci
 
 
 def delete_finished_messages(connection: sqlite3.Connection, keys: Iterable[int]) -> None:
-    """Delete those of the messages that have no recipient left."""
-    connection.execute(_DELETE_MESSAGES, (key_list(keys),))
+    """Delete those of the messages that have no recipient left, and what was scheduled of them."""
+    chosen = key_list(keys)
+    connection.execute(_DELETE_MESSAGES, (chosen,))
+    connection.execute(_DELETE_SCHEDULES, (chosen,))
 
 
 class _Work:

@@ -11,7 +11,13 @@ from typing import Protocol
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.errors import Misconfigured
 from gatepost.storage.queue_sqlite.in_hand import InHand
-from gatepost.storage.queue_sqlite.recovery import find_lanes, find_next_key, recover, remove_stale_files
+from gatepost.storage.queue_sqlite.recovery import (
+    find_lanes,
+    find_next_key,
+    find_next_start,
+    recover,
+    remove_stale_files,
+)
 from gatepost.storage.queue_sqlite.schema import connect_writer, damaged
 from gatepost.storage.spool import SpoolDirectory
 
@@ -60,6 +66,7 @@ class Shard:
         lanes: Account, domain, first and last due instant, as found at opening.
         recovered: What was left of the last process.
         in_hand: Where leases are noted that are with delivery.
+        next_start_at: When the first of what is scheduled is due.
     """
 
     def __init__(self, directory: Path, number: int, *, entropy: Entropy, now: int) -> None:
@@ -94,6 +101,7 @@ class Shard:
             self.in_hand.clear()
             self.next_key = find_next_key(self.connection)
             self.lanes = find_lanes(self.connection)
+            self.next_start_at = find_next_start(self.connection)
             remove_stale_files(self.connection, self.spool)
             _flush_directory(directory)
         except sqlite3.DatabaseError as error:

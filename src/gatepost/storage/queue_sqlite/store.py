@@ -5,24 +5,30 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Final
 
+from gatepost.mailflow.queue.idempotency import RequestRecord
 from gatepost.mailflow.queue.ports import StoreTrouble, StoreUnavailable
 from gatepost.mailflow.queue.recipient import Lease, Predicate, QueuedMessage, RecipientState, Settlement
+from gatepost.mailflow.queue.schedule import DueGroup, ScheduleEnd
 from gatepost.mailflow.queue.states import SETTLED
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.errors import Permanent
 from gatepost.primitives.ids import AccountId
-from gatepost.storage.queue_sqlite.codec import to_milliseconds
+from gatepost.storage.queue_sqlite.codec import to_milliseconds, to_nearest_instant
 from gatepost.storage.queue_sqlite.counters import QueueCounters
 from gatepost.storage.queue_sqlite.intervention import compile_predicate
 from gatepost.storage.queue_sqlite.jobs import (
     AcceptAllJob,
     AcceptJob,
     BarrierJob,
+    EndScheduleJob,
+    FindDueJob,
     HoldJob,
     Job,
     PruneJob,
+    PruneRequestsJob,
     ReleaseJob,
     RemoveJob,
     SettleJob,
@@ -34,6 +40,9 @@ from gatepost.storage.queue_sqlite.schema import MAX_RECIPIENTS
 from gatepost.storage.queue_sqlite.shard import Report, Shard
 from gatepost.storage.queue_sqlite.writer import Writer
 from gatepost.storage.spool import SpoolDirectory, SpooledContent
+
+_LOOK_AT_PAUSED_AFTER: Final = timedelta(seconds=5)
+"""So long mail of a batch may still wait once the batch is not paused any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +92,7 @@ class SQLiteQueue:
         self._leases = Leases(
             lanes, put=self._writer.put, in_hand=shard.in_hand, clock=clock, counters=self.counters, report=report
         )
+        self._leases.next_start_at = shard.next_start_at
         self._writer.start()
 
     @classmethod
@@ -134,7 +144,7 @@ class SQLiteQueue:
             message.content.claim()
         await self._do(AcceptJob(message, self._leases.reserve(message)))
 
-    async def accept_all(self, messages: Sequence[QueuedMessage]) -> None:
+    async def accept_all(self, messages: Sequence[QueuedMessage], *, record: RequestRecord | None = None) -> None:
         """Take all of these messages or none; see the port."""
         try:
             self._refuse_new_work()
@@ -145,7 +155,8 @@ class SQLiteQueue:
         except (StoreUnavailable, Permanent):
             self.counters.refused_messages += len(messages)
             raise
-        await self._do(AcceptAllJob([AcceptJob(message, self._leases.reserve(message)) for message in messages]))
+        parts = [AcceptJob(message, self._leases.reserve(message)) for message in messages]
+        await self._do(AcceptAllJob(parts, record))
 
     async def lease(self, *, limit: int, room: Callable[[str], int]) -> list[Lease]:
         """Hand out leases; see the port."""
@@ -204,6 +215,41 @@ class SQLiteQueue:
             if job.next_first is None:
                 return count
             job = PruneJob(job.before, job.next_first)
+
+    @property
+    def next_start_at(self) -> datetime | None:
+        """When scheduled mail is worth a look; see the port."""
+        at = self._leases.next_start_at
+        return None if at is None else to_nearest_instant(at)
+
+    async def find_due(self, now: datetime) -> tuple[DueGroup, ...]:
+        """Return the groups of which some is due; see the port."""
+        job = FindDueJob(to_milliseconds(now))
+        self._leases.next_start_at = None  # what is scheduled from now on is noted again
+        try:
+            await self._do(job)
+        except BaseException:
+            self._leases.note_scheduled(job.now)
+            raise
+        if job.next_due_at is not None:
+            self._leases.note_scheduled(job.next_due_at)
+        if job.groups:  # what is paused stays due
+            self._leases.note_scheduled(job.now + _LOOK_AT_PAUSED_AFTER // timedelta(milliseconds=1))
+        return job.groups
+
+    async def end_schedule(self, group: DueGroup, end: ScheduleEnd) -> int:
+        """Queue or drop what of a group is due; see the port."""
+        count = 0
+        while True:
+            job = EndScheduleJob(group, end, self._now())
+            await self._do(job)
+            count += job.count
+            if not job.has_more:
+                return count
+
+    async def prune_requests(self, before: datetime) -> None:
+        """Forget the requests that were carried out before an instant."""
+        await self._do(PruneRequestsJob(to_milliseconds(before)))
 
     async def barrier(self) -> None:
         """Return when all called before has been committed or refused; see the port."""

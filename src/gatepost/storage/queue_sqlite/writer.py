@@ -20,11 +20,14 @@ from gatepost.storage.queue_sqlite.jobs import (
     AcceptAllJob,
     AcceptJob,
     BarrierJob,
+    EndScheduleJob,
     FillJob,
+    FindDueJob,
     GiveBackJob,
     HoldJob,
     Job,
     PruneJob,
+    PruneRequestsJob,
     ReleaseJob,
     RemoveJob,
     SetAsideJob,
@@ -33,6 +36,7 @@ from gatepost.storage.queue_sqlite.jobs import (
 )
 from gatepost.storage.queue_sqlite.leasing import fill, give_back, set_aside
 from gatepost.storage.queue_sqlite.recovery import forget_suspects
+from gatepost.storage.queue_sqlite.scheduling import end_schedule, find_due, prune_requests, record_request
 from gatepost.storage.queue_sqlite.settlement import settle_leases
 from gatepost.storage.queue_sqlite.shard import Report, Shard
 from gatepost.storage.spool import SpooledContent
@@ -158,6 +162,8 @@ class Writer(Thread):
                 accepts.append(job)
             elif isinstance(job, AcceptAllJob):
                 accepts += job.parts
+                if job.record is not None:
+                    record_request(self._connection, job.record)
             elif isinstance(job, SettleJob):
                 settles.append(job)
             else:
@@ -200,8 +206,19 @@ class Writer(Thread):
                 self._unreferenced += remove(self._connection, job)
             case SetAsideJob():
                 set_aside(self._connection, job)
+            case EndScheduleJob():
+                self._unreferenced += end_schedule(self._connection, job)
+            case _:
+                self._keep_up(job)
+
+    def _keep_up(self, job: Job) -> None:
+        match job:
             case PruneJob():
                 prune_events(self._connection, job)
+            case PruneRequestsJob():
+                prune_requests(self._connection, job.before)
+            case FindDueJob():
+                find_due(self._connection, job)
             case _:
                 raise AssertionError(f"nobody executes {type(job).__name__}")
 

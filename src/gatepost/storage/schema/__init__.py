@@ -9,6 +9,7 @@ from typing import Final
 from gatepost.storage.schema.access import access_version, api_keys
 from gatepost.storage.schema.accounts import account_credits, accounts
 from gatepost.storage.schema.audit import audit_entries, audit_heads
+from gatepost.storage.schema.batches import mail_batches, scheduled_sends
 from gatepost.storage.schema.budgets import budget_uses, known_recipients
 from gatepost.storage.schema.metadata import Instant, metadata
 from gatepost.storage.schema.people import (
@@ -24,7 +25,7 @@ from gatepost.storage.schema.people import (
 )
 from gatepost.storage.schema.senders import dkim_keys, domain_assignments, domains
 
-SCHEMA_REVISION: Final = "0006"
+SCHEMA_REVISION: Final = "0008"
 """The newest migration this program was written for; revisions sort as text."""
 
 __all__ = [
@@ -44,10 +45,12 @@ __all__ = [
     "invitations",
     "known_networks",
     "known_recipients",
+    "mail_batches",
     "metadata",
     "passkeys",
     "recovery_codes",
     "reset_tokens",
+    "scheduled_sends",
     "sign_in_attempts",
     "teammates",
     "totp_factors",

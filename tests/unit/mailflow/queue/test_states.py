@@ -6,7 +6,8 @@ from gatepost.mailflow.queue.states import FINAL, LIVE, MOVES, SETTLED, IllegalM
 LEGAL = {
     "queued": {"leased", "held", "dropped"},
     "leased": {"queued", "held", "delivered", "bounced", "dropped", "expired"},
-    "held": {"queued", "dropped"},
+    "held": {"queued", "scheduled", "dropped"},
+    "scheduled": {"queued", "held", "dropped"},
 }
 
 

@@ -53,11 +53,12 @@ class Diary:
             raise self.trouble
         self.queued.append(message)
 
-    async def accept_all(self, messages):
+    async def accept_all(self, messages, *, record=None):
         self.entries.append("queue all")
         if self.trouble:
             raise self.trouble
         self.queued += messages
+        self.record = record
 
     async def charge(self, principal, forward_paths):
         if principal.purses:
@@ -284,6 +285,36 @@ async def test_credits_of_what_could_not_be_stored_come_back(acceptance, diary, 
 async def test_checking_costs_nothing(acceptance, diary, metered):
     assert acceptance.check_all([metered]) is None
     assert not [each for each in diary.entries if each[0] == "spend"]
+
+
+async def test_what_the_client_names_its_request_by_is_recorded_with_its_messages(acceptance, diary, submission):
+    first, _ = await acceptance.accept_all([submission, submission], token=("name", b"f" * 32))
+
+    record = diary.record
+    assert (record.message_id, record.token, record.fingerprint) == (first, "name", b"f" * 32)
+    assert (record.account_id, record.key_id) == (submission.principal.account_id, submission.principal.key_id)
+
+
+async def test_all_messages_of_a_request_but_the_first_know_what_the_client_was_told(acceptance, diary, submission):
+    first, _ = await acceptance.accept_all([submission, submission])
+
+    assert [message.options and message.options.request_id for message in diary.queued] == [None, first]
+
+
+@pytest.mark.parametrize(("batch", "is_taken"), [("ours", True), ("theirs", False)])
+async def test_what_x_smtpapi_asks_for_goes_with_the_message_if_its_batch_is_the_accounts(
+    acceptance, diary, submission, batch, is_taken
+):
+    acceptance._is_batch = lambda _account, name, _now: name == "ours"
+    header = f'From: <ann@example.com>\r\nX-SMTPAPI: {{"category": "news", "batch_id": "{batch}"}}\r\n\r\nHello.\r\n'
+
+    outcome = await acceptance.accept(replace(submission, content=MemoryContent(header.encode())))
+
+    if is_taken:
+        assert (diary.queued[0].options.categories, diary.queued[0].options.batch_id) == (("news",), "ours")
+    else:
+        assert outcome.reason is SubmissionDenial.X_SMTPAPI
+        assert diary.queued == []
 
 
 # ---------------------------------------------------------------- budgets and traps

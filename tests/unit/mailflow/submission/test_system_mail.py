@@ -9,6 +9,7 @@ from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.mailflow.submission.system_mail import SYSTEM_KEY, OwnRights, QueuedSystemMail
 from gatepost.primitives.errors import Misconfigured, Transient
 from gatepost.standards.address import AddressError
+from gatepost.tenancy.access.spending import NOTHING
 
 
 class Clock:
@@ -32,6 +33,17 @@ class Queue:
         self.queued.append(message)
 
 
+class Free:
+    """Neither credits nor budgets limit the service's own mail."""
+
+    async def charge(self, principal, forward_paths):
+        assert not principal.purses
+        return NOTHING
+
+    def give_back(self, charged):
+        assert charged is NOTHING
+
+
 @pytest.fixture
 def queue():
     return Queue()
@@ -42,7 +54,15 @@ def mail(queue, domains):
     refused = []
 
     def mail(author="accounts@example.com"):
-        door = Acceptance(queue=queue, rights=OwnRights(), domains=domains, clock=Clock(), entropy=Entropy())
+        door = Acceptance(
+            queue=queue,
+            rights=OwnRights(),
+            meter=Free(),
+            budgets=Free(),
+            domains=domains,
+            clock=Clock(),
+            entropy=Entropy(),
+        )
         made = QueuedSystemMail(author=author, door=door, domains=domains, entropy=Entropy(), on_refusal=refused.append)
         made.refused = refused
         return made

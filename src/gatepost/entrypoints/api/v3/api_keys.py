@@ -40,6 +40,7 @@ from gatepost.tenancy.access.person import Caller, id_of
 from gatepost.tenancy.access.ports import ApiKeyStore
 from gatepost.tenancy.access.rotate import Rotated, Rotation, RotationDenial, rotate_key
 from gatepost.tenancy.access.scope import MAIL_SEND, of_one_kind
+from gatepost.tenancy.access.team import grant_of
 from gatepost.tenancy.audit.entry import Actor
 
 _CREATE, _READ, _UPDATE, _DELETE = (f"api_keys.{verb}" for verb in ("create", "read", "update", "delete"))
@@ -166,7 +167,7 @@ class ApiKeys:
         return await self._act(call, _CREATE, make)
 
     def _grant_made(self, call: Call, maker: Caller, wanted: WantedKey) -> Grant | Deny:
-        own = _grant(maker)
+        own = grant_of(maker)
         scopes = of_one_kind(maker.scopes) if wanted.scopes is None else wanted.scopes
         grant = limit(inherit(own, scopes=scopes), wanted.limits, purse=new_purse(call.account_id, self.entropy))
         return narrow_to(own, wanted.limits, grant)
@@ -205,7 +206,7 @@ class ApiKeys:
 
             def decide(current: Grant) -> Grant | Deny:
                 added = scopes - current.scopes
-                allowed = narrow(_grant(maker), replace(current, scopes=added)) if added else current
+                allowed = narrow(grant_of(maker), replace(current, scopes=added)) if added else current
                 if isinstance(allowed, Deny):
                     return allowed
                 changed = replace(current, scopes=scopes)
@@ -239,7 +240,7 @@ class ApiKeys:
                 account_id=call.account_id,
                 key_id=_key_id(call),
                 overlap=overlap,
-                decide=lambda current: narrow(_grant(maker), current),
+                decide=lambda current: narrow(grant_of(maker), current),
             )
             return rotate_key(
                 self._keys_for(call),
@@ -302,18 +303,6 @@ class ApiKeys:
 
 def _key_id(call: Call) -> KeyId:
     return KeyId(call.parameters["api_key_id"])
-
-
-def _grant(principal: Caller) -> Grant:
-    """Return what the caller holds. All its purses are charged alike, so that none of them is its own here."""
-    return Grant(
-        scopes=principal.scopes,
-        allowed_networks=principal.allowed_networks,
-        allowed_authors=principal.allowed_authors,
-        allowed_recipient_domains=principal.allowed_recipient_domains,
-        expires_at=principal.expires_at,
-        charges=principal.purses,
-    )
 
 
 def _widening(denial: Deny) -> Problem:

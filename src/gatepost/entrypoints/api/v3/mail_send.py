@@ -1,13 +1,14 @@
 """``POST /v3/mail/send``: one request, one message for each personalization, one durable step for all of them."""
 
 import asyncio
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
 from msgspec import UnsetType
 
+from gatepost.entrypoints.api import idempotency
+from gatepost.entrypoints.api.idempotency import Once
 from gatepost.entrypoints.api.operation import KEYS_ONLY, Answer, Call, Operation
 from gatepost.entrypoints.api.ports import Door
 from gatepost.entrypoints.api.problem import (
@@ -17,18 +18,18 @@ from gatepost.entrypoints.api.problem import (
     invalid,
     problem_of_submission,
 )
-from gatepost.entrypoints.api.v3.mail_send_body import EmailAddress, MailAttachment, MailSend, Personalization
-from gatepost.entrypoints.api.v3.mail_send_checks import find_errors, listed, mapped, read_mailbox
+from gatepost.entrypoints.api.v3.mail_send_body import MailSend
+from gatepost.entrypoints.api.v3.mail_send_drafts import write_drafts, write_options
+from gatepost.entrypoints.api.v3.mail_send_option_checks import Circumstances, find_errors
 from gatepost.mailflow.envelope import Origin
+from gatepost.mailflow.queue.batches import BatchStore
 from gatepost.mailflow.submission.accept import RefusedAt
-from gatepost.mailflow.submission.compose import BOUNDARY_OCTETS, Draft, compose
+from gatepost.mailflow.submission.compose import BOUNDARY_OCTETS, compose
 from gatepost.mailflow.submission.submission import Submission
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.ids import MessageId
-from gatepost.standards.address import Mailbox
-from gatepost.standards.message.header_build import BuildError, NamedMailbox
-from gatepost.standards.message.mime_build import Entity, build_attachment, build_text
+from gatepost.standards.message.header_build import BuildError
 from gatepost.telemetry.logger import get_logger
 from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.access.scope import MAIL_SEND
@@ -47,6 +48,8 @@ class MailSending:
     """Sends mail; ``max_size_octets`` bounds each message."""
 
     door: Door
+    batches: BatchStore
+    once: Once
     clock: Clock
     entropy: Entropy
     metrics: Metrics
@@ -65,38 +68,55 @@ class MailSending:
                 takes=MailSend,
                 gives={202: None, 200: None},
                 callers=KEYS_ONLY,
+                refuses=(409, 422),
+                headers={idempotency.HEADER: idempotency.DESCRIPTION},
             ),
         )
 
     async def send(self, call: Call) -> Answer | Problem:
         """Check a request, and hand its messages to the one door: all of them are taken, or none."""
+        if _is_sandboxed(cast("MailSend", call.body)):
+            return await self._try(call)
+        return await self.once.carry_out(
+            call, lambda token: self._send(call, token), lambda before: _accepted(before.message_id)
+        )
+
+    async def _try(self, call: Call) -> Answer | Problem:
+        prepared = await self._prepare(call, cast("MailSend", call.body))
+        refused = prepared if isinstance(prepared, Problem) else self.door.check_all(prepared)
+        if isinstance(refused, RefusedAt):
+            return self._refuse(call, refused)
+        return Answer(status=200) if refused is None else refused
+
+    async def _send(self, call: Call, token: tuple[str, bytes] | None) -> Answer | Problem:
         body = cast("MailSend", call.body)
         prepared = await self._prepare(call, body)
         if isinstance(prepared, Problem):
             self.metrics.submissions.add("refused", "request")
             return prepared
-        if _is_sandboxed(body):
-            refused = self.door.check_all(prepared)
-            return Answer(status=200) if refused is None else self._refuse(call, refused)
         now = asyncio.get_running_loop().time
         began_at = now()
-        outcome = await self.door.accept_all(prepared)
+        outcome = await self.door.accept_all(prepared, token=token)
         if isinstance(outcome, RefusedAt):
             return self._refuse(call, outcome)
         self.metrics.accept_seconds.observe(now() - began_at)
         self._count_accepted(prepared, outcome)
-        return Answer(status=202, headers={"X-Message-Id": outcome[0]})
+        return _accepted(outcome[0])
 
     async def _prepare(self, call: Call, body: MailSend) -> Sequence[Submission] | Problem:
         # One system call for all of them; each is foreseen by nobody, and none is used twice.
         count = 0 if isinstance(body.personalizations, UnsetType) else len(body.personalizations)
         entropy = self.entropy.draw(BOUNDARY_OCTETS * max(count, 1))
-        if call.size_octets > _MAX_OCTETS_ON_THE_LOOP or count > _MAX_PERSONALIZATIONS_ON_THE_LOOP:
+        if len(call.octets) > _MAX_OCTETS_ON_THE_LOOP or count > _MAX_PERSONALIZATIONS_ON_THE_LOOP:
             return await asyncio.to_thread(self._write, call, body, entropy)
         return self._write(call, body, entropy)
 
     def _write(self, call: Call, body: MailSend, entropy: bytes) -> Sequence[Submission] | Problem:
-        errors = find_errors(body, self.clock.now())
+        now = self.clock.now()
+        account_id = call.principal.account_id
+        errors = find_errors(
+            body, Circumstances(now=now, is_batch=lambda batch: self.batches.is_valid(account_id, batch, now))
+        )
         if errors:
             return invalid(errors)
         origin = Origin(protocol="HTTPS", peer_address=str(call.peer), tls=call.tls)
@@ -104,12 +124,14 @@ class MailSending:
         left = MAX_REQUEST_OCTETS
         place = 0
         try:
-            for place, draft in enumerate(write_drafts(body)):
+            for place, (draft, options) in enumerate(zip(write_drafts(body), write_options(body, now), strict=True)):
                 envelope, content = compose(draft, entropy[place * BOUNDARY_OCTETS :][:BOUNDARY_OCTETS])
                 left -= content.size_octets
                 if content.size_octets > self.max_size_octets or left < 0:
                     return TOO_LARGE
-                submissions.append(Submission(principal=call.key, envelope=envelope, content=content, origin=origin))
+                submissions.append(
+                    Submission(principal=call.key, envelope=envelope, content=content, origin=origin, options=options)
+                )
         except BuildError as error:
             # The fields have been checked one by one; what is left comes from substitutions and from words too long.
             reason = f"The message cannot be written: {error}."
@@ -141,82 +163,8 @@ class MailSending:
             )
 
 
-def write_drafts(body: MailSend) -> Iterator[Draft]:
-    """Make a draft of each personalization of a body in which nothing is wrong."""
-    assert not isinstance(body.personalizations, UnsetType), "the body has been checked"
-    assert not isinstance(body.from_, UnsetType), "the body has been checked"
-    inline, attached = _write_attachments(body)
-    author = _named(body.from_)
-    single = () if isinstance(body.reply_to, UnsetType) else (body.reply_to,)
-    reply_to = _all_named((*single, *listed(body.reply_to_list)))
-    for each in body.personalizations:
-        substitute = Substitution(mapped(each.substitutions))
-        yield Draft(
-            author=author if isinstance(each.from_, UnsetType) else _named(each.from_),
-            to=_all_named(listed(each.to)),
-            cc=_all_named(listed(each.cc)),
-            bcc=_all_named(listed(each.bcc)),
-            reply_to=reply_to,
-            subject=substitute(each.subject if isinstance(each.subject, str) else str(body.subject)),
-            texts=_write_texts(body, substitute),
-            inline=inline,
-            attachments=attached,
-            headers=_merge_headers(body, each),
-        )
-
-
-class Substitution:
-    """Puts values in the place of tags: in one pass, so that a value is never searched for tags."""
-
-    def __init__(self, values: Mapping[str, str]) -> None:
-        self._values = values
-        # Longer tags first: "-name-" must not be found inside "-name-last-".
-        tags = sorted(values, key=len, reverse=True)
-        self._tags = re.compile("|".join(map(re.escape, tags))) if tags else None
-
-    def __call__(self, text: str) -> str:
-        """Return the text with every tag replaced."""
-        return self._tags.sub(lambda tag: self._values[tag[0]], text) if self._tags else text
-
-
-def _write_texts(body: MailSend, substitute: Substitution) -> tuple[Entity, ...]:
-    assert not isinstance(body.content, UnsetType), "the body has been checked"
-    return tuple([build_text(str(part.type).lower(), substitute(str(part.value))) for part in body.content])
-
-
-def _write_attachments(body: MailSend) -> tuple[tuple[Entity, ...], tuple[Entity, ...]]:
-    """Return what is shown within the text, and what hangs on the message."""
-    attachments = () if isinstance(body.attachments, UnsetType) else body.attachments
-    inline = [_write_attachment(each) for each in attachments if each.disposition == "inline"]
-    attached = [_write_attachment(each) for each in attachments if each.disposition != "inline"]
-    return tuple(inline), tuple(attached)
-
-
-def _write_attachment(attachment: MailAttachment) -> Entity:
-    return build_attachment(
-        attachment.type if isinstance(attachment.type, str) else "application/octet-stream",
-        str(attachment.content).encode("ascii"),
-        filename=str(attachment.filename),
-        is_inline=attachment.disposition == "inline",
-        content_id=attachment.content_id if isinstance(attachment.content_id, str) else "",
-    )
-
-
-def _merge_headers(body: MailSend, personalization: Personalization) -> tuple[tuple[str, str], ...]:
-    """Return the headers of the body, each replaced by the personalization's own of that name in whatever case."""
-    own = mapped(personalization.headers)
-    replaced = {name.lower() for name in own}
-    shared = [(name, value) for name, value in mapped(body.headers).items() if name.lower() not in replaced]
-    return (*shared, *own.items())
-
-
-def _all_named(addresses: Sequence[EmailAddress]) -> tuple[NamedMailbox, ...]:
-    return tuple([_named(address) for address in addresses])
-
-
-def _named(address: EmailAddress) -> NamedMailbox:
-    name = address.name if isinstance(address.name, str) else ""
-    return NamedMailbox(cast("Mailbox", read_mailbox(address)), name)
+def _accepted(message_id: MessageId) -> Answer:
+    return Answer(status=202, headers={"X-Message-Id": message_id})
 
 
 def _is_sandboxed(body: MailSend) -> bool:

@@ -37,9 +37,13 @@ class Personalization(_Part, frozen=True, kw_only=True, rename={"from_": "from"}
         dict[str, str] | UnsetType,
         Meta(description="By tag, what stands for it in the subject and the content of this message."),
     ] = UNSET
-    dynamic_template_data: Annotated[dict[str, Any] | UnsetType, Meta(description="Refused: no templates yet.")] = UNSET
+    dynamic_template_data: Annotated[
+        dict[str, Any] | UnsetType, Meta(description="Refused unless empty: there are no templates yet.")
+    ] = UNSET
     custom_args: dict[str, str] | UnsetType = UNSET
-    send_at: Annotated[int | UnsetType, Meta(description="Refused if it lies in the future.")] = UNSET
+    send_at: Annotated[
+        int | UnsetType, Meta(description="Unix seconds, at most 72 hours ahead; what has passed means now.")
+    ] = UNSET
 
 
 class MailContent(_Part, frozen=True, kw_only=True):
@@ -60,9 +64,9 @@ class MailAttachment(_Part, frozen=True, kw_only=True):
 
 
 class Asm(_Part, frozen=True, kw_only=True):
-    """Unsubscribe groups; refused yet."""
+    """Unsubscribe groups; there are none yet, so that none is valid."""
 
-    group_id: int
+    group_id: Annotated[int | UnsetType, Meta(description="Required.")] = UNSET
     groups_to_display: tuple[int, ...] | UnsetType = UNSET
 
 
@@ -72,28 +76,85 @@ class Switch(_Part, frozen=True, kw_only=True):
     enable: bool | UnsetType = UNSET
 
 
+class Footer(_Part, frozen=True, kw_only=True):
+    """What is put below the text, in each form that the message has."""
+
+    enable: bool | UnsetType = UNSET
+    text: str | UnsetType = UNSET
+    html: str | UnsetType = UNSET
+
+
+class BlindCopy(_Part, frozen=True, kw_only=True):
+    """Retired; read over."""
+
+    enable: bool | UnsetType = UNSET
+    email: str | UnsetType = UNSET
+
+
+class SpamCheck(_Part, frozen=True, kw_only=True):
+    """Retired; read over."""
+
+    enable: bool | UnsetType = UNSET
+    threshold: int | UnsetType = UNSET
+    post_to_url: str | UnsetType = UNSET
+
+
 class MailSettings(_Part, frozen=True, kw_only=True):
-    """How this request is dealt with. Bypasses are taken: there are no lists yet that would hold mail back."""
+    """How this request is dealt with. Bypasses are kept: there are no lists yet that would hold mail back."""
 
     bypass_list_management: Switch | UnsetType = UNSET
     bypass_spam_management: Switch | UnsetType = UNSET
     bypass_bounce_management: Switch | UnsetType = UNSET
     bypass_unsubscribe_management: Switch | UnsetType = UNSET
-    footer: Annotated[Switch | UnsetType, Meta(description="Refused if enabled.")] = UNSET
+    footer: Footer | UnsetType = UNSET
     sandbox_mode: Annotated[
         Switch | UnsetType, Meta(description="If enabled, the request is checked, and nothing is sent.")
     ] = UNSET
-    bcc: Annotated[Switch | UnsetType, Meta(description="Refused if enabled.")] = UNSET
-    spam_check: Annotated[Switch | UnsetType, Meta(description="Refused if enabled.")] = UNSET
+    bcc: BlindCopy | UnsetType = UNSET
+    spam_check: SpamCheck | UnsetType = UNSET
+
+
+class ClickTracking(_Part, frozen=True, kw_only=True):
+    """Whether links are to be followed."""
+
+    enable: bool | UnsetType = UNSET
+    enable_text: bool | UnsetType = UNSET
+
+
+class OpenTracking(_Part, frozen=True, kw_only=True):
+    """Whether it is to be seen that a message was opened."""
+
+    enable: bool | UnsetType = UNSET
+    substitution_tag: str | UnsetType = UNSET
+
+
+class SubscriptionTracking(_Part, frozen=True, kw_only=True):
+    """Whether a link to unsubscribe is to be added."""
+
+    enable: bool | UnsetType = UNSET
+    text: str | UnsetType = UNSET
+    html: str | UnsetType = UNSET
+    substitution_tag: str | UnsetType = UNSET
+
+
+class Ganalytics(_Part, frozen=True, kw_only=True):
+    """What is to be added to links for Google Analytics."""
+
+    enable: bool | UnsetType = UNSET
+    utm_source: str | UnsetType = UNSET
+    utm_medium: str | UnsetType = UNSET
+    utm_term: str | UnsetType = UNSET
+    utm_content: str | UnsetType = UNSET
+    utm_campaign: str | UnsetType = UNSET
 
 
 class TrackingSettings(_Part, frozen=True, kw_only=True):
-    """What is tracked; nothing yet, so each is refused if enabled."""
+    """What is to be tracked: kept with the message; nothing in it is rewritten yet."""
 
-    click_tracking: Switch | UnsetType = UNSET
-    open_tracking: Switch | UnsetType = UNSET
-    subscription_tracking: Switch | UnsetType = UNSET
-    ganalytics: Switch | UnsetType = UNSET
+    click_tracking: ClickTracking | UnsetType = UNSET
+    open_tracking: OpenTracking | UnsetType = UNSET
+    subscription_tracking: SubscriptionTracking | UnsetType = UNSET
+    ganalytics: Ganalytics | UnsetType = UNSET
 
 
 class MailSend(_Part, frozen=True, kw_only=True, rename={"from_": "from"}):
@@ -109,16 +170,23 @@ class MailSend(_Part, frozen=True, kw_only=True, rename={"from_": "from"}):
     subject: str | UnsetType = UNSET
     content: tuple[MailContent, ...] | UnsetType = UNSET
     attachments: tuple[MailAttachment, ...] | UnsetType = UNSET
-    template_id: Annotated[str | UnsetType, Meta(description="Refused: no templates yet.")] = UNSET
-    sections: Annotated[dict[str, str] | UnsetType, Meta(description="Refused unless empty.")] = UNSET
+    template_id: Annotated[str | UnsetType, Meta(description="Refused: there are no templates yet.")] = UNSET
+    sections: Annotated[
+        dict[str, str] | UnsetType, Meta(description="By tag, what stands for it in the values of substitutions.")
+    ] = UNSET
     headers: dict[str, str] | UnsetType = UNSET
     categories: Annotated[
-        tuple[str, ...] | UnsetType, Meta(description="Checked, and not kept yet.", extra_json_schema={"maxItems": 10})
+        tuple[str, ...] | UnsetType,
+        Meta(description="Kept with the message; its events carry them.", extra_json_schema={"maxItems": 10}),
     ] = UNSET
-    custom_args: Annotated[dict[str, str] | UnsetType, Meta(description="Checked, and not kept yet.")] = UNSET
-    send_at: Annotated[int | UnsetType, Meta(description="Refused if it lies in the future.")] = UNSET
-    batch_id: Annotated[str | UnsetType, Meta(description="Refused: no batches yet.")] = UNSET
-    asm: Annotated[Asm | UnsetType, Meta(description="Refused: no unsubscribe groups yet.")] = UNSET
-    ip_pool_name: Annotated[str | UnsetType, Meta(description="Refused: no pools yet.")] = UNSET
+    custom_args: Annotated[
+        dict[str, str] | UnsetType, Meta(description="Kept with the message; its events carry them.")
+    ] = UNSET
+    send_at: Annotated[
+        int | UnsetType, Meta(description="Unix seconds, at most 72 hours ahead; what has passed means now.")
+    ] = UNSET
+    batch_id: Annotated[str | UnsetType, Meta(description="From `POST /v3/mail/batch`.")] = UNSET
+    asm: Annotated[Asm | UnsetType, Meta(description="Refused: there are no unsubscribe groups yet.")] = UNSET
+    ip_pool_name: Annotated[str | UnsetType, Meta(description="Refused: there are no pools yet.")] = UNSET
     mail_settings: MailSettings | UnsetType = UNSET
     tracking_settings: TrackingSettings | UnsetType = UNSET

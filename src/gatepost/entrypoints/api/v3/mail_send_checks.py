@@ -1,14 +1,11 @@
 """What the body of ``mail/send`` must say, rule by rule; the texts are those that clients of the dialect know.
 
-Every rule is a generator over the whole body, so that all that is wrong is told at once. What the service cannot do
-yet is refused by name, never read over: mail that is sent at another time or in another way than asked is worse than
-an error.
+Every rule is a generator over the whole body, so that all that is wrong is told at once. This file holds those of the
+message itself; ``mail_send_option_checks`` has those of what is asked beside it.
 """
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
-from itertools import islice
 from typing import Final
 
 from msgspec import UnsetType
@@ -20,12 +17,9 @@ from gatepost.standards.message.mime_build import decode_base64, is_content_id, 
 
 MAX_PERSONALIZATIONS: Final = 1000
 MAX_RECIPIENTS: Final = 1000
-MAX_ERRORS: Final = 50
 _MAX_ADDRESS_CHARACTERS: Final = 320
-_MAX_CUSTOM_ARGS_OCTETS: Final = 10_000
 _MAX_SUBSTITUTIONS: Final = 10_000
-_MAX_CATEGORIES: Final = 10
-_MAX_CATEGORY_CHARACTERS: Final = 255
+_MAX_SUBSTITUTED_OCTETS: Final = 10_000
 
 _HEADER_NAME: Final = re.compile(r"[!-9;-~]{1,76}")
 _LINE_ENDS: Final = re.compile(r"[\r\n]")
@@ -33,7 +27,7 @@ _LINE_ENDS: Final = re.compile(r"[\r\n]")
 _RESERVED_HEADERS: Final = frozenset(
     {
         "bcc", "cc", "date", "dkim-signature", "from", "mime-version", "received", "reply-to", "return-path", "subject",
-        "to", "x-sg-eid", "x-sg-id",
+        "to", "x-sg-eid", "x-sg-id", "x-smtpapi",
     }
 )  # fmt: skip
 
@@ -55,10 +49,10 @@ _CONTENT_MISSING: Final = (
 Errors = Iterator[FieldError]
 
 
-def find_errors(body: MailSend, now: datetime) -> list[FieldError]:
-    """Return what is wrong with a body, the first ``MAX_ERRORS``; nothing if it can be sent."""
-    every = (error for rule in _RULES for error in rule(body))
-    return list(islice((error for errors in (every, _find_late(body, now)) for error in errors), MAX_ERRORS))
+def find_message_errors(body: MailSend) -> Errors:
+    """Yield what is wrong with the messages themselves."""
+    for rule in _RULES:
+        yield from rule(body)
 
 
 def read_mailbox(address: EmailAddress | UnsetType) -> Mailbox | None:
@@ -81,40 +75,44 @@ def mapped(value: Mapping[str, str] | UnsetType) -> Mapping[str, str]:
     return {} if isinstance(value, UnsetType) else value
 
 
-def _error(field: str, message: str) -> FieldError:
+def error_at(field: str, message: str) -> FieldError:
+    """Make an error of one field."""
     return FieldError(message=message, field=field)
 
 
-def _each(body: MailSend) -> Iterator[tuple[str, Personalization]]:
+def each_personalization(body: MailSend) -> Iterator[tuple[str, Personalization]]:
+    """Yield each personalization with its path."""
     if not isinstance(body.personalizations, UnsetType):
         for place, personalization in enumerate(body.personalizations):
             yield f"personalizations.{place}", personalization
 
 
 def _find_personalizations(body: MailSend) -> Errors:
-    count = len(list(_each(body)))
+    count = len(list(each_personalization(body)))
     if count == 0:
-        yield _error(
+        yield error_at(
             "personalizations", "The personalizations field is required and must have at least one personalization."
         )
     if count > MAX_PERSONALIZATIONS:
-        yield _error(
+        yield error_at(
             "personalizations",
             f"The personalization block is limited to {MAX_PERSONALIZATIONS} personalizations per API request. You have"
             f" provided {count} personalizations. Please consider splitting this into multiple requests and resending"
             " your request.",
         )
-    recipients = sum([len(listed(p.to)) + len(listed(p.cc)) + len(listed(p.bcc)) for _, p in _each(body)])
+    recipients = sum(
+        [len(listed(p.to)) + len(listed(p.cc)) + len(listed(p.bcc)) for _, p in each_personalization(body)]
+    )
     if recipients > MAX_RECIPIENTS:
-        yield _error(
+        yield error_at(
             "personalizations", f"There is a limit of {MAX_RECIPIENTS} total recipients (to + cc + bcc) per request."
         )
 
 
 def _find_recipients(body: MailSend) -> Errors:
-    for at, personalization in _each(body):
+    for at, personalization in each_personalization(body):
         if not listed(personalization.to):
-            yield _error(
+            yield error_at(
                 f"{at}.to",
                 "The to array is required for all personalization objects, and must have at least one email object"
                 " with a valid email address.",
@@ -125,7 +123,7 @@ def _find_recipients(body: MailSend) -> Errors:
                 yield from _find_address(address, f"{at}.{name}.{place}", "Does not contain a valid address.")
                 text = "" if isinstance(address.email, UnsetType) else address.email.casefold()
                 if text and text in seen:
-                    yield _error(
+                    yield error_at(
                         at,
                         "Each email address in the personalization block should be unique between to, cc, and bcc. We"
                         f" found the first duplicate instance of [{address.email}] in the {at}.{name} field.",
@@ -135,30 +133,30 @@ def _find_recipients(body: MailSend) -> Errors:
 
 def _find_address(address: EmailAddress, at: str, invalid: str) -> Errors:
     if isinstance(address.email, str) and len(address.email) > _MAX_ADDRESS_CHARACTERS:
-        yield _error(
+        yield error_at(
             f"{at}.email", f"The email exceeds the maximum total length of {_MAX_ADDRESS_CHARACTERS} characters"
         )
     elif read_mailbox(address) is None:
-        yield _error(f"{at}.email", invalid)
+        yield error_at(f"{at}.email", invalid)
     if isinstance(address.name, str) and not address.name.isprintable():
-        yield _error(f"{at}.name", "The name cannot contain line ends or other control characters.")
+        yield error_at(f"{at}.name", "The name cannot contain line ends or other control characters.")
 
 
 def _find_author(body: MailSend) -> Errors:
     invalid = "The from email does not contain a valid address."
     if isinstance(body.from_, UnsetType) or isinstance(body.from_.email, UnsetType):
-        yield _error("from.email", _FROM_MISSING)
+        yield error_at("from.email", _FROM_MISSING)
         return
     yield from _find_address(body.from_, "from", invalid)
     author = read_mailbox(body.from_)
-    for at, personalization in _each(body):
+    for at, personalization in each_personalization(body):
         own = personalization.from_
         if isinstance(own, UnsetType):
             continue
         yield from _find_address(own, f"{at}.from", invalid)
         mailbox = read_mailbox(own)
         if author and mailbox and mailbox.domain != author.domain:
-            yield _error(
+            yield error_at(
                 f"{at}.from", "The from address of a personalization must have the domain of the from address."
             )
 
@@ -167,12 +165,12 @@ def _find_reply_to(body: MailSend) -> Errors:
     if not isinstance(body.reply_to, UnsetType):
         yield from _find_address(body.reply_to, "reply_to", "The reply_to email does not contain a valid address.")
         if listed(body.reply_to_list):
-            yield _error("reply_to_list", "You may use reply_to or reply_to_list, but not both.")
+            yield error_at("reply_to_list", "You may use reply_to or reply_to_list, but not both.")
     addresses = [str(address.email).casefold() for address in listed(body.reply_to_list)]
     if len(addresses) > MAX_RECIPIENTS:
-        yield _error("reply_to_list", f"There is a limit of {MAX_RECIPIENTS} addresses in the reply_to_list.")
+        yield error_at("reply_to_list", f"There is a limit of {MAX_RECIPIENTS} addresses in the reply_to_list.")
     if len(set(addresses)) < len(addresses):
-        yield _error("reply_to_list", "Each email address in the reply_to_list should be unique.")
+        yield error_at("reply_to_list", "Each email address in the reply_to_list should be unique.")
     for place, address in enumerate(listed(body.reply_to_list)):
         yield from _find_address(address, f"reply_to_list.{place}", "Does not contain a valid address.")
 
@@ -180,36 +178,42 @@ def _find_reply_to(body: MailSend) -> Errors:
 def _find_subject(body: MailSend) -> Errors:
     empty = "The subject of your email must be a string at least one character in length."
     if body.subject == "":
-        yield _error("subject", empty)
-    if isinstance(body.subject, UnsetType) and not all(isinstance(p.subject, str) for _, p in _each(body)):
-        yield _error("subject", _SUBJECT_MISSING)
-    for at, personalization in _each(body):
+        yield error_at("subject", empty)
+    if (
+        isinstance(body.subject, UnsetType)
+        and not body.template_id
+        and not all(isinstance(p.subject, str) for _, p in each_personalization(body))
+    ):
+        yield error_at("subject", _SUBJECT_MISSING)
+    for at, personalization in each_personalization(body):
         if personalization.subject == "":
-            yield _error(f"{at}.subject", empty)
+            yield error_at(f"{at}.subject", empty)
 
 
 def _find_content(body: MailSend) -> Errors:
     if isinstance(body.content, UnsetType) or not body.content:
-        yield _error("content", _CONTENT_MISSING)
+        if isinstance(body.template_id, str) and body.template_id:
+            return
+        yield error_at("content", _CONTENT_MISSING)
         return
     types = [part.type.lower() if isinstance(part.type, str) else "" for part in body.content]
     for place, part in enumerate(body.content):
         at = f"content.{place}"
         if not part.type:
-            yield _error(f"{at}.type", "Your content type must be a string with length of at least one character.")
+            yield error_at(f"{at}.type", "Your content type must be a string with length of at least one character.")
         elif not is_media_type(types[place]):
-            yield _error(
+            yield error_at(
                 f"{at}.type", "The content type must be of the form type/subtype, without ';' or CRLF characters."
             )
         elif not types[place].startswith("text/"):
-            yield _error(f"{at}.type", "The content type must be a text type; send anything else as an attachment.")
+            yield error_at(f"{at}.type", "The content type must be a text type; send anything else as an attachment.")
         if not part.value:
-            yield _error(f"{at}.value", "The content value must be a string at least one character in length.")
+            yield error_at(f"{at}.value", "The content value must be a string at least one character in length.")
     if types.count("text/plain") > 1 or types.count("text/html") > 1:
-        yield _error("content", "If present, text/plain and text/html may only be provided once.")
+        yield error_at("content", "If present, text/plain and text/html may only be provided once.")
     order = [{"text/plain": 0, "text/html": 1}.get(each, 2) for each in types]
     if order != sorted(order):
-        yield _error(
+        yield error_at(
             "content",
             "If either text/html or text/plain are to be sent in your email: text/plain needs to be first, followed by"
             " text/html, followed by any other content.",
@@ -222,25 +226,25 @@ def _find_attachments(body: MailSend) -> Errors:
     for place, each in enumerate(body.attachments):
         at = f"attachments.{place}"
         if not each.content:
-            yield _error(f"{at}.content", "The attachment content is required.")
+            yield error_at(f"{at}.content", "The attachment content is required.")
         elif decode_base64(str(each.content)) is None:
-            yield _error(f"{at}.content", "The attachment content must be base64 encoded.")
+            yield error_at(f"{at}.content", "The attachment content must be base64 encoded.")
         if not each.filename:
-            yield _error(f"{at}.filename", "filename is required.")
+            yield error_at(f"{at}.filename", "filename is required.")
         elif not str(each.filename).isprintable():
-            yield _error(f"{at}.filename", "The filename of your attachment cannot contain CRLF characters.")
+            yield error_at(f"{at}.filename", "The filename of your attachment cannot contain CRLF characters.")
         if isinstance(each.type, str) and (not is_media_type(each.type) or each.type.lower().startswith(_COMPOSITE)):
-            yield _error(
+            yield error_at(
                 f"{at}.type",
                 "The type must be of the form type/subtype, without ';' or CRLF characters, and no multipart or message"
                 " type: application/octet-stream is always right.",
             )
         if isinstance(each.disposition, str) and each.disposition not in {"inline", "attachment"}:
-            yield _error(
+            yield error_at(
                 f"{at}.disposition", "The disposition of your attachment can be either 'inline' or 'attachment'."
             )
         if isinstance(each.content_id, str) and not is_content_id(each.content_id):
-            yield _error(
+            yield error_at(
                 f"{at}.content_id",
                 "The content ID of your attachment cannot contain CRLF characters, spaces, angle brackets or non-ASCII"
                 " characters.",
@@ -251,89 +255,35 @@ _COMPOSITE: Final = ("multipart/", "message/")
 
 
 def _find_headers(body: MailSend) -> Errors:
-    for at, headers in [("headers", body.headers), *[(f"{at}.headers", p.headers) for at, p in _each(body)]]:
+    for at, headers in [
+        ("headers", body.headers),
+        *[(f"{at}.headers", p.headers) for at, p in each_personalization(body)],
+    ]:
         names = [name.lower() for name in mapped(headers)]
         if len(set(names)) < len(names):
-            yield _error(at, "The headers cannot contain duplicate keys.")
+            yield error_at(at, "The headers cannot contain duplicate keys.")
         for name, value in mapped(headers).items():
             if not _HEADER_NAME.fullmatch(name):
-                yield _error(at, "Header keys cannot contain non-ASCII characters or empty spaces.")
+                yield error_at(at, "Header keys cannot contain non-ASCII characters or empty spaces.")
             elif name.lower() in _RESERVED_HEADERS or name.lower().startswith("content-"):
-                yield _error(f"{at}.{name}", "Header cannot be one of the reserved keys.")
+                yield error_at(f"{at}.{name}", "Header cannot be one of the reserved keys.")
             if not value.replace("\t", " ").isprintable():
-                yield _error(at, "Header values cannot contain line ends or other control characters.")
+                yield error_at(at, "Header values cannot contain line ends or other control characters.")
 
 
 def _find_substitutions(body: MailSend) -> Errors:
-    for at, personalization in _each(body):
+    if "" in mapped(body.sections):
+        yield error_at("sections", "A section tag must be at least one character in length.")
+    for at, personalization in each_personalization(body):
         substitutions = mapped(personalization.substitutions)
         if len(substitutions) > _MAX_SUBSTITUTIONS:
-            yield _error(f"{at}.substitutions", "You are limited to 10,000 substitutions.")
+            yield error_at(f"{at}.substitutions", "You are limited to 10,000 substitutions.")
+        if sum([len(f"{tag}{text}".encode("utf-8", "replace")) for tag, text in substitutions.items()]) > (
+            _MAX_SUBSTITUTED_OCTETS
+        ):
+            yield error_at(f"{at}.substitutions", "The substitutions of a personalization may not exceed 10,000 bytes.")
         if "" in substitutions:
-            yield _error(f"{at}.substitutions", "A substitution tag must be at least one character in length.")
-
-
-def _find_custom_args(body: MailSend) -> Errors:
-    shared = mapped(body.custom_args)
-    for at, own in [("", {}), *[(f"{at}.", mapped(p.custom_args)) for at, p in _each(body) if p.custom_args]]:
-        size = sum([len(f"{name}{value}".encode("utf-8", "replace")) for name, value in {**shared, **own}.items()])
-        if size > _MAX_CUSTOM_ARGS_OCTETS:
-            yield _error(
-                f"{at}custom_args",
-                "The combined size of both global and personalization custom arguments may not exceed 10,000 bytes per"
-                " personalization.",
-            )
-
-
-def _find_categories(body: MailSend) -> Errors:
-    categories = () if isinstance(body.categories, UnsetType) else body.categories
-    if len(categories) > _MAX_CATEGORIES:
-        yield _error(
-            "categories",
-            f"There is a limit of {_MAX_CATEGORIES} categories for each email that is sent. You provided"
-            f" {len(categories)} categories.",
-        )
-    if len(set(categories)) < len(categories):
-        yield _error("categories", "The categories must be a unique list.")
-    for place, category in enumerate(categories):
-        if len(category) > _MAX_CATEGORY_CHARACTERS:
-            yield _error(
-                f"categories.{place}", f"Each category must not be longer than {_MAX_CATEGORY_CHARACTERS} characters."
-            )
-        if not category.isascii():
-            yield _error(f"categories.{place}", "Categories can not contain non-ASCII characters.")
-
-
-def _find_undoable(body: MailSend) -> Errors:
-    """Name what is asked for and not done here yet."""
-    wanted: list[tuple[str, object]] = [
-        ("template_id", body.template_id),
-        ("sections", body.sections),
-        ("batch_id", body.batch_id),
-        ("asm", body.asm),
-        ("ip_pool_name", body.ip_pool_name),
-        *[(f"{at}.dynamic_template_data", p.dynamic_template_data) for at, p in _each(body)],
-    ]
-    for section, names in _SWITCHES.items():
-        settings = getattr(body, section)
-        for name in names:
-            switch = getattr(settings, name, False)
-            wanted.append((f"{section}.{name}.enable", getattr(switch, "enable", False)))
-    for field, value in wanted:
-        if value and not isinstance(value, UnsetType):
-            yield _error(field, f"{field} is not available on this service yet: remove it, or switch it off.")
-
-
-_SWITCHES: Final[Mapping[str, Sequence[str]]] = {
-    "mail_settings": ("footer", "bcc", "spam_check"),
-    "tracking_settings": ("click_tracking", "open_tracking", "subscription_tracking", "ganalytics"),
-}
-
-
-def _find_late(body: MailSend, now: datetime) -> Errors:
-    for field, send_at in [("send_at", body.send_at), *[(f"{at}.send_at", p.send_at) for at, p in _each(body)]]:
-        if isinstance(send_at, int) and send_at > now.timestamp():
-            yield _error(field, "Sending later is not available on this service yet: remove send_at.")
+            yield error_at(f"{at}.substitutions", "A substitution tag must be at least one character in length.")
 
 
 _RULES: Final[tuple[Callable[[MailSend], Errors], ...]] = (
@@ -346,7 +296,4 @@ _RULES: Final[tuple[Callable[[MailSend], Errors], ...]] = (
     _find_attachments,
     _find_headers,
     _find_substitutions,
-    _find_custom_args,
-    _find_categories,
-    _find_undoable,
 )

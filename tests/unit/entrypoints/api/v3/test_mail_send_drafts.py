@@ -1,10 +1,12 @@
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.entrypoints.api.v3.mail_send import Substitution, write_drafts
 from gatepost.entrypoints.api.v3.mail_send_body import MailSend
+from gatepost.entrypoints.api.v3.mail_send_drafts import Substitution, write_drafts, write_options
 
 
 def body(**members):
@@ -86,6 +88,77 @@ def test_attachments_are_told_apart_from_what_is_shown_within_the_text():
 )
 def test_tags_are_replaced_in_one_pass(values, text, expected):
     assert Substitution(values)(text) == expected
+
+
+def test_sections_stand_in_the_values_of_substitutions_and_are_searched_once():
+    (draft,) = write_drafts(
+        body(
+            personalizations=[{"to": [{"email": "bob@dest.test"}], "substitutions": {"-name-": "Bob -s-"}}],
+            sections={"-s-": "-name- -s-"},
+        )
+    )
+
+    assert draft.subject == "Hi Bob -name- -s-"
+
+
+@pytest.mark.parametrize(
+    ("media_type", "text", "expected"),
+    [
+        ("text/plain", "Hello", b"Hello\r\nbelow"),
+        ("text/html", "<p>Hello", b"<p>Hello<hr>"),
+        ("text/html", "<BODY></BODY></html>", b"<BODY><hr></BODY></html>"),
+        ("text/html", "a</body>b</Body >", b"a</body>b<hr></Body >"),
+        ("text/calendar", "BEGIN", b"BEGIN"),
+    ],
+    ids=["plain", "HTML without end", "HTML with end", "HTML with two ends", "other"],
+)
+def test_a_footer_is_put_below_the_text_in_its_form(media_type, text, expected):
+    settings = {"footer": {"enable": True, "text": "below", "html": "<hr>"}}
+
+    (draft,) = write_drafts(body(content=[{"type": media_type, "value": text}], mail_settings=settings))
+
+    assert draft.texts[0].body == expected
+
+
+def test_a_footer_that_is_switched_off_is_not_there():
+    settings = {"footer": {"enable": False, "text": "below"}}
+
+    (draft,) = write_drafts(body(mail_settings=settings))
+
+    assert draft.texts[0].body == b"Hello -name-"
+
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+LATER = int(NOW.timestamp()) + 60
+
+
+def test_a_message_without_options_has_none():
+    assert list(write_options(body(tracking_settings={}, send_at=1), NOW)) == [None]
+
+
+def test_options_are_those_of_all_and_those_of_its_own():
+    first, second = write_options(
+        body(
+            personalizations=[
+                {"to": [{"email": "bob@dest.test"}], "custom_args": {"a": "own", "c": "3"}, "send_at": LATER + 60},
+                {"to": [{"email": "eve@dest.test"}], "send_at": 1},
+            ],
+            custom_args={"a": "1", "b": "2"},
+            categories=["x", "y"],
+            send_at=LATER,
+            batch_id="batch",
+            mail_settings={"bypass_spam_management": {"enable": True}, "bypass_bounce_management": {"enable": True}},
+            tracking_settings={"open_tracking": {"enable": True, "substitution_tag": "%open%"}},
+        ),
+        NOW,
+    )
+
+    assert dict(first.custom_args) == {"a": "own", "b": "2", "c": "3"}
+    assert dict(second.custom_args) == {"a": "1", "b": "2"}
+    assert first.categories == second.categories == ("x", "y")
+    assert (first.send_at, second.send_at) == (datetime.fromtimestamp(LATER + 60, UTC), None)
+    assert (first.batch_id, first.bypasses) == ("batch", ("spam", "bounce"))
+    assert first.tracking == '{"open_tracking":{"enable":true,"substitution_tag":"%open%"}}'
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=3), st.text(max_size=3), max_size=5), st.text(max_size=20))

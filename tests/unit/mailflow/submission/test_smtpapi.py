@@ -1,0 +1,111 @@
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gatepost.mailflow.options import SendingOptions
+from gatepost.mailflow.submission.smtpapi import BadInstructions, read_smtpapi
+from gatepost.standards.message.header import parse_header_section
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+LATER = int(NOW.timestamp()) + 3600
+
+
+def read(*bodies):
+    fields = b"".join(b"X-SMTPAPI: " + body + b"\r\n" for body in bodies)
+    section, _ = parse_header_section(b"From: a@example.com\r\n" + fields + b"\r\n")
+    return read_smtpapi(section, NOW)
+
+
+def ask(**members):
+    return read(json.dumps(members).encode())
+
+
+@pytest.mark.parametrize("bodies", [[], [b""], [b"{}"], [b"{\r\n }"], [b"{}", b""]], ids=repr)
+def test_a_field_that_says_nothing_asks_for_nothing(bodies):
+    assert read(*bodies) is None
+
+
+@pytest.mark.parametrize(
+    ("members", "options"),
+    [
+        ({"category": "news"}, SendingOptions(categories=("news",), is_single_category=True)),
+        ({"category": ["a", "b", "a"]}, SendingOptions(categories=("a", "b"))),
+        ({"unique_args": {"a": "1", "n": 2.5}}, SendingOptions(custom_args=(("a", "1"), ("n", "2.5")))),
+        ({"send_at": LATER}, SendingOptions(send_at=NOW + timedelta(hours=1))),
+        ({"batch_id": "x"}, SendingOptions(batch_id="x")),
+        ({"filters": {"bypass_list_management": {"settings": {"enable": 1}}}}, SendingOptions(bypasses=("list",))),
+        (
+            {"filters": {"clicktrack": {"settings": {"enable": 0}}}},
+            SendingOptions(tracking='{"click_tracking":{"enable":0}}'),
+        ),
+        ({"filters": {"footer": {"settings": {"enable": 0}}, "bcc": {"settings": {"enable": 1}}}}, None),
+        ({"to": [], "sub": {}, "section": {}, "ip_pool": "", "send_at": 1}, None),
+    ],
+    ids=lambda value: None if not isinstance(value, dict) else ",".join(value),
+)
+def test_what_can_be_done_becomes_options(members, options):
+    assert ask(**members) == options
+
+
+@pytest.mark.parametrize(
+    ("members", "text"),
+    [
+        ({"to": ["x@y.test"]}, "'to' is not done here: send one message"),
+        ({"sub": {"-a-": ["b"]}}, "'sub' is not done here"),
+        ({"section": {"-a-": "b"}}, "'section' is not done here"),
+        ({"send_each_at": [1]}, "'send_each_at' is not done here"),
+        ({"asm_group_id": 1}, "no unsubscribe groups"),
+        ({"ip_pool": "x"}, "no IP pools"),
+        ({"unheard_of": 1}, "'unheard_of' is not done here: leave it out"),
+        ({"category": 1}, "a text, or a list"),
+        ({"category": ["x"] * 11}, "more than 10"),
+        ({"category": "ü"}, "printable ASCII"),
+        ({"category": "a\r\nb"}, "printable ASCII"),
+        ({"unique_args": []}, "an object of texts"),
+        ({"unique_args": {"a": ["b"]}}, "an object of texts"),
+        ({"unique_args": {"a": "x" * 10_000}}, "longer than 10000"),
+        ({"send_at": "1"}, "as an integer"),
+        ({"send_at": True}, "as an integer"),
+        ({"send_at": LATER + 72 * 3600}, "72 hours"),
+        ({"batch_id": 1}, "must be a text"),
+        ({"filters": []}, "must be an object"),
+        ({"filters": {"clicktrack": 1}}, "with settings"),
+        ({"filters": {"footer": {"settings": {"enable": 1}}}}, "'footer' is not done here"),
+        ({"filters": {"opentrack": {"settings": {"x": "y" * 10_000}}}}, "longer than 10000"),
+    ],
+    ids=lambda value: None if not isinstance(value, dict) else ",".join(value),
+)
+def test_what_cannot_be_done_is_refused_by_name(members, text):
+    with pytest.raises(BadInstructions, match=text):
+        ask(**members)
+
+
+@pytest.mark.parametrize("body", [b"x", b"[]", b"1", b"{" + b" " * 100_000 + b"x", b"[" * 900, b'""'], ids=len)
+def test_what_is_no_json_object_is_refused(body):
+    with pytest.raises(BadInstructions):
+        read(body)
+
+
+def test_two_that_ask_for_something_are_refused():
+    with pytest.raises(BadInstructions, match="several"):
+        read(b'{"category": "a"}', b'{"category": "b"}')
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+NAMES = st.sampled_from(["to", "category", "unique_args", "send_at", "batch_id", "filters", "ip_pool"])
+
+
+@given(st.dictionaries(NAMES, JSON, max_size=4))
+def test_whatever_it_holds_it_is_options_or_refused(members):
+    try:
+        options = ask(**members)
+    except BadInstructions:
+        return
+    assert options is None or isinstance(options, SendingOptions)
