@@ -11,7 +11,8 @@ from gatepost.tenancy.accounts.teammate import Role, Teammate
 def decide_grant(caller: Caller, role: Role, scopes: frozenset[str]) -> Decision:
     """Decide whether a caller may give these rights to a person.
 
-    A person has no limits of networks, authors, recipients, time or budget, so a key that has any gives nothing to people.
+    A person has no limits of networks, authors, recipients, time or budget, so a key that has any gives nothing to
+    people.
     """
     if role is Role.OWNER:
         return Deny(AccessDenial.SCOPE_MISSING)
