@@ -64,6 +64,7 @@ TITLES: Final = {
     6838: "Media type specifications and registration procedures",
     6891: "Extension mechanisms for DNS (EDNS(0))",
     7208: "Sender Policy Framework (SPF)",
+    7239: "Forwarded HTTP extension",
     7435: "Opportunistic security",
     7489: "DMARC",
     7505: "Null MX: a domain that takes no mail",

@@ -55,8 +55,13 @@ MEANINGS: Final = {
     f"{CLOSES}",
     "AccessDenial.PASSWORD_NOT_TAKEN": "User name and password of a person never work. Use the word `apikey` and a "
     f"key. {CLOSES}",
+    "AccessDenial.ADDRESS_NOT_LISTED": "The account lists from where it may be reached (`gatepost access list`), and "
+    f"this address is not listed. It is a 4xx so that a mail server keeps its queue until that is mended. {CLOSES}",
     "AccessDenial.NETWORK_NOT_ALLOWED": "The key is limited to networks (`--allow-ip`), and this is none of them. It "
     f"is a 4xx so that a mail server keeps its queue until that is mended. {CLOSES}",
+    "LimitDenial.ACCOUNT_LIMIT": "The account has sent as much as it may in that time (`gatepost limit`, `[limits]`); "
+    "the reply says when to come again, and a mail server's queue does so by itself.",
+    "LimitDenial.ADDRESS_LIMIT": "As above, for the address that the session comes from, whatever keys it uses.",
     "AccessDenial.SCOPE_MISSING": f"The key has no scope `mail.send`, which cannot be added: make another. {CLOSES}",
     "AccessDenial.ACCOUNT_NOT_ACTIVE": "The account is suspended or closed; the operator may "
     f"`gatepost account resume` a suspended one. {CLOSES}",

@@ -44,6 +44,8 @@ COMMANDS: Final = {
     "serve": Entry("gatepost.cli.serve", "Run the relay."),
     "account": Entry("gatepost.cli.account", "Make and manage accounts."),
     "teammate": Entry("gatepost.cli.teammate", "Show the people of an account."),
+    "access": Entry("gatepost.cli.access", "Say from where an account may be reached, and see who came."),
+    "limit": Entry("gatepost.cli.limit", "Say how much an account may send in a time."),
     "key": Entry("gatepost.cli.key", "Make and manage API keys."),
     "domain": Entry("gatepost.cli.domain", "Add and verify sending domains."),
     "queue": Entry("gatepost.cli.queue", "List, hold, release and remove queued mail."),

@@ -12,14 +12,16 @@ from gatepost.entrypoints.api.app import build_app
 from gatepost.entrypoints.api.authentication import Authentication
 from gatepost.entrypoints.api.callers import CurrentCallers
 from gatepost.entrypoints.api.endpoint import BodyBudget, EndpointServices
+from gatepost.entrypoints.api.forwarded import Proxies
 from gatepost.entrypoints.api.idempotency import Once, PastRequests
 from gatepost.entrypoints.api.leaked_keys import PATH as LEAKED_KEYS_PATH
 from gatepost.entrypoints.api.leaked_keys import LeakedKeys, hash_token
 from gatepost.entrypoints.api.letters import Letters
 from gatepost.entrypoints.api.listener import APIListener, ListenerLimits
 from gatepost.entrypoints.api.operation import Operation
-from gatepost.entrypoints.api.rate_limit import RateLimit
+from gatepost.entrypoints.api.rate_limit import RateLimit, RequestRates
 from gatepost.entrypoints.api.v3 import scopes
+from gatepost.entrypoints.api.v3.access_settings import AccessSettings
 from gatepost.entrypoints.api.v3.api_keys import ApiKeys
 from gatepost.entrypoints.api.v3.mail_batch import MailBatches
 from gatepost.entrypoints.api.v3.mail_send import MailSending
@@ -33,11 +35,14 @@ from gatepost.entrypoints.api.v3.user import User
 from gatepost.entrypoints.api.v3.user_factors import UserFactors
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.runtime.compose_commands import compose_workers
+from gatepost.runtime.compose_meters import WorkerMeters
 from gatepost.runtime.compose_people import compose_people, make_token_text
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.runtime.rights_changed import ControlledWorkers
 from gatepost.runtime.settings import Settings
 from gatepost.telemetry.metrics import Metrics
+from gatepost.tenancy.access.ip_allowlist import NetworkSet
+from gatepost.tenancy.access.meters import Rate
 from gatepost.tenancy.access.throttle import AuthenticationThrottle
 from gatepost.tenancy.accounts.person_ports import SystemMailer
 
@@ -52,15 +57,26 @@ class APIParts:
     past: PastRequests
     metrics: Metrics
     mailer: SystemMailer
+    meters: WorkerMeters
 
 
 def compose_api_listener(settings: Settings, parts: APIParts, tls_context: Callable[[], ssl.SSLContext]) -> APIListener:
     """Put the API together."""
     api, control = settings.api, parts.control
+    proxies = Proxies(NetworkSet(api.trusted_proxies), api.forwarded_header)
     services = EndpointServices(
         authentication=Authentication(control.principals, parts.metrics, control.people),
         subusers=control.accounts,
-        rate_limit=RateLimit(per_second=api.requests_per_second, burst=api.requests_at_once),
+        rate_limit=RateLimit(
+            parts.meters.of_accounts,
+            parts.meters.of_strangers,
+            RequestRates(
+                key=_each_second(api.requests_per_second),
+                account=_each_second(api.account_requests_per_second),
+                address=_each_second(api.address_requests_per_second),
+            ),
+        ),
+        proxies=proxies,
         budget=BodyBudget(settings.share(api.memory_octets)),
         clock=control.clock,
         metrics=parts.metrics,
@@ -68,7 +84,7 @@ def compose_api_listener(settings: Settings, parts: APIParts, tls_context: Calla
         body_timeout=api.body_timeout,
     )
     return APIListener(
-        build_app(services, compose_operations(settings, parts), *_compose_operator_routes(settings, parts)),
+        build_app(services, compose_operations(settings, parts), *_compose_operator_routes(settings, parts, proxies)),
         tls_context=tls_context,
         limits=ListenerLimits(
             max_connections=settings.share(api.max_connections),
@@ -77,12 +93,13 @@ def compose_api_listener(settings: Settings, parts: APIParts, tls_context: Calla
             idle_timeout=api.idle_timeout,
             handshake_timeout=settings.submission.handshake_timeout,
         ),
+        is_proxy=proxies.is_trusted,
         clock=control.clock,
         metrics=parts.metrics,
     )
 
 
-def _compose_operator_routes(settings: Settings, parts: APIParts) -> list[Route]:
+def _compose_operator_routes(settings: Settings, parts: APIParts, proxies: Proxies) -> list[Route]:
     """Return what the operator's own token opens: nothing, where there is none."""
     token, control = settings.api.leaked_key_token, parts.control
     if token is None:
@@ -94,8 +111,14 @@ def _compose_operator_routes(settings: Settings, parts: APIParts) -> list[Route]
         clock=control.clock,
         hash_secret=control.keyring.hash_secret,
         throttle=AuthenticationThrottle(),
+        proxies=proxies,
     )
     return [Route(LEAKED_KEYS_PATH, leaked)]
+
+
+def _each_second(requests: int) -> Rate:
+    """Return a rate with room for a burst of twice as many."""
+    return Rate(2 * requests, requests)
 
 
 def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, ...]:
@@ -125,11 +148,21 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
     subusers = _compose_subusers(settings, parts, callers)
     batches = MailBatches(batches=control.batches, clock=control.clock, entropy=control.entropy)
     scheduled = ScheduledSends(batches=control.batches, clock=control.clock)
+    access_settings = AccessSettings(
+        callers=callers,
+        lists=control.ip_access,
+        lists_as=lambda actor: control.acting_as(actor).ip_access,
+        attempts=control.attempts,
+        rights_changed=rights_changed,
+        acts=parts.acts,
+        clock=control.clock,
+    )
     return (
         *sending.operations(),
         *batches.operations(),
         *scheduled.operations(),
         *keys.operations(),
+        *access_settings.operations(),
         *scopes.OPERATIONS,
         *subusers.operations(),
         *SubuserCredits(subusers=subusers).operations(),

@@ -47,6 +47,7 @@ from gatepost.runtime.compose_delivery import (
     route_policy,
     shaping_limits,
 )
+from gatepost.runtime.compose_meters import WorkerMeters, compose_rate, open_meters
 from gatepost.runtime.compose_people import compose_system_mail
 from gatepost.runtime.compose_queue import open_queue_in_turn, retry_schedule
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
@@ -68,6 +69,7 @@ from gatepost.system.entropy import SystemEntropy
 from gatepost.system.signing import choose_signer
 from gatepost.telemetry.logger import get_logger
 from gatepost.telemetry.metrics import Metrics
+from gatepost.tenancy.access.sending_rate import SendingRate
 from gatepost.tenancy.access.tab import open_tab
 from gatepost.tenancy.senders.alignment import VerifiedDomains
 from gatepost.tenancy.senders.dkim_key import SigningKeys
@@ -91,6 +93,8 @@ class _Base:
     control: ControlPlane
     queue: SQLiteQueue
     domains: VerifiedDomains
+    rate: SendingRate
+    meters: WorkerMeters
     door: Acceptance
     acts: ActsInProgress
     database: Path
@@ -125,16 +129,19 @@ async def compose_mail_parts(
         Misconfigured: The control plane, the shard or a certificate cannot be used; the text says what to do.
     """
     clock, entropy = SystemClock(), SystemEntropy()
-    control = open_control_plane(settings.control_database_url.reveal(), settings.keyring_path, clock, entropy)
+    meters = open_meters(settings)
+    control = open_control_plane(
+        settings.control_database_url.reveal(), settings.keyring_path, clock, entropy, meters=meters.of_strangers
+    )
     tls = ServerTLS(certificate_chains(settings.tls), listeners, clock) if listeners else None
     on_prepared()
     queue = await open_queue_in_turn(settings, index)
-    base = _compose_base(settings, index, control, queue)
+    base = _compose_base(settings, index, control, queue, meters)
     reloader = Reloader(config_path, environment, settings, _takers(base, tls))
     smtp = _compose_smtp(base, listeners, tls) if tls else {}
     api = _compose_api(base, listeners, tls) if tls else {}
     return MailParts(
-        queue=queue,
+        queue=base.queue,
         listeners={**smtp, **api},
         delivery=_compose_delivery(base),
         refresh=partial(_refresh, base),
@@ -146,15 +153,20 @@ async def compose_mail_parts(
     )
 
 
-def _compose_base(settings: Settings, index: int, control: ControlPlane, queue: SQLiteQueue) -> _Base:
+def _compose_base(
+    settings: Settings, index: int, control: ControlPlane, queue: SQLiteQueue, meters: WorkerMeters
+) -> _Base:
     domains = VerifiedDomains(control.domains, PublicSuffixes())
+    rate = compose_rate(settings, meters)
     disk = DiskReserve(settings.queue_dir, settings.reserve_octets, monotonic=time.monotonic)
     return _Base(
         settings=settings,
         control=control,
         queue=queue,
         domains=domains,
-        door=_compose_door(settings, control, queue, domains, disk),
+        rate=rate,
+        meters=meters,
+        door=_compose_door(settings, control, queue, domains, disk=disk, rate=rate),
         acts=ActsInProgress(),
         database=ShardPaths.of(settings.queue_dir, index).database,
         metrics=Metrics(),
@@ -220,6 +232,7 @@ def _compose_api(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str,
         past=RequestLedger(base.settings.queue_dir),
         metrics=base.metrics,
         mailer=compose_system_mail(base.settings, base.control, base.queue, base.domains),
+        meters=base.meters,
     )
     return {name: compose_api_listener(base.settings, parts, tls.context_for(name))}
 
@@ -266,7 +279,13 @@ def _connection_settings(settings: Settings, listener: Listener) -> ConnectionSe
 
 
 def _compose_door(
-    settings: Settings, control: ControlPlane, queue: SQLiteQueue, domains: VerifiedDomains, disk: DiskReserve
+    settings: Settings,
+    control: ControlPlane,
+    queue: SQLiteQueue,
+    domains: VerifiedDomains,
+    *,
+    disk: DiskReserve,
+    rate: SendingRate,
 ) -> Acceptance:
     return Acceptance(
         queue=queue,
@@ -279,6 +298,7 @@ def _compose_door(
         own_host_names=frozenset({settings.host_name.lower()}),
         is_batch=control.batches.is_valid,
         has_room=disk.has_room,
+        rate=rate,
     )
 
 
@@ -288,6 +308,8 @@ def _compose_submission(base: _Base) -> SubmissionServices:
     return SubmissionServices(
         access=control.principals,
         door=base.door,
+        rate=base.rate,
+        clock=control.clock,
         decide_reverse_path=lambda principal, path: decide_reverse_path(principal, path, base.domains),
         decide_recipient=lambda mailbox: decide_recipient(mailbox, own_names),
         open_tab=partial(open_tab, control.spending),
@@ -396,6 +418,9 @@ def _compose_periodic(base: _Base, sources: Sources) -> tuple[Periodic, ...]:
     async def give_back_credits() -> None:
         await asyncio.to_thread(base.control.principals.meter.give_back)
 
+    async def flush_attempts() -> None:
+        await asyncio.to_thread(base.control.principals.flush_attempts)
+
     async def prune_events() -> None:
         await base.queue.prune_events(base.control.clock.now() - EVENTS_KEPT_FOR)
         await base.queue.prune_requests(base.control.clock.now() - REMEMBERED_FOR)
@@ -408,6 +433,7 @@ def _compose_periodic(base: _Base, sources: Sources) -> tuple[Periodic, ...]:
         Periodic(name="flush_last_used", every=LAST_USED_EVERY, work=flush_last_used),
         Periodic(name="give_back_credits", every=LAST_USED_EVERY, work=give_back_credits),
         Periodic(name="start_scheduled", every=START_EVERY, work=start_scheduled, at_start=True),
+        Periodic(name="flush_attempts", every=LAST_USED_EVERY, work=flush_attempts),
         Periodic(name="prune_events", every=timedelta(hours=1), work=prune_events),
         Periodic(name="measure", every=MEASURE_EVERY, work=partial(measure, sources, base.metrics), at_start=True),
     )

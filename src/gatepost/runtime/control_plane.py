@@ -1,7 +1,6 @@
 """The control plane, opened: its stores and what they rest on, for a mail worker or for one command."""
 
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -9,7 +8,6 @@ from typing import Self
 from gatepost.mailflow.queue.batches import BatchStore, CurrentStatuses
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.entropy import Entropy
-from gatepost.primitives.ids import AccountId
 from gatepost.storage.access import SqlApiKeyStore
 from gatepost.storage.accounts import SqlAccountStore
 from gatepost.storage.audit import SqlAuditLog
@@ -18,33 +16,32 @@ from gatepost.storage.budgets import SqlBudgetStore
 from gatepost.storage.database import Database
 from gatepost.storage.engine import VersionConnection
 from gatepost.storage.invitations import SqlInvitationStore, SqlResetStore
+from gatepost.storage.ip_access import SqlAccessAttemptStore, SqlIPAccessStore
 from gatepost.storage.people import SqlFactorStore, SqlTeammateStore
 from gatepost.storage.senders import SqlDomainStore
+from gatepost.storage.sending_limits import SqlSendingLimitsStore
 from gatepost.storage.sessions import SqlAttemptStore, SqlSessionStore
 from gatepost.system.keyring import Keyring, load_keyring
 from gatepost.tenancy.access.audited import AuditedApiKeyStore
+from gatepost.tenancy.access.ip_access.attempt_log import AttemptLog
+from gatepost.tenancy.access.ip_access.audited import AuditedIPAccessStore
+from gatepost.tenancy.access.ip_access.listed_peers import ListedPeers
+from gatepost.tenancy.access.ip_access.ports import AttemptStore, IPAccessStore
+from gatepost.tenancy.access.meters import Meters
 from gatepost.tenancy.access.people import People
 from gatepost.tenancy.access.ports import ApiKeyStore
 from gatepost.tenancy.access.principals import Principals
 from gatepost.tenancy.access.spending import Spending
 from gatepost.tenancy.access.throttle import AuthenticationThrottle
-from gatepost.tenancy.accounts.audited import AuditedAccountStore
+from gatepost.tenancy.accounts.audited import AuditedAccountStore, AuditedSendingLimitsStore
 from gatepost.tenancy.accounts.person_ports import PeerRules, PeopleStores
-from gatepost.tenancy.accounts.ports import AccountStore
+from gatepost.tenancy.accounts.ports import AccountStore, SendingLimitsStore
 from gatepost.tenancy.accounts.session_keeper import PeopleTools
 from gatepost.tenancy.audit.entry import SERVICE, Actor
 from gatepost.tenancy.audit.ports import AuditLog
 from gatepost.tenancy.audit.recorder import Recorder
 from gatepost.tenancy.senders.audited import AuditedDomainStore
 from gatepost.tenancy.senders.ports import DomainStore
-
-
-class EveryPeer:
-    """Implements PeerRules for accounts that have no list of addresses."""
-
-    def permits(self, account_id: AccountId, peer: IPv4Address | IPv6Address) -> bool:  # noqa: ARG002 - the port's
-        """Permit every address."""
-        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +51,8 @@ class PlainStores:
     accounts: SqlAccountStore
     keys: SqlApiKeyStore
     domains: SqlDomainStore
+    ip_access: SqlIPAccessStore
+    sending_limits: SqlSendingLimitsStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +69,9 @@ class ControlPlane:
     accounts: AccountStore
     keys: ApiKeyStore
     domains: DomainStore
+    ip_access: IPAccessStore
+    attempts: AttemptStore
+    sending_limits: SendingLimitsStore
     audit: AuditLog
     principals: Principals
     spending: Spending
@@ -91,6 +93,8 @@ class ControlPlane:
             accounts=AuditedAccountStore(self.plain.accounts, recorder),
             keys=AuditedApiKeyStore(self.plain.keys, recorder),
             domains=AuditedDomainStore(self.plain.domains, recorder),
+            ip_access=AuditedIPAccessStore(self.plain.ip_access, recorder),
+            sending_limits=AuditedSendingLimitsStore(self.plain.sending_limits, recorder),
         )
 
     def recorder_for(self, actor: Actor) -> Recorder:
@@ -136,16 +140,21 @@ class ControlPlane:
 
 
 def open_control_plane(
-    database_url: str, keyring_file: Path, clock: Clock, entropy: Entropy, *, actor: Actor = SERVICE
+    database_url: str,
+    keyring_file: Path,
+    clock: Clock,
+    entropy: Entropy,
+    *,
+    actor: Actor = SERVICE,
+    meters: Meters | None = None,
 ) -> ControlPlane:
     """Open the control plane.
 
     Args:
-        database_url: Where its database is.
-        keyring_file: Where its keyring is.
-        clock: Tells the time.
-        entropy: Draws keys.
-        actor: Who will change things; who serves several takes ``acting_as`` for each.
+        database_url, keyring_file: Where they are.
+        clock, entropy: Tell the time, and draw keys.
+        actor: Who will change things; others take ``acting_as``.
+        meters: Where wrong credentials are counted; by default in this process.
 
     Raises:
         Misconfigured: The database or the keyring is missing, unreadable or not ours; the text says what to do.
@@ -153,33 +162,31 @@ def open_control_plane(
     keyring = load_keyring(keyring_file, entropy)
     database = Database(database_url)
     version = database.open_version()
-    keys, accounts, domains = SqlApiKeyStore(database), SqlAccountStore(database), SqlDomainStore(database, version)
+    plain = _open_stores(database, version)
+    attempts = SqlAccessAttemptStore(database)
+    attempt_log = AttemptLog(attempts)
     batches = SqlBatchStore(database)
     plane = ControlPlane(
         clock=clock,
         entropy=entropy,
         keyring=keyring,
-        accounts=accounts,
-        keys=keys,
-        domains=domains,
+        accounts=plain.accounts,
+        keys=plain.keys,
+        domains=plain.domains,
+        ip_access=plain.ip_access,
+        attempts=attempts,
+        sending_limits=plain.sending_limits,
         audit=SqlAuditLog(database, keyring.mac_audit),
-        principals=Principals(
-            keys=keys,
-            accounts=accounts,
-            version=version,
-            keyring_hash=keyring.hash_secret,
-            clock=clock,
-            throttle=AuthenticationThrottle(),
-        ),
+        principals=_open_principals(plain, attempt_log, version, keyring, clock=clock, meters=meters),
         spending=Spending(SqlBudgetStore(database), hash_recipient=keyring.hash_secret, clock=clock),
         people_stores=_open_people_stores(database),
-        peers=EveryPeer(),
+        peers=ListedPeers(plain.ip_access, attempt_log, clock),
         actor=actor,
         batches=batches,
         batch_statuses=CurrentStatuses(batches, version),
         database=database,
         version=version,
-        plain=PlainStores(accounts=accounts, keys=keys, domains=domains),
+        plain=plain,
     )
     return plane.acting_as(actor)
 
@@ -192,4 +199,36 @@ def _open_people_stores(database: Database) -> PeopleStores:
         attempts=SqlAttemptStore(database),
         invitations=SqlInvitationStore(database),
         resets=SqlResetStore(database),
+    )
+
+
+def _open_stores(database: Database, version: VersionConnection) -> PlainStores:
+    return PlainStores(
+        accounts=SqlAccountStore(database),
+        keys=SqlApiKeyStore(database),
+        domains=SqlDomainStore(database, version),
+        ip_access=SqlIPAccessStore(database),
+        sending_limits=SqlSendingLimitsStore(database),
+    )
+
+
+def _open_principals(
+    plain: PlainStores,
+    attempts: AttemptLog,
+    version: VersionConnection,
+    keyring: Keyring,
+    *,
+    clock: Clock,
+    meters: Meters | None,
+) -> Principals:
+    return Principals(
+        keys=plain.keys,
+        accounts=plain.accounts,
+        lists=plain.ip_access,
+        limits=plain.sending_limits,
+        attempts=attempts,
+        version=version,
+        keyring_hash=keyring.hash_secret,
+        clock=clock,
+        throttle=AuthenticationThrottle(meters=meters),
     )

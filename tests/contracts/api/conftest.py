@@ -19,11 +19,13 @@ from gatepost.entrypoints.api.app import build_app
 from gatepost.entrypoints.api.authentication import Authentication
 from gatepost.entrypoints.api.callers import CurrentCallers
 from gatepost.entrypoints.api.endpoint import BodyBudget, EndpointServices
+from gatepost.entrypoints.api.forwarded import ForwardedHeader, Proxies
 from gatepost.entrypoints.api.idempotency import Once
 from gatepost.entrypoints.api.letters import Letters
 from gatepost.entrypoints.api.operation import Operation
-from gatepost.entrypoints.api.rate_limit import RateLimit
+from gatepost.entrypoints.api.rate_limit import RateLimit, RequestRates
 from gatepost.entrypoints.api.v3 import scopes
+from gatepost.entrypoints.api.v3.access_settings import AccessSettings
 from gatepost.entrypoints.api.v3.api_keys import ApiKeys
 from gatepost.entrypoints.api.v3.mail_batch import MailBatches
 from gatepost.entrypoints.api.v3.mail_send import MailSending
@@ -50,8 +52,12 @@ from gatepost.system.security_key import WebAuthnKeys
 from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.access import api_key
 from gatepost.tenancy.access.grant import Grant
+from gatepost.tenancy.access.ip_allowlist import NetworkSet
+from gatepost.tenancy.access.meters import MemoryCells, Meters, Rate
+from gatepost.tenancy.access.sending_rate import SendingRate
 from gatepost.tenancy.accounts import lifecycle
 from gatepost.tenancy.accounts.people import PeopleUseCases
+from gatepost.tenancy.accounts.sending_limits import UNLIMITED, SendingLimits
 from gatepost.tenancy.senders.alignment import VerifiedDomains
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainState
 from gatepost.tenancy.senders.public_suffix import PublicSuffixes
@@ -217,7 +223,12 @@ class Api:
     mailbox: Mailbox = field(default_factory=Mailbox)
     peers: Peers = field(default_factory=Peers)
     a_step: timedelta = timedelta(seconds=30)
+    meters: Meters = field(default_factory=lambda: Meters(MemoryCells()))
     requests_at_once: int = 1000
+    requests_of_account: int = 100_000
+    requests_of_address: int = 100_000
+    default_limits: SendingLimits = UNLIMITED
+    proxies: Proxies = field(default_factory=lambda: Proxies(NetworkSet(), ForwardedHeader.X_FORWARDED_FOR))
     max_body_octets: int = 1 << 20
     body_timeout: timedelta = timedelta(seconds=5)
 
@@ -262,6 +273,7 @@ class Api:
             clock=self.clock,
             entropy=control.entropy,
             own_host_names=["relay.test"],
+            rate=SendingRate(self.meters, default=self.default_limits),
         )
         sending = MailSending(
             door=door,
@@ -296,11 +308,21 @@ class Api:
         )
         batches = MailBatches(batches=control.batches, clock=self.clock, entropy=control.entropy)
         scheduled = ScheduledSends(batches=control.batches, clock=self.clock)
+        access_settings = AccessSettings(
+            callers=self.callers,
+            lists=control.ip_access,
+            lists_as=lambda actor: control.acting_as(actor).ip_access,
+            attempts=control.attempts,
+            rights_changed=self.rights_changed,
+            acts=self.acts,
+            clock=self.clock,
+        )
         return (
             *sending.operations(),
             *batches.operations(),
             *scheduled.operations(),
             *keys.operations(),
+            *access_settings.operations(),
             *scopes.OPERATIONS,
             *subusers.operations(),
             *SubuserCredits(subusers=subusers).operations(),
@@ -316,7 +338,16 @@ class Api:
         services = EndpointServices(
             authentication=Authentication(self.control.principals, self.metrics, self.control.people),
             subusers=self.control.accounts,
-            rate_limit=RateLimit(per_second=1, burst=self.requests_at_once),
+            rate_limit=RateLimit(
+                self.meters,
+                self.meters,
+                RequestRates(
+                    key=Rate(self.requests_at_once, 1),
+                    account=Rate(self.requests_of_account, 1),
+                    address=Rate(self.requests_of_address, 1),
+                ),
+            ),
+            proxies=self.proxies,
             budget=self.budget,
             clock=self.clock,
             metrics=self.metrics,

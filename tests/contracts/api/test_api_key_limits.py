@@ -289,6 +289,7 @@ def leaked(api):
         clock=api.clock,
         hash_secret=api.control.keyring.hash_secret,
         throttle=AuthenticationThrottle(),
+        proxies=api.proxies,
     )
     app = api.build(routes=[Route(LEAKED, application)])
 

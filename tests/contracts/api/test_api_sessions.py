@@ -465,7 +465,7 @@ def test_what_asks_for_a_fresh_proof_is_what_must(api):
         "RotateApiKey", "BeginPasskeyEnrolment", "EnrolPasskey", "RemovePasskey", "MakeRecoveryCodes", "UpdateEmail",
         "UpdateUsername",
         "UpdatePassword", "InviteTeammate", "DeletePendingTeammate", "ResendTeammateInvite", "UpdateTeammate",
-        "DeleteTeammate",
+        "DeleteTeammate", "AddIpToAllowList", "UpdateAllowListMode", "DeleteAllowedIps", "DeleteAllowedIp",
     }  # fmt: skip
 
 

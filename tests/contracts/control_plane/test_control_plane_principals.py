@@ -17,6 +17,7 @@ from gatepost.primitives.secret import Secret
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.tenancy.access import api_key
 from gatepost.tenancy.access.grant import Grant
+from gatepost.tenancy.access.ip_access.attempt_log import AttemptLog
 from gatepost.tenancy.access.principal import AccessDenial, Principal
 from gatepost.tenancy.access.principals import Principals
 from gatepost.tenancy.access.throttle import AuthenticationThrottle, ThrottleLimits
@@ -364,6 +365,9 @@ def test_a_refusal_takes_the_same_time_whether_or_not_the_key_exists(
     unhurried = Principals(
         keys=control_plane.keys,
         accounts=control_plane.accounts,
+        lists=control_plane.ip_access,
+        limits=control_plane.sending_limits,
+        attempts=AttemptLog(control_plane.attempts),
         version=control_plane.version,
         keyring_hash=control_plane.keyring.hash_secret,
         clock=control_plane.clock,

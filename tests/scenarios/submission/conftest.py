@@ -26,10 +26,15 @@ from gatepost.primitives.ids import AccountId, KeyId, MessageId
 from gatepost.primitives.secret import Secret
 from gatepost.standards.address import Mailbox
 from gatepost.standards.smtp.server import SessionSettings
+from gatepost.system.clock import SystemClock
 from gatepost.telemetry.metrics import Metrics
+from gatepost.tenancy.access.ip_access.attempt import AuthMethod
+from gatepost.tenancy.access.meters import MemoryCells, Meters
 from gatepost.tenancy.access.principal import AccessDenial, Principal
+from gatepost.tenancy.access.sending_rate import SendingRate
 from gatepost.tenancy.access.tab import Tab
 from gatepost.tenancy.accounts.account import AccountState
+from gatepost.tenancy.accounts.sending_limits import SendingLimits
 
 KEY = b"SG.key"
 PRINCIPAL = Principal(
@@ -54,7 +59,7 @@ class Access:
             return Deny(AccessDenial.KEY_NOT_VALID)
         return self.recheck(PRINCIPAL, peer)
 
-    def recheck(self, principal: Principal, peer: PeerAddress) -> Principal | Deny:
+    def recheck(self, principal: Principal, peer: PeerAddress, *, method: AuthMethod | None = None) -> Principal | Deny:
         if self.trouble is not None:
             raise self.trouble
         return principal if self.denial is None else self.denial
@@ -143,6 +148,8 @@ class Relay:
         services = SubmissionServices(
             access=self.access,
             door=self.door,
+            rate=SendingRate(Meters(MemoryCells()), default=SendingLimits()),
+            clock=SystemClock(),
             decide_reverse_path=self._decide_reverse_path,
             decide_recipient=self._decide_recipient,
             open_tab=self._open_tab,

@@ -6,6 +6,6 @@ its own, because ``mail/send`` ends in that worker's queue shard, behind the sam
 
 Invariants: nothing is read of a body before its sender is known; a refusal is a value (``Problem``), and its wording
 is in ``problem`` alone; no answer holds a traceback, a secret, or anything of another account; forwarded addresses are
-not believed; an act that changes rights is judged by rights looked up under ``ActsInProgress``, and answered once every
-mail worker goes by the change.
+believed from listed proxies only; an act that changes rights is judged by rights looked up under ``ActsInProgress``,
+and answered once every mail worker goes by the change.
 """

@@ -21,6 +21,7 @@ from gatepost.primitives.secret import Secret
 from gatepost.telemetry.logger import get_logger
 from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.access.authenticate import USERNAME, Refusal
+from gatepost.tenancy.access.ip_access.attempt import AuthMethod
 from gatepost.tenancy.access.person import Caller, CallerKind, Person
 from gatepost.tenancy.access.principal import Principal
 from gatepost.tenancy.access.scope import MAIL_SEND
@@ -95,7 +96,9 @@ class Authentication:
             return NO_CREDENTIAL
         username, password = credential
         try:
-            found = self._access.authenticate(username, password, peer, scope=scope, client=client)
+            found = self._access.authenticate(
+                username, password, peer, scope=scope, method=AuthMethod.API, client=client
+            )
         except Transient as trouble:
             self._metrics.authentications.add("deferred")
             log.warning("authentication_deferred", peer=str(peer), reason=str(trouble))

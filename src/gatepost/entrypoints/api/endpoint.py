@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from gatepost.entrypoints.api import problem as problems
 from gatepost.entrypoints.api.authentication import Authentication
 from gatepost.entrypoints.api.body import decode_body
+from gatepost.entrypoints.api.forwarded import ForwardedMalformed, Proxies
 from gatepost.entrypoints.api.on_behalf import find_subuser
 from gatepost.entrypoints.api.operation import Answer, Call, Operation
 from gatepost.entrypoints.api.ports import PeerAddress, Subusers
@@ -28,11 +29,10 @@ from gatepost.primitives.clock import Clock
 from gatepost.primitives.errors import Permanent, Transient
 from gatepost.telemetry.logger import get_logger
 from gatepost.telemetry.metrics import Metrics
-from gatepost.tenancy.access.person import Caller, id_of
+from gatepost.tenancy.access.person import Caller
 from gatepost.tenancy.access.principal import Principal
 from gatepost.tenancy.access.scope import MAIL_SEND
 from gatepost.tenancy.accounts.account import Account
-from gatepost.tenancy.accounts.attempt_limit import network_of
 
 _JSON: Final = "application/json"
 #: So much of a body that is refused unread is taken off the wire, so that its sender gets to read why.
@@ -67,6 +67,7 @@ class EndpointServices:
     authentication: Authentication
     subusers: Subusers
     rate_limit: RateLimit
+    proxies: Proxies
     budget: BodyBudget
     clock: Clock
     metrics: Metrics
@@ -108,14 +109,20 @@ class Endpoint:
         services = self._services
         if operation is None:
             return problems.method_not_allowed(sorted(self._operations))
-        peer = _peer(request)
+        try:
+            peer = services.proxies.find_client(_peer(request), request.headers.getlist(services.proxies.header))
+        except ForwardedMalformed as error:
+            log.warning("forwarded_address_refused", proxy=str(_peer(request)), reason=str(error))
+            return problems.forwarded_malformed(services.proxies.header, str(error))
+        of_address = services.rate_limit.take_of_address(peer, services.clock.now())
+        if of_address.retry_after:
+            return problems.too_many_requests(ceil(of_address.retry_after.total_seconds()))
         header = request.headers.get("authorization", "")
         client = request.headers.get("user-agent", "")
         caller = await services.authentication.identify(header, peer, operation, client=client)
         if isinstance(caller, Problem):
             return caller
-        counted = id_of(caller) if caller else network_of(peer)
-        allowance = services.rate_limit.take(counted, services.clock.now())
+        allowance = services.rate_limit.take(caller, services.clock.now()) if caller else of_address
         headers.update(allowance.headers())
         if allowance.retry_after:
             return problems.too_many_requests(ceil(allowance.retry_after.total_seconds()))
@@ -203,7 +210,7 @@ async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def _peer(request: Request) -> PeerAddress:
-    # The address of the connection, which nobody can write into a header.
+    # The address of the connection, which nobody can write into a header: a client's, or a proxy's.
     host = request.client.host if request.client else ""
     return ip_address(host.partition("%")[0])
 

@@ -21,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from gatepost.entrypoints.api import problem as problems
 from gatepost.entrypoints.api.body import decode_body
+from gatepost.entrypoints.api.forwarded import ForwardedMalformed, Proxies
 from gatepost.entrypoints.api.ports import PeerAddress, RightsChanged
 from gatepost.entrypoints.api.problem import Errors, FieldError, Problem, invalid
 from gatepost.primitives.clock import Clock
@@ -96,6 +97,7 @@ class LeakedKeys:
     clock: Clock
     hash_secret: Callable[[bytes], bytes]
     throttle: AuthenticationThrottle
+    proxies: Proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -115,7 +117,11 @@ class LeakedKeys:
     async def _answer(self, request: Request) -> LeakedKeysAnswer | Problem:
         if request.method != "POST":
             return problems.method_not_allowed(["POST"])
-        peer = ip_address(request.client.host.partition("%")[0] if request.client else "")
+        connected = ip_address(request.client.host.partition("%")[0] if request.client else "")
+        try:
+            peer = self.proxies.find_client(connected, request.headers.getlist(self.proxies.header))
+        except ForwardedMalformed as error:
+            return problems.forwarded_malformed(self.proxies.header, str(error))
         refusal = await self._authenticate(request.headers.get("authorization", ""), peer)
         if refusal is not None:
             return refusal

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
 from starlette.types import ASGIApp
@@ -42,10 +43,15 @@ class APIListener:
         *,
         tls_context: Callable[[], ssl.SSLContext],
         limits: ListenerLimits,
+        is_proxy: Callable[[IPv4Address | IPv6Address], bool],
         clock: Clock,
         metrics: Metrics,
     ) -> None:
-        """Make a listener that does not listen yet; ``tls_context`` is asked at each handshake."""
+        """Make a listener that does not listen yet; ``tls_context`` is asked at each handshake.
+
+        The connections of a proxy are those of many clients, so they are bounded in all, and not by address.
+        """
+        self._is_proxy = is_proxy
         self._tls_context = tls_context
         self._limits = limits
         self._clock = clock
@@ -64,7 +70,7 @@ class APIListener:
             log_config=None,
             access_log=False,
             server_header=False,
-            # Who a request comes from is the address it comes from, whatever a header says.
+            # Whom to believe is decided where the request is (``forwarded``); here a header would say it to everybody.
             proxy_headers=False,
             timeout_keep_alive=int(limits.idle_timeout.total_seconds()),
         )
@@ -113,7 +119,8 @@ class APIListener:
         if self._is_stopping or len(self._state.connections) > limits.max_connections:
             self._metrics.connections_refused.add("too many connections")
             return False
-        if self._per_address[address] >= limits.max_connections_per_address:
+        is_full = self._per_address[address] >= limits.max_connections_per_address
+        if is_full and not self._is_proxy(ip_address(address.partition("%")[0])):
             self._metrics.connections_refused.add("too many connections of one address")
             return False
         self._per_address[address] += 1

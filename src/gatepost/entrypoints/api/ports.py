@@ -9,6 +9,7 @@ from gatepost.mailflow.submission.submission import Submission
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.ids import AccountId, KeyId, MessageId
 from gatepost.primitives.secret import Secret
+from gatepost.tenancy.access.ip_access.attempt import AuthMethod
 from gatepost.tenancy.access.people import Need
 from gatepost.tenancy.access.person import Caller, Person
 from gatepost.tenancy.access.principal import Principal
@@ -21,7 +22,14 @@ class Access(Protocol):
     """Who may do what."""
 
     def authenticate(
-        self, username: str, password: Secret[bytes], peer: PeerAddress, *, scope: str | None, client: str
+        self,
+        username: str,
+        password: Secret[bytes],
+        peer: PeerAddress,
+        *,
+        scope: str | None,
+        method: AuthMethod,
+        client: str,
     ) -> Principal | Deny:
         """Check a credential offered from an address, for an act that needs ``scope``; microseconds.
 

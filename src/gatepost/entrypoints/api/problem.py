@@ -17,6 +17,7 @@ from gatepost.primitives.decision import Deny
 from gatepost.primitives.errors import Permanent, Transient
 from gatepost.tenancy.access.budget import BudgetSpent
 from gatepost.tenancy.access.principal import AccessDenial
+from gatepost.tenancy.access.sending_rate import OverLimit
 from gatepost.tenancy.accounts.denial import PersonDenial, TooManyAttempts
 
 
@@ -92,6 +93,7 @@ _ACCESS: Final[dict[AccessDenial, Problem]] = {
     AccessDenial.PASSWORD_NOT_TAKEN: NO_CREDENTIAL,
     AccessDenial.KEY_NOT_VALID: _KEY_NOT_VALID,
     AccessDenial.TOO_MANY_ATTEMPTS: TOO_MANY,
+    AccessDenial.ADDRESS_NOT_LISTED: FORBIDDEN,
     AccessDenial.NETWORK_NOT_ALLOWED: FORBIDDEN,
     AccessDenial.SCOPE_MISSING: FORBIDDEN,
     AccessDenial.ACCOUNT_NOT_ACTIVE: FORBIDDEN,
@@ -104,7 +106,12 @@ _ACCESS: Final[dict[AccessDenial, Problem]] = {
 #: What these say where mail is to be sent.
 _MAY_NOT_SEND: Final = problem(401, "Authenticated user is not authorized to send mail")
 _SEND_DENIALS: Final = frozenset(
-    {AccessDenial.NETWORK_NOT_ALLOWED, AccessDenial.SCOPE_MISSING, AccessDenial.ACCOUNT_NOT_ACTIVE}
+    {
+        AccessDenial.ADDRESS_NOT_LISTED,
+        AccessDenial.NETWORK_NOT_ALLOWED,
+        AccessDenial.SCOPE_MISSING,
+        AccessDenial.ACCOUNT_NOT_ACTIVE,
+    }
 )
 
 #: Status, field, text; ``{detail}`` is where the denial's own words go.
@@ -208,6 +215,9 @@ def problem_of_submission(denial: Deny, position: int) -> Problem:
         wait = max(1, ceil(denial.retry_after.total_seconds()))
         text = f"{denial.reason.value.capitalize()}: this API key may send {denial.detail}"
         return problem(429, text, headers={"Retry-After": str(wait)})
+    if isinstance(denial, OverLimit):
+        seconds = ceil(denial.retry_after.total_seconds())
+        return problem(429, f"too many requests: {denial.detail}", headers={"Retry-After": str(seconds)})
     status, at, text = _SUBMISSION[cast("SubmissionDenial", denial.reason)]
     detail = f": {denial.detail}" if denial.detail else ""
     return problem(status, text.replace("{detail}", detail), at=at and at.replace("{position}", str(position)))
@@ -225,6 +235,11 @@ def problem_of_trouble(trouble: Transient | Permanent) -> Problem:
 def too_many_requests(retry_after_seconds: int) -> Problem:
     """Make the refusal of a request beyond a key's rate."""
     return problem(429, "too many requests", headers={"Retry-After": str(retry_after_seconds)})
+
+
+def forwarded_malformed(header: str, reason: str) -> Problem:
+    """Make the refusal of a request of which a listed proxy does not say who made it."""
+    return problem(400, f"the {header} header of the proxy in front of this service cannot be read: {reason}")
 
 
 def method_not_allowed(allowed: Sequence[str]) -> Problem:

@@ -1,17 +1,20 @@
-"""How many requests a caller may make: a token bucket each, in the memory of one mail worker."""
+"""How many requests an address, a key and an account may make: meters that all mail workers share."""
 
-from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Final
 
-_MAX_REMEMBERED: Final = 50_000
+from gatepost.entrypoints.api.ports import PeerAddress
+from gatepost.tenancy.access.ip_allowlist import client_of
+from gatepost.tenancy.access.meters import Charge, Meters, Rate
+from gatepost.tenancy.access.person import Caller, id_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
-    """What is left to a caller.
+    """What is left to a caller, by the limit that leaves him least.
 
     Attributes:
         limit: Requests at once, when none were made for a while.
@@ -34,29 +37,51 @@ class Allowance:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRates:
+    """How many requests each may make, on all workers together."""
+
+    key: Rate
+    account: Rate
+    address: Rate
+
+
 class RateLimit:
-    """Counts requests by caller: a key, a person, an address. Time is passed in; memory is bounded."""
+    """Counts requests."""
 
-    def __init__(self, *, per_second: int, burst: int) -> None:
-        self._per_second: Final = per_second
-        self._burst: Final = burst
-        self._buckets: Final[OrderedDict[str, tuple[float, datetime]]] = OrderedDict()
+    def __init__(self, meters: Meters, address_meters: Meters, rates: RequestRates) -> None:
+        self._meters: Final = meters
+        self._address_meters: Final = address_meters
+        self._rates: Final = rates
 
-    def take(self, caller: str, now: datetime) -> Allowance:
-        """Count one request, if it is allowed; say what is left."""
-        tokens, at = self._buckets.get(caller, (float(self._burst), now))
-        # A clock set back must neither fill a bucket nor empty one.
-        tokens = min(self._burst, tokens + max(0.0, (now - at).total_seconds()) * self._per_second)
-        is_allowed = tokens >= 1
-        if is_allowed:
-            tokens -= 1
-        self._buckets[caller] = (tokens, now)
-        self._buckets.move_to_end(caller)
-        if len(self._buckets) > _MAX_REMEMBERED:
-            self._buckets.popitem(last=False)
-        return Allowance(
-            limit=self._burst,
-            remaining=int(tokens),
-            full_at=now + timedelta(seconds=(self._burst - tokens) / self._per_second),
-            retry_after=timedelta(0) if is_allowed else timedelta(seconds=(1 - tokens) / self._per_second),
+    def take_of_address(self, peer: PeerAddress, now: datetime) -> Allowance:
+        """Count a request of an address, before anything is known of who makes it.
+
+        The addresses of an IPv6 /64 count as one.
+        """
+        charge = Charge("requests:{}:{}".format(*client_of(peer)), self._rates.address)
+        return _take(self._address_meters, [charge], now)
+
+    def take(self, caller: Caller, now: datetime) -> Allowance:
+        """Count a request of a key or a person and of the account, if both may make it; say what is left."""
+        return _take(
+            self._meters,
+            [
+                Charge(f"requests:{id_of(caller)}", self._rates.key),
+                Charge(f"requests:{caller.account_id}", self._rates.account),
+            ],
+            now,
         )
+
+
+def _take(meters: Meters, charges: Sequence[Charge], now: datetime) -> Allowance:
+    allowances = [
+        Allowance(
+            limit=int(charge.rate.size),
+            remaining=max(0, int(charge.rate.size - reading.level)),
+            full_at=now + timedelta(seconds=reading.level / charge.rate.per_second),
+            retry_after=reading.wait,
+        )
+        for charge, reading in zip(charges, meters.take(charges, now), strict=True)
+    ]
+    return min(allowances, key=lambda each: (-each.retry_after, each.remaining))

@@ -16,6 +16,7 @@ from gatepost.primitives.ids import MessageId
 from gatepost.standards.smtp.replies import Reply
 from gatepost.tenancy.access.budget import BudgetDenial
 from gatepost.tenancy.access.principal import AccessDenial
+from gatepost.tenancy.access.sending_rate import LimitDenial
 
 MAX_DETAIL_CHARACTERS: Final = 160
 """Of a refusal's detail, so many characters are echoed, counted after escaping."""
@@ -37,6 +38,7 @@ _SENDER_IDENTITY: Final = (
     "The from address does not match a verified Sender Identity. Mail cannot be sent until this error is resolved."
 )
 _NOT_AUTHORIZED: Final = Reply(535, "5.7.8", "Authentication failed: Authenticated user is not authorized to send mail")
+_NOT_FROM_THERE: Final = Reply(451, "4.7.1", "Authentication failed: Could not authenticate")
 
 _ACCESS: Final[dict[AccessDenial, Reply]] = {
     AccessDenial.BAD_CREDENTIAL: Reply(535, "5.7.8", "Authentication failed: Bad username / password"),
@@ -50,8 +52,9 @@ _ACCESS: Final[dict[AccessDenial, Reply]] = {
         "Authentication failed: Basic authentication is not allowed with 2FA enabled;"
         " use the user name apikey and an API key",
     ),
-    # Transient in the dialect: a mail server keeps its queue while somebody mends the key's list of networks.
-    AccessDenial.NETWORK_NOT_ALLOWED: Reply(451, "4.7.1", "Authentication failed: Could not authenticate"),
+    # Transient in the dialect: a mail server keeps its queue while somebody mends the list, the account's or the key's.
+    AccessDenial.ADDRESS_NOT_LISTED: _NOT_FROM_THERE,
+    AccessDenial.NETWORK_NOT_ALLOWED: _NOT_FROM_THERE,
     AccessDenial.SCOPE_MISSING: _NOT_AUTHORIZED,
     AccessDenial.ACCOUNT_NOT_ACTIVE: _NOT_AUTHORIZED,
     # Transient: a mail server keeps its queue until the review has ended, or the credits have come back (the dialect).
@@ -114,7 +117,14 @@ _BUDGET: Final[dict[BudgetDenial, Reply]] = {
     ),
 }
 
-_REFUSALS: Final = cast("dict[Enum, Reply]", _ACCESS | _SUBMISSION | _BUDGET)
+# 451, never 452: on that clients send the same message again at once, with fewer recipients. Never 5xx: nobody loses
+# a message for having been too quick.
+_LIMIT: Final[dict[LimitDenial, Reply]] = {
+    LimitDenial.ACCOUNT_LIMIT: Reply(451, "4.7.1", "Too much mail for now{detail}"),
+    LimitDenial.ADDRESS_LIMIT: Reply(451, "4.7.1", "Too much mail from your address for now{detail}"),
+}
+
+_REFUSALS: Final = cast("dict[Enum, Reply]", _ACCESS | _SUBMISSION | _LIMIT | _BUDGET)
 
 _NOT_IN_REPLIES: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F)}
 
@@ -122,8 +132,8 @@ _NOT_IN_REPLIES: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F
 def reply_to_denial(denial: Deny) -> Reply:
     """Put a refusal into words.
 
-    An AccessDenial's detail never leaves: it would be said to somebody who has not proved who they are. The detail
-    of others is appended, escaped and bounded.
+    An AccessDenial's detail never leaves: it would be said to somebody who has not proved who they are. That of the
+    others is appended, escaped and bounded.
 
     Raises:
         KeyError: The reason belongs to none of the enums: a mistake of ours, met by the edge's broad handler.

@@ -7,6 +7,7 @@ before a message is queued: a session whose right is gone hears 535 and is close
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, assert_never, cast
 
 from gatepost.entrypoints.smtp import reply_texts
@@ -18,6 +19,7 @@ from gatepost.mailflow.queue.ports import StoreTrouble, StoreUnavailable
 from gatepost.mailflow.submission.policy import SubmissionDenial, decide_allowed_recipient
 from gatepost.mailflow.submission.ports import ContentSpool
 from gatepost.mailflow.submission.submission import Submission
+from gatepost.primitives.clock import Clock
 from gatepost.primitives.decision import Decision, Deny
 from gatepost.primitives.errors import Permanent, Transient
 from gatepost.primitives.ids import MessageId
@@ -40,7 +42,9 @@ from gatepost.telemetry.logger import get_logger
 from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.access.authenticate import Refusal
 from gatepost.tenancy.access.budget import BudgetDenial
+from gatepost.tenancy.access.ip_access.attempt import AuthMethod
 from gatepost.tenancy.access.principal import AccessDenial, Principal
+from gatepost.tenancy.access.sending_rate import LimitDenial
 from gatepost.tenancy.access.tab import Tab
 
 log = get_logger()
@@ -55,8 +59,18 @@ class Access(Protocol):
         """Check a credential offered from an address; microseconds. ``client`` is what it says of itself."""
         ...
 
-    def recheck(self, principal: Principal, peer: PeerAddress) -> Principal | Deny:
-        """Look the right up anew; microseconds."""
+    def recheck(self, principal: Principal, peer: PeerAddress, *, method: AuthMethod) -> Principal | Deny:
+        """Look the right up anew, and count it as an attempt; microseconds."""
+        ...
+
+
+class Rate(Protocol):
+    """How much may be sent in a time."""
+
+    def take(
+        self, principal: Principal, peer: PeerAddress, now: datetime, *, messages: int = 0, recipients: int = 0
+    ) -> Decision:
+        """Count so much, or say when to come again; microseconds."""
         ...
 
 
@@ -87,6 +101,8 @@ class SubmissionServices:
 
     access: Access
     door: Door
+    rate: Rate
+    clock: Clock
     decide_reverse_path: Callable[[Principal, Mailbox | None], Decision]
     decide_recipient: Callable[[Mailbox], Decision]
     open_tab: Callable[[Principal], Awaitable[Tab]]
@@ -181,10 +197,14 @@ class SubmissionHandler:
         if not self._services.has_room():
             return self._defer(StoreUnavailable(StoreTrouble.NO_ROOM, "less is free than is kept for delivery"))
         try:
-            principal = self._services.access.recheck(self._authenticated, self._view.peer_address)
+            principal = self._services.access.recheck(
+                self._authenticated, self._view.peer_address, method=AuthMethod.SMTP
+            )
             if isinstance(principal, Deny):
                 return self._refuse("right_gone", principal)
-            decision = self._services.decide_reverse_path(principal, offer.reverse_path)
+            decision = self._services.decide_reverse_path(principal, offer.reverse_path) and self._take_of_limits(
+                principal, messages=1
+            )
         except Transient as trouble:
             return self._defer(trouble)
         if isinstance(decision, Deny):
@@ -208,6 +228,8 @@ class SubmissionHandler:
         decision: Decision | None = self._services.decide_recipient(recipient)
         if decision:
             decision = decide_allowed_recipient(self._authenticated, recipient)
+        if decision:
+            decision = self._take_of_limits(self._authenticated, recipients=1)
         if decision and self._tab is not None:
             decision = self._tab.decide_recipient(recipient)
             if decision is None:
@@ -227,6 +249,13 @@ class SubmissionHandler:
 
     def _answer(self, decision: Decision | None) -> Answer:
         return self._refuse("submission_refused", decision) if isinstance(decision, Deny) else YES
+
+    def _take_of_limits(self, principal: Principal, *, messages: int = 0, recipients: int = 0) -> Decision:
+        # Counted when offered: what is refused later, or given up, has cost us the same.
+        services = self._services
+        return services.rate.take(
+            principal, self._view.peer_address, services.clock.now(), messages=messages, recipients=recipients
+        )
 
     def _begin_content(self) -> Answer:
         services, threshold = self._services, self._services.spool_threshold_octets
@@ -310,8 +339,9 @@ class SubmissionHandler:
     def _refuse(self, happening: str, denial: Deny) -> Answer:
         """Put a refusal into words; one of access ends the session (the dialect), as does any 421."""
         reply = reply_texts.reply_to_denial(denial)
-        if isinstance(denial.reason, SubmissionDenial | BudgetDenial):
-            self._services.metrics.submissions.add("refused", denial.reason.value)
+        if isinstance(denial.reason, SubmissionDenial | LimitDenial | BudgetDenial):
+            outcome = "refused" if isinstance(denial.reason, SubmissionDenial) else "deferred"
+            self._services.metrics.submissions.add(outcome, denial.reason.value)
         log.info(
             happening,
             peer=self._peer,

@@ -12,7 +12,7 @@ from gatepost.mailflow.queue.idempotency import RequestRecord
 from gatepost.mailflow.queue.ports import Queue, StoreTrouble, StoreUnavailable
 from gatepost.mailflow.queue.recipient import QueuedMessage
 from gatepost.mailflow.submission.policy import Identity, SubmissionDenial, decide_identity, decide_recipient, examine
-from gatepost.mailflow.submission.ports import Budgets, Credits, CurrentRights
+from gatepost.mailflow.submission.ports import Budgets, Credits, CurrentRights, SendingAllowance
 from gatepost.mailflow.submission.submission import Submission
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.decision import Deny
@@ -60,6 +60,7 @@ class Acceptance:
         own_host_names: Collection[str] = (),
         is_batch: Callable[[AccountId, str, datetime], bool] = lambda _account, _batch, _now: False,
         has_room: Callable[[], bool] = lambda: True,
+        rate: SendingAllowance | None = None,
     ) -> None:
         """Take mail for this queue.
 
@@ -73,7 +74,9 @@ class Acceptance:
             own_host_names: No mail is taken for these.
             has_room: Whether the store has room for new mail, beyond what it keeps free for that which it has.
             is_batch: Whether mail of an account can be put into a batch now.
+            rate: Limits what is handed in at once; without it there is no limit.
         """
+        self._rate = rate
         self._queue = queue
         self._rights = rights
         self._meter = meter
@@ -94,7 +97,7 @@ class Acceptance:
         Raises:
             Transient: It could be neither judged nor stored now; nothing is kept, the client is to come again.
         """
-        outcome = await self.accept_all((submission,))
+        outcome = await self._accept((submission,), None, is_counted=True)
         return outcome.denial if isinstance(outcome, RefusedAt) else outcome[0]
 
     async def accept_all(
@@ -112,6 +115,11 @@ class Acceptance:
         Raises:
             Transient: As ``accept``.
         """
+        return await self._accept(submissions, token, is_counted=False)
+
+    async def _accept(
+        self, submissions: Sequence[Submission], token: tuple[str, bytes] | None, *, is_counted: bool
+    ) -> tuple[MessageId, ...] | RefusedAt:
         self._require_room()
         examined = self._examine_all(submissions)
         if isinstance(examined, RefusedAt):
@@ -122,7 +130,7 @@ class Acceptance:
         if isinstance(charged, Deny):
             return RefusedAt(position=0, denial=charged)
         try:
-            outcome = await self._judge_and_queue(submissions, examined, token)
+            outcome = await self._judge_and_queue(submissions, examined, token, is_counted=is_counted)
         except (Transient, Permanent):
             self._budgets.give_back(charged)
             raise
@@ -131,11 +139,19 @@ class Acceptance:
         return outcome
 
     async def _judge_and_queue(
-        self, submissions: Sequence[Submission], examined: Sequence[Identity], token: tuple[str, bytes] | None
+        self,
+        submissions: Sequence[Submission],
+        examined: Sequence[Identity],
+        token: tuple[str, bytes] | None,
+        *,
+        is_counted: bool,
     ) -> tuple[MessageId, ...] | RefusedAt:
         judged = self._judge_all(submissions, examined)
         if isinstance(judged, RefusedAt):
             return judged
+        over_limit = None if is_counted else self._take_of_limits(submissions)
+        if over_limit is not None:
+            return over_limit
         if not self._spend(judged):
             return RefusedAt(position=0, denial=_EXCEEDED)
         messages = [each.message for each in judged]
@@ -159,6 +175,20 @@ class Acceptance:
             if isinstance(principal, Deny):
                 return RefusedAt(position=position, denial=principal)
         return None
+
+    def _take_of_limits(self, submissions: Sequence[Submission]) -> RefusedAt | None:
+        """Count messages that came all at once; a session's are counted as they are offered, command by command."""
+        if self._rate is None or not submissions:
+            return None
+        first = submissions[0]
+        decision = self._rate.take(
+            first.principal,
+            ip_address(first.origin.peer_address),
+            self._clock.now(),
+            messages=len(submissions),
+            recipients=sum([len(each.envelope.forward_paths) for each in submissions]),
+        )
+        return RefusedAt(position=0, denial=decision) if isinstance(decision, Deny) else None
 
     def _require_room(self) -> None:
         if not self._has_room():

@@ -1,11 +1,12 @@
 """What submission needs from the world, beside the Queue."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol
 
 from gatepost.mailflow.content import Content
-from gatepost.primitives.decision import Deny
+from gatepost.primitives.decision import Decision, Deny
 from gatepost.primitives.ids import AccountId
 from gatepost.standards.address import Mailbox
 from gatepost.tenancy.access.budget import BudgetSpent
@@ -34,6 +35,22 @@ class ContentSpool(Protocol):
 
     def open(self) -> ContentWriter:
         """Begin a content. Raises ``Transient`` when it cannot."""
+        ...
+
+
+class SendingAllowance(Protocol):
+    """Says whether so much may be sent now."""
+
+    def take(
+        self,
+        principal: Principal,
+        peer: IPv4Address | IPv6Address,
+        now: datetime,
+        *,
+        messages: int = 0,
+        recipients: int = 0,
+    ) -> Decision:
+        """Count so much, all of it or nothing, or say when to come again. Never waits."""
         ...
 
 

@@ -11,6 +11,7 @@ from gatepost.storage.schema.accounts import account_credits, accounts
 from gatepost.storage.schema.audit import audit_entries, audit_heads
 from gatepost.storage.schema.batches import mail_batches, scheduled_sends
 from gatepost.storage.schema.budgets import budget_uses, known_recipients
+from gatepost.storage.schema.ip_access import access_attempts, ip_access_lists, ip_access_rules, sending_limits
 from gatepost.storage.schema.metadata import Instant, metadata
 from gatepost.storage.schema.people import (
     console_sessions,
@@ -31,6 +32,7 @@ SCHEMA_REVISION: Final = "0008"
 __all__ = [
     "SCHEMA_REVISION",
     "Instant",
+    "access_attempts",
     "access_version",
     "account_credits",
     "accounts",
@@ -43,6 +45,8 @@ __all__ = [
     "domain_assignments",
     "domains",
     "invitations",
+    "ip_access_lists",
+    "ip_access_rules",
     "known_networks",
     "known_recipients",
     "mail_batches",
@@ -51,6 +55,7 @@ __all__ = [
     "recovery_codes",
     "reset_tokens",
     "scheduled_sends",
+    "sending_limits",
     "sign_in_attempts",
     "teammates",
     "totp_factors",

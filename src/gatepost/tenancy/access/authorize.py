@@ -4,6 +4,7 @@ from datetime import datetime
 
 from gatepost.primitives.decision import ALLOW, Decision, Deny
 from gatepost.tenancy.access import ip_allowlist
+from gatepost.tenancy.access.ip_access.access_list import Verdict
 from gatepost.tenancy.access.ip_allowlist import Address
 from gatepost.tenancy.access.principal import AccessDenial, Principal
 from gatepost.tenancy.access.scope import MAIL_SEND
@@ -18,6 +19,8 @@ def authorize(principal: Principal, *, scope: str | None, peer: Address, now: da
     """
     if principal.expires_at is not None and now >= principal.expires_at:
         return Deny(AccessDenial.KEY_NOT_VALID)
+    if principal.access_list.judge(peer) is Verdict.REFUSED:
+        return Deny(AccessDenial.ADDRESS_NOT_LISTED)
     if principal.allowed_networks and not ip_allowlist.permits(principal.allowed_networks, peer):
         return Deny(AccessDenial.NETWORK_NOT_ALLOWED)
     if scope is not None and scope not in principal.scopes:

@@ -7,7 +7,9 @@ from ipaddress import IPv4Network, IPv6Network
 
 from gatepost.primitives.ids import AccountId, KeyId
 from gatepost.tenancy.access.budget import Purse
+from gatepost.tenancy.access.ip_access.access_list import EVERYWHERE, AccessList
 from gatepost.tenancy.accounts.account import AccountState
+from gatepost.tenancy.accounts.sending_limits import UNLIMITED, SendingLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,8 @@ class Principal:
         expires_at: From this instant on the key is as good as revoked.
         purses: What is charged for what the key sends; empty for a key without budgets.
         is_honey: The key is a trap: its use raises an alarm, and nothing may come of it.
+        access_list: From where the key's account may be reached.
+        limits: What the operator has set for the account.
     """
 
     account_id: AccountId
@@ -38,6 +42,8 @@ class Principal:
     purses: tuple[Purse, ...] = ()
     is_honey: bool = False
     is_metered: bool = False
+    access_list: AccessList = EVERYWHERE
+    limits: SendingLimits = UNLIMITED
 
 
 class AccessDenial(Enum):
@@ -49,6 +55,9 @@ class AccessDenial(Enum):
     KEY_NOT_VALID = "key not valid"
     #: An account name was given as the user name: passwords never work here.
     PASSWORD_NOT_TAKEN = "password not taken"  # noqa: S105 - a reason, not a password
+    #: The account's list of addresses does not let anybody in from there.
+    ADDRESS_NOT_LISTED = "address not listed"
+    #: The key itself may not be used from there.
     NETWORK_NOT_ALLOWED = "network not allowed"
     SCOPE_MISSING = "scope missing"
     ACCOUNT_NOT_ACTIVE = "account not active"

@@ -22,18 +22,24 @@ from gatepost.tenancy.access.client import describe_client
 from gatepost.tenancy.access.credit_meter import CreditMeter
 from gatepost.tenancy.access.current import Current
 from gatepost.tenancy.access.honey import HoneyUse
+from gatepost.tenancy.access.ip_access.access_list import Verdict
+from gatepost.tenancy.access.ip_access.attempt import AuthMethod
+from gatepost.tenancy.access.ip_access.attempt_log import AttemptLog
+from gatepost.tenancy.access.ip_access.ports import IPAccessStore
 from gatepost.tenancy.access.ip_allowlist import Address, unmapped
 from gatepost.tenancy.access.ports import AccessVersion, ApiKeyStore, KeyUse
 from gatepost.tenancy.access.principal import AccessDenial, Principal
 from gatepost.tenancy.access.scope import MAIL_SEND
 from gatepost.tenancy.access.throttle import AuthenticationThrottle
-from gatepost.tenancy.accounts.ports import AccountStore
+from gatepost.tenancy.accounts.ports import AccountStore, SendingLimitsStore
 
 MAX_REMEMBERED: Final = 50_000
 """How many keys a process remembers; beyond, it starts afresh."""
 
 MAX_HONEY_USES: Final = 1000
 """How many uses of honey keys wait to be raised at a time; those from further addresses are only counted as use."""
+
+_ADDRESS_DENIALS: Final = frozenset({AccessDenial.ADDRESS_NOT_LISTED, AccessDenial.NETWORK_NOT_ALLOWED})
 
 _Held: TypeAlias = dict[KeyId, Principal | None]
 
@@ -46,6 +52,9 @@ class Principals:
         *,
         keys: ApiKeyStore,
         accounts: AccountStore,
+        lists: IPAccessStore,
+        limits: SendingLimitsStore,
+        attempts: AttemptLog,
         version: AccessVersion,
         keyring_hash: Callable[[bytes], bytes],
         clock: Clock,
@@ -53,6 +62,9 @@ class Principals:
     ) -> None:
         self._keys: Final = keys
         self._accounts: Final = accounts
+        self._lists: Final = lists
+        self._limits: Final = limits
+        self._attempts: Final = attempts
         self._hash: Final = keyring_hash
         self._clock: Final = clock
         self._throttle: Final = throttle
@@ -72,6 +84,7 @@ class Principals:
         *,
         scope: str | None = MAIL_SEND,
         client: str = "",
+        method: AuthMethod = AuthMethod.SMTP,
     ) -> Principal | Refusal:
         """Say who it is that offers this credential from there, if he may do what ``scope`` names.
 
@@ -105,16 +118,20 @@ class Principals:
             return Refusal(AccessDenial.KEY_NOT_VALID)
         if principal.is_honey:
             self._note_honey(principal, peer, client, now)
-        decision = self._authorize(principal, scope, peer)
+        decision = self._authorize(principal, scope, peer, now)
+        self._note(principal, peer, method, decision, now)
         if isinstance(decision, Deny):
             return Refusal(decision.reason)
         self._used[key_id] = (principal.account_id, now, peer, client)
         return principal
 
-    def recheck(self, principal: Principal, peer: Address, *, scope: str | None = MAIL_SEND) -> Principal | Deny:
+    def recheck(
+        self, principal: Principal, peer: Address, *, scope: str | None = MAIL_SEND, method: AuthMethod | None = None
+    ) -> Principal | Deny:
         """Return the principal with the rights it has at this moment, or why it may no longer do that.
 
         Ask for each message, as the last thing before it is accepted; and as the last thing before each other act.
+        With a ``method`` it counts as an attempt, so that a session that stays open is seen by a list that is observed.
 
         Raises:
             Transient: The store does not answer; neither yes nor no.
@@ -122,7 +139,10 @@ class Principals:
         current = self._find(principal.key_id)
         if current is None:
             return Deny(AccessDenial.KEY_NOT_VALID)
-        decision = self._authorize(current, scope, peer)
+        now = self._clock.now()
+        decision = self._authorize(current, scope, peer, now)
+        if method is not None:
+            self._note(current, peer, method, decision, now)
         return decision if isinstance(decision, Deny) else current
 
     @property
@@ -171,12 +191,21 @@ class Principals:
             raise
         return len(uses)
 
-    def _authorize(self, principal: Principal, scope: str | None, peer: Address) -> Decision:
-        decision = authorize(principal, scope=scope, peer=peer, now=self._clock.now())
+    def flush_attempts(self) -> int:
+        """Write the attempts counted since the last time; when, and what it raises, as ``flush_last_used``."""
+        return self._attempts.flush(self._clock.now())
+
+    def _authorize(self, principal: Principal, scope: str | None, peer: Address, now: datetime) -> Decision:
+        decision = authorize(principal, scope=scope, peer=peer, now=now)
         if not decision or scope != MAIL_SEND or not principal.is_metered:
             return decision
         # Said early: at AUTH, as the dialect does. The one door counts what is really sent.
         return ALLOW if self._meter.has_any(principal.account_id) else Deny(AccessDenial.CREDITS_EXCEEDED)
+
+    def _note(self, principal: Principal, peer: Address, method: AuthMethod, decision: Decision, now: datetime) -> None:
+        refused = isinstance(decision, Deny) and decision.reason in _ADDRESS_DENIALS
+        verdict = Verdict.REFUSED if refused else principal.access_list.judge(peer)
+        self._attempts.note(principal.account_id, peer, method, verdict, now)
 
     def _find(self, key_id: KeyId) -> Principal | None:
         held = self._current.get()
@@ -207,6 +236,8 @@ class Principals:
             purses=key.grant.purses,
             is_honey=key.is_honey,
             is_metered=account.is_metered,
+            access_list=self._lists.find(account.id),
+            limits=self._limits.find(account.id),
         )
 
     def _note_honey(self, principal: Principal, peer: Address, client: str, now: datetime) -> None:

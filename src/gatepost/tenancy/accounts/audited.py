@@ -1,13 +1,15 @@
 """The account store that writes down what is done to accounts."""
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Final
 
 from gatepost.primitives.ids import AccountId
 from gatepost.tenancy.accounts.account import Account, AccountState
 from gatepost.tenancy.accounts.credits import Allocation
-from gatepost.tenancy.accounts.ports import AccountStore
+from gatepost.tenancy.accounts.ports import AccountStore, SendingLimitsStore
+from gatepost.tenancy.accounts.sending_limits import SendingLimits
 from gatepost.tenancy.audit.entry import Act, Snapshot
 from gatepost.tenancy.audit.recorder import Recorder
 
@@ -147,3 +149,32 @@ def _allocation(allocation: Allocation | None) -> Snapshot:
         return {"credits": "unlimited"}
     period = "once" if allocation.period is None else allocation.period.value
     return {"credits": period, "total": str(allocation.total), "extra": str(allocation.extra)}
+
+
+class AuditedSendingLimitsStore:
+    """Implements SendingLimitsStore over another one; each change and its entry are one transaction."""
+
+    def __init__(self, store: SendingLimitsStore, recorder: Recorder) -> None:
+        self._store: Final = store
+        self._recorder: Final = recorder
+
+    def find(self, account_id: AccountId) -> SendingLimits:
+        """Return what was set for the account."""
+        return self._store.find(account_id)
+
+    def put(self, account_id: AccountId, limits: SendingLimits) -> None:
+        """Set them, in place of all that were set."""
+        with self._recorder.acting():
+            before = self._store.find(account_id)
+            self._store.put(account_id, limits)
+            self._recorder.record(
+                account_id,
+                Act.SENDING_LIMITS_CHANGED,
+                _subject(account_id),
+                before=_limits_snapshot(before),
+                after=_limits_snapshot(limits),
+            )
+
+
+def _limits_snapshot(limits: SendingLimits) -> Snapshot:
+    return {name: None if value is None else str(value) for name, value in asdict(limits).items()}

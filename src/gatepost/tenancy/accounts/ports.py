@@ -8,6 +8,7 @@ from gatepost.primitives.ids import AccountId
 from gatepost.primitives.secret import Secret
 from gatepost.tenancy.accounts.account import Account, AccountState
 from gatepost.tenancy.accounts.credits import Allocation
+from gatepost.tenancy.accounts.sending_limits import SendingLimits
 
 
 class AccountNameTaken(Exception):
@@ -101,4 +102,16 @@ class FirstOwner(Protocol):
         Raises:
             FirstOwnerRefused: The password or the address is not one we take.
         """
+        ...
+
+
+class SendingLimitsStore(Protocol):
+    """What the operator has set for single accounts. What a call changed is on stable storage when it returns."""
+
+    def find(self, account_id: AccountId) -> SendingLimits:
+        """Return what was set for the account; nothing but None if nothing was."""
+        ...
+
+    def put(self, account_id: AccountId, limits: SendingLimits) -> None:
+        """Set them, in place of all that were set. The account must exist."""
         ...

@@ -88,6 +88,12 @@ class Act(Enum):
     SESSION_ENDED = "session_ended"
     #: By the operator: factors and password are gone, a token for a new start was made.
     TEAMMATE_RECOVERED = "teammate_recovered"
+    #: The account's list of addresses, or whether it is enforced.
+    IP_ACCESS_CHANGED = "ip_access_changed"
+    #: The same, by somebody who knew that it may shut himself out.
+    IP_ACCESS_FORCED = "ip_access_forced"
+    #: How much the account may send in a time.
+    SENDING_LIMITS_CHANGED = "sending_limits_changed"
 
 
 class ActorKind(Enum):

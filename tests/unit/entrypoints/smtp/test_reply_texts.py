@@ -11,8 +11,9 @@ from gatepost.primitives.decision import Deny
 from gatepost.primitives.ids import MessageId
 from gatepost.standards.smtp.replies import Reply
 from gatepost.tenancy.access.principal import AccessDenial
+from gatepost.tenancy.access.sending_rate import LimitDenial
 
-ALL_REASONS = [*AccessDenial, *SubmissionDenial]
+ALL_REASONS = [*AccessDenial, *SubmissionDenial, *LimitDenial]
 HOSTILE = 'a\r\n250 2.0.0 Ok: queued as x\x00\x1b[2Jéü{detail}\u2028" ' + "x" * 5000
 CONSTANTS = [value for value in vars(reply_texts).values() if isinstance(value, Reply)]
 
@@ -44,6 +45,11 @@ def test_class_of_code_and_enhanced_code_agree(reason: Enum) -> None:
     assert str(reply.code)[0] == reply.enhanced[0]
 
 
+@pytest.mark.parametrize("reason", LimitDenial, ids=str)
+def test_a_limit_never_loses_a_message(reason: LimitDenial) -> None:
+    assert reply_texts.reply_to_denial(Deny(reason)).is_transient
+
+
 @pytest.mark.parametrize("reason", AccessDenial, ids=str)
 def test_a_stranger_is_told_no_detail(reason: AccessDenial) -> None:
     assert reply_texts.reply_to_denial(Deny(reason, "acc_1")) == reply_texts.reply_to_denial(Deny(reason))
@@ -71,6 +77,7 @@ def test_detail_is_escaped_and_cut() -> None:
             AccessDenial.KEY_NOT_VALID,
             "535 5.7.8 Authentication failed: The provided authorization grant is invalid, expired, or revoked",
         ),
+        (AccessDenial.ADDRESS_NOT_LISTED, "451 4.7.1 Authentication failed: Could not authenticate"),
         (AccessDenial.NETWORK_NOT_ALLOWED, "451 4.7.1 Authentication failed: Could not authenticate"),
         (AccessDenial.CREDITS_EXCEEDED, "451 4.7.1 Authentication failed: Maximum credits exceeded"),
         (

@@ -37,11 +37,14 @@ from gatepost.standards.smtp.events import (
 from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.access.authenticate import Refusal
 from gatepost.tenancy.access.budget import Budget, Purse, PurseId
+from gatepost.tenancy.access.ip_access.attempt import AuthMethod
 from gatepost.tenancy.access.principal import AccessDenial, Principal
+from gatepost.tenancy.access.sending_rate import LimitDenial, OverLimit
 from gatepost.tenancy.access.spending import Spending
 from gatepost.tenancy.access.tab import Tab, open_tab
 from gatepost.tenancy.accounts.account import AccountState
 
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 PRINCIPAL = Principal(
     account_id=AccountId("acc_1"),
     account_state=AccountState.ACTIVE,
@@ -80,6 +83,8 @@ class World:
         self.accepted: MessageId | Deny | Exception = MessageId("message-1")
         self.reverse_path: Decision | Exception = ALLOW
         self.recipient: Decision = ALLOW
+        self.rate: Decision = ALLOW
+        self.charged: list[tuple[Principal, int, int]] = []
         self.submissions: list[Submission] = []
         self.is_spool_full = False
         self.has_room = True
@@ -94,7 +99,8 @@ class World:
     ) -> Principal | Deny:
         return self._say(self.authenticated)
 
-    def recheck(self, principal: Principal, peer: IPv4Address) -> Principal | Deny:
+    def recheck(self, principal: Principal, peer: IPv4Address, *, method: AuthMethod) -> Principal | Deny:
+        assert method is AuthMethod.SMTP
         assert peer == View.peer_address
         return self._say(self.rechecked)
 
@@ -120,10 +126,22 @@ class World:
     def discard(self) -> None:
         self.is_discarded = True
 
+    def now(self) -> datetime:
+        return NOW
+
+    def take(
+        self, principal: Principal, peer: IPv4Address, now: datetime, *, messages: int = 0, recipients: int = 0
+    ) -> Decision:
+        assert (peer, now) == (View.peer_address, NOW)
+        self.charged.append((principal, messages, recipients))
+        return self.rate
+
     def handler(self) -> SubmissionHandler:
         return SubmissionServices(
             access=self,
             door=self,
+            rate=self,
+            clock=self,
             decide_reverse_path=lambda principal, path: self._say(self.reverse_path),
             decide_recipient=lambda mailbox: self.recipient,
             open_tab=self.open_tab,
@@ -241,7 +259,7 @@ async def test_a_spent_budget_is_said_at_mail_until_when(world: World) -> None:
 
     assert (answer.reply.code, answer.reply.enhanced, answer.closes) == (451, "4.7.1", False)
     assert answer.reply.text.endswith("(5 messages a day; again from 2026-03-02T00:00:00Z)")
-    assert world.counted("submissions", outcome="refused", reason="message budget spent") == 1
+    assert world.counted("submissions", outcome="deferred", reason="message budget spent") == 1
 
 
 @pytest.mark.parametrize("limit", ["messages_per_day", "new_recipients_per_day"])
@@ -277,6 +295,43 @@ def test_a_right_that_is_gone_ends_the_session_at_mail(world: World, handler: Su
     answer = handler.handle(offer())
 
     assert answer == Answer(reply_texts.reply_to_denial(world.rechecked), closes=True)
+
+
+def test_messages_and_recipients_are_counted_as_they_are_offered(world: World, handler: SubmissionHandler) -> None:
+    handler.handle(offer())
+    handler.handle(RecipientOffered(BOB))
+    handler.handle(RecipientOffered(ALICE))
+
+    assert world.charged == [(PRINCIPAL, 1, 0), (PRINCIPAL, 0, 1), (PRINCIPAL, 0, 1)]
+
+
+def test_what_is_refused_anyway_is_not_counted(world: World, handler: SubmissionHandler) -> None:
+    world.reverse_path = Deny(SubmissionDenial.REVERSE_PATH_NOT_VERIFIED)
+    handler.handle(offer())
+    world.reverse_path = ALLOW
+    handler.handle(offer())
+    world.recipient = Deny(SubmissionDenial.RECIPIENT_NOT_ROUTABLE)
+    handler.handle(RecipientOffered(BOB))
+
+    assert world.charged == [(PRINCIPAL, 1, 0)]
+
+
+@pytest.mark.parametrize("at_recipient", [False, True], ids=["MAIL", "RCPT"])
+def test_over_a_limit_is_later_and_the_session_goes_on(
+    world: World, handler: SubmissionHandler, at_recipient: bool
+) -> None:
+    if at_recipient:
+        handler.handle(offer())
+    world.rate = OverLimit(LimitDenial.ACCOUNT_LIMIT, "5 messages a minute of one account; try again in 7 seconds")
+
+    answer = handler.handle(RecipientOffered(BOB) if at_recipient else offer())
+
+    assert isinstance(answer, Answer)
+    assert not answer.closes
+    assert answer.reply is not None
+    assert (answer.reply.code, answer.reply.enhanced) == (451, "4.7.1")
+    assert "try again in 7 seconds" in answer.reply.text
+    assert world.counted("submissions", outcome="deferred", reason="account limit") == 1
 
 
 async def test_the_right_as_it_is_now_goes_with_the_message(world: World, handler: SubmissionHandler) -> None:

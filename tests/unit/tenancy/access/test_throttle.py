@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatepost.primitives.ids import KeyId
+from gatepost.tenancy.access.meters import MemoryCells, Meters
 from gatepost.tenancy.access.throttle import AuthenticationThrottle, ThrottleLimits
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -90,7 +91,8 @@ def test_an_attack_from_everywhere_makes_every_refusal_slow_and_locks_out_nobody
 
 
 def test_memory_is_bounded_and_the_longest_quiet_network_is_forgotten_first() -> None:
-    throttle = AuthenticationThrottle(ThrottleLimits(capacity=3))
+    cells = MemoryCells(capacity=4)
+    throttle = AuthenticationThrottle(meters=Meters(cells))
     for network in range(3):
         fail(throttle, 10, f"10.0.{network}.1")
     fail(throttle, 1, "10.0.0.1")
@@ -99,7 +101,7 @@ def test_memory_is_bounded_and_the_longest_quiet_network_is_forgotten_first() ->
 
     admitted = [throttle.admits(ip_address(f"10.0.{network}.1"), NOW) for network in range(4)]
     assert admitted == [False, True, False, False]
-    assert len(throttle._networks._levels) == 3
+    assert len(cells) == 4
 
 
 @given(gaps=st.lists(st.floats(0, 600), max_size=60))
