@@ -23,6 +23,7 @@ from gatepost.standards.smtp.data import MAX_LINE_OCTETS
 from gatepost.standards.smtp.extensions import ehlo_reply
 from gatepost.standards.smtp.replies import Reply
 from gatepost.standards.smtp.session_settings import SessionSettings
+from gatepost.tenancy.access.budget import BudgetDenial
 from gatepost.tenancy.access.principal import AccessDenial
 from gatepost.tenancy.access.sending_rate import LimitDenial
 
@@ -176,7 +177,7 @@ def _find_replies() -> Iterator[_Known]:
             # A name with a line before it is put into words by a denial below.
             if isinstance(value, Reply) and not name.startswith("_"):
                 yield _Known(name, value, source=_find_source(module, name))
-    for reason in (*AccessDenial, *LimitDenial, *SubmissionDenial):
+    for reason in (*AccessDenial, *LimitDenial, *BudgetDenial, *SubmissionDenial):
         yield _Known(str(reason), reply_texts.reply_to_denial(Deny(reason, "...")), reason=reason.value)
 
 

@@ -85,6 +85,10 @@ MEANINGS: Final = {
     "the mail server rewrite it.",
     "SubmissionDenial.RECIPIENT_NOT_ROUTABLE": "An address literal, a single label, a reserved name or this relay's "
     "own name.",
+    "SubmissionDenial.RECIPIENT_NOT_ALLOWED": "The key was made for recipients in other domains: use another key.",
+    "BudgetDenial.MESSAGES": "Come again when the reply says; if that is often, make a key with a larger budget.",
+    "BudgetDenial.NEW_RECIPIENTS": "The account has not written to this recipient before, and the key may write to so "
+    "many such only. Others still pass.",
     # Content
     "STRAY_OCTET_IN_CONTENT": f"Mend the client: content lines end with CR LF and hold neither alone. {CLOSES}",
     "CONTENT_LINE_TOO_LONG": "RFC 5321 allows 998 octets a line: encode the body as quoted-printable or base64.",

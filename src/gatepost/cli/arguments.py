@@ -46,6 +46,14 @@ def read_authors(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_read_author(text) for text in texts))
 
 
+def read_recipient_domains(texts: Iterable[str]) -> tuple[str, ...]:
+    """Read recipients' domains, and return them as they are compared: lower-case A-labels."""
+    try:
+        return tuple(dict.fromkeys(parse_domain(text.removesuffix(".")) for text in texts))
+    except AddressError as error:
+        raise click.BadParameter(f"{error}; write a name like example.com", param_hint="--to") from error
+
+
 def read_domain(text: str) -> str:
     """Read a domain name: lower-case A-labels, at least two of them."""
     try:
@@ -105,6 +113,14 @@ def read_reason(text: str) -> str:
     if not text.strip() or len(text) > _MAX_REASON or not text.isprintable():
         raise click.BadParameter(f"1 to {_MAX_REASON} printable characters are needed", param_hint="--reason")
     return text.strip()
+
+
+def read_duration(text: str, parameter: str) -> timedelta:
+    """Read a duration: ``90s``, ``12h``, ``7d``; 0 for none."""
+    match = _SHORT_DURATION.fullmatch(text)
+    if match is None and text != "0":
+        raise click.BadParameter(f"{text!r} is no duration; write 0, 15m, 12h or 7d", param_hint=parameter)
+    return timedelta(0) if match is None else int(match[1]) * _SHORT_UNITS[match[2]]
 
 
 def is_duration(text: str) -> bool:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
+from starlette.routing import Route
+
 from gatepost.entrypoints.api.acts import ActsInProgress
 from gatepost.entrypoints.api.app import build_app
 from gatepost.entrypoints.api.authentication import Authentication
@@ -12,6 +14,8 @@ from gatepost.entrypoints.api.callers import CurrentCallers
 from gatepost.entrypoints.api.endpoint import BodyBudget, EndpointServices
 from gatepost.entrypoints.api.forwarded import Proxies
 from gatepost.entrypoints.api.idempotency import Once, PastRequests
+from gatepost.entrypoints.api.leaked_keys import PATH as LEAKED_KEYS_PATH
+from gatepost.entrypoints.api.leaked_keys import LeakedKeys, hash_token
 from gatepost.entrypoints.api.letters import Letters
 from gatepost.entrypoints.api.listener import APIListener, ListenerLimits
 from gatepost.entrypoints.api.operation import Operation
@@ -48,6 +52,7 @@ from gatepost.runtime.settings import Settings
 from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.access.ip_allowlist import NetworkSet
 from gatepost.tenancy.access.meters import Rate
+from gatepost.tenancy.access.throttle import AuthenticationThrottle
 from gatepost.tenancy.accounts.person_ports import SystemMailer
 from gatepost.tenancy.audit.entry import Actor
 from gatepost.tenancy.senders.alignment import VerifiedDomains
@@ -95,7 +100,7 @@ def compose_api_listener(settings: Settings, parts: APIParts, tls_context: Calla
         body_timeout=api.body_timeout,
     )
     return APIListener(
-        build_app(services, compose_operations(settings, parts)),
+        build_app(services, compose_operations(settings, parts), *_compose_operator_routes(settings, parts, proxies)),
         tls_context=tls_context,
         limits=ListenerLimits(
             max_connections=settings.share(api.max_connections),
@@ -108,6 +113,23 @@ def compose_api_listener(settings: Settings, parts: APIParts, tls_context: Calla
         clock=control.clock,
         metrics=parts.metrics,
     )
+
+
+def _compose_operator_routes(settings: Settings, parts: APIParts, proxies: Proxies) -> list[Route]:
+    """Return what the operator's own token opens: nothing, where there is none."""
+    token, control = settings.api.leaked_key_token, parts.control
+    if token is None:
+        return []
+    leaked = LeakedKeys(
+        token_hash=hash_token(token),
+        keys_as=lambda actor: control.acting_as(actor).keys,
+        rights_changed=ControlledWorkers(compose_workers(settings)),
+        clock=control.clock,
+        hash_secret=control.keyring.hash_secret,
+        throttle=AuthenticationThrottle(),
+        proxies=proxies,
+    )
+    return [Route(LEAKED_KEYS_PATH, leaked)]
 
 
 def _each_second(requests: int) -> Rate:

@@ -51,6 +51,7 @@ from gatepost.runtime.compose_meters import WorkerMeters, compose_rate, open_met
 from gatepost.runtime.compose_people import compose_system_mail
 from gatepost.runtime.compose_queue import open_queue_in_turn, retry_schedule
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
+from gatepost.runtime.key_upkeep import keep_up_keys
 from gatepost.runtime.measurement import Sources, measure
 from gatepost.runtime.periodic import Periodic
 from gatepost.runtime.reload import Reloader, certificate_chains
@@ -69,6 +70,7 @@ from gatepost.system.signing import choose_signer
 from gatepost.telemetry.logger import get_logger
 from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.access.sending_rate import SendingRate
+from gatepost.tenancy.access.tab import open_tab
 from gatepost.tenancy.senders.alignment import VerifiedDomains
 from gatepost.tenancy.senders.dkim_key import SigningKeys
 from gatepost.tenancy.senders.public_suffix import PublicSuffixes
@@ -291,6 +293,7 @@ def _compose_door(
         queue=queue,
         rights=control.principals,
         meter=control.principals.meter,
+        budgets=control.spending,
         domains=domains,
         clock=control.clock,
         entropy=control.entropy,
@@ -311,6 +314,7 @@ def _compose_submission(base: _Base) -> SubmissionServices:
         clock=control.clock,
         decide_reverse_path=lambda principal, path: decide_reverse_path(principal, path, base.domains),
         decide_recipient=lambda mailbox: decide_recipient(mailbox, own_names),
+        open_tab=partial(open_tab, control.spending),
         metrics=base.metrics,
         spool=base.queue.spool,
         budget=base.budget,
@@ -429,6 +433,7 @@ def _compose_periodic(base: _Base, sources: Sources) -> tuple[Periodic, ...]:
         await start_due(base.queue, base.control.batch_statuses, base.control.clock.now())
 
     return (
+        *keep_up_keys(base.control, base.metrics),
         Periodic(name="flush_last_used", every=LAST_USED_EVERY, work=flush_last_used),
         Periodic(name="give_back_credits", every=LAST_USED_EVERY, work=give_back_credits),
         Periodic(name="start_scheduled", every=START_EVERY, work=start_scheduled, at_start=True),

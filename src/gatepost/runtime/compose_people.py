@@ -36,6 +36,7 @@ def compose_system_mail(
     door = Acceptance(
         queue=queue,
         rights=OwnRights(),
+        budgets=control.spending,
         meter=control.principals.meter,
         domains=domains,
         clock=control.clock,

@@ -13,6 +13,7 @@ from gatepost.storage.accounts import SqlAccountStore
 from gatepost.storage.audit import SqlAuditLog
 from gatepost.storage.batches import SqlBatchStore
 from gatepost.storage.branding import SqlBrandingStore
+from gatepost.storage.budgets import SqlBudgetStore
 from gatepost.storage.database import Database
 from gatepost.storage.domain_reviews import SqlReviewStore
 from gatepost.storage.engine import VersionConnection
@@ -33,6 +34,7 @@ from gatepost.tenancy.access.meters import Meters
 from gatepost.tenancy.access.people import People
 from gatepost.tenancy.access.ports import ApiKeyStore
 from gatepost.tenancy.access.principals import Principals
+from gatepost.tenancy.access.spending import Spending
 from gatepost.tenancy.access.throttle import AuthenticationThrottle
 from gatepost.tenancy.accounts.audited import AuditedAccountStore, AuditedSendingLimitsStore
 from gatepost.tenancy.accounts.person_ports import PeerRules, PeopleStores
@@ -82,6 +84,7 @@ class ControlPlane:
     sending_limits: SendingLimitsStore
     audit: AuditLog
     principals: Principals
+    spending: Spending
     people_stores: PeopleStores
     peers: PeerRules
     actor: Actor
@@ -93,7 +96,7 @@ class ControlPlane:
 
     def acting_as(self, actor: Actor) -> Self:
         """Return this control plane for another actor; it shares everything, and needs no closing of its own."""
-        recorder = Recorder(self.audit, actor, self.clock)
+        recorder = self.recorder_for(actor)
         return replace(
             self,
             actor=actor,
@@ -105,6 +108,10 @@ class ControlPlane:
             ip_access=AuditedIPAccessStore(self.plain.ip_access, recorder),
             sending_limits=AuditedSendingLimitsStore(self.plain.sending_limits, recorder),
         )
+
+    def recorder_for(self, actor: Actor) -> Recorder:
+        """Return the pen of an actor, for acts that no store records."""
+        return Recorder(self.audit, actor, self.clock)
 
     @property
     def people(self) -> People:
@@ -185,6 +192,7 @@ def open_control_plane(
         reviews=plain.reviews,
         audit=SqlAuditLog(database, keyring.mac_audit),
         principals=_open_principals(plain, attempt_log, version, keyring, clock=clock, meters=meters),
+        spending=Spending(SqlBudgetStore(database), hash_recipient=keyring.hash_secret, clock=clock),
         people_stores=_open_people_stores(database),
         peers=ListedPeers(plain.ip_access, attempt_log, clock),
         actor=actor,

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from gatepost.entrypoints.api.forwarded import ForwardedHeader
+from gatepost.primitives.secret import Secret
 from gatepost.telemetry.logger import LogFormat, LogLevel
 from gatepost.tenancy.accounts.sending_limits import SendingLimits
 
@@ -240,6 +241,14 @@ class API(Section, frozen=True, kw_only=True):
         int,
         Meta(ge=1, description="Connections of one client address; each mail worker takes its share of them."),
     ] = 1000
+    leaked_key_token: Annotated[
+        Secret[str] | None,
+        Meta(
+            description="Who has this token may report leaked keys, which revokes them: at least 32 characters, or "
+            "`sha256:` and the hash of such a token in hexadecimal; unset, nobody may. It can be read from a file: "
+            "`leaked_key_token_file`."
+        ),
+    ] = None
     header_timeout: Annotated[timedelta, Meta(description="How long the header of a request may take to arrive.")] = (
         timedelta(seconds=30)
     )

@@ -12,6 +12,7 @@ from gatepost.primitives.ids import AccountId, KeyId
 from gatepost.storage.database import Database
 from gatepost.storage.schema import api_keys
 from gatepost.tenancy.access.api_key import ApiKey
+from gatepost.tenancy.access.budget import Budget, Measure, Purse, PurseId
 from gatepost.tenancy.access.grant import Grant
 from gatepost.tenancy.access.ports import KeyUse
 
@@ -31,7 +32,7 @@ _RECORD_USE: Final = (
         api_keys.c.id == bindparam("key"),
         or_(api_keys.c.last_used_at.is_(None), api_keys.c.last_used_at < bindparam("at")),
     )
-    .values(last_used_at=bindparam("at"), last_used_from=bindparam("peer"))
+    .values(last_used_at=bindparam("at"), last_used_from=bindparam("peer"), last_used_by=bindparam("client"))
 )
 
 
@@ -49,15 +50,20 @@ class SqlApiKeyStore:
             name=key.name,
             secret_hash=secret_hash,
             created_at=key.created_at,
+            is_honey=key.is_honey,
             **_grant_columns(key.grant),
         )
-        unrevoked = (
+        valid = (
             select(func.count())
             .select_from(api_keys)
-            .where(api_keys.c.account_id == key.account_id, api_keys.c.revoked_at.is_(None))
+            .where(
+                api_keys.c.account_id == key.account_id,
+                api_keys.c.revoked_at.is_(None),
+                or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > key.created_at),
+            )
         )
         with self._database.writing() as connection:
-            if at_most is not None and connection.execute(unrevoked).scalar_one() >= at_most:
+            if at_most is not None and connection.execute(valid).scalar_one() >= at_most:
                 return False
             connection.execute(statement)
         return True
@@ -116,7 +122,16 @@ class SqlApiKeyStore:
 
     def record_uses(self, uses: Sequence[KeyUse]) -> None:
         """Note the last use of each key in one transaction."""
-        rows = [{"account": use.account_id, "key": use.key_id, "at": use.at, "peer": use.peer} for use in uses]
+        rows = [
+            {
+                "account": use.account_id,
+                "key": use.key_id,
+                "at": use.at,
+                "peer": use.peer,
+                "client": use.client or None,
+            }
+            for use in uses
+        ]
         if rows:
             with self._database.writing() as connection:
                 connection.execute(_RECORD_USE, rows)
@@ -138,8 +153,22 @@ def _grant_columns(grant: Grant) -> dict[str, Any]:
         "scopes": sorted(grant.scopes),
         "allowed_networks": sorted(map(str, grant.allowed_networks)),
         "allowed_authors": sorted(grant.allowed_authors),
+        "allowed_recipient_domains": sorted(grant.allowed_recipient_domains),
         "expires_at": grant.expires_at,
+        "budget": None if grant.budget is None else _purse_column(grant.budget),
+        "charges": [_purse_column(purse) for purse in grant.charges],
     }
+
+
+def _purse_column(purse: Purse) -> dict[str, Any]:
+    return {"purse": purse.id, "account": purse.account_id} | {
+        measure.value: limit for measure, limit in purse.budget.limits()
+    }
+
+
+def _purse(column: dict[str, Any]) -> Purse:
+    limits = {measure.value: column.get(measure.value) for measure in Measure}
+    return Purse(id=PurseId(column["purse"]), account_id=AccountId(column["account"]), budget=Budget(**limits))
 
 
 def _key(row: Row[Any]) -> ApiKey:
@@ -151,10 +180,15 @@ def _key(row: Row[Any]) -> ApiKey:
             scopes=frozenset(row.scopes),
             allowed_networks=tuple(ip_network(text) for text in row.allowed_networks),
             allowed_authors=tuple(row.allowed_authors),
+            allowed_recipient_domains=tuple(row.allowed_recipient_domains),
             expires_at=row.expires_at,
+            budget=None if row.budget is None else _purse(row.budget),
+            charges=tuple([_purse(column) for column in row.charges]),
         ),
         created_at=row.created_at,
         revoked_at=row.revoked_at,
         last_used_at=row.last_used_at,
         last_used_from=row.last_used_from,
+        last_used_by=row.last_used_by,
+        is_honey=row.is_honey,
     )

@@ -1,15 +1,17 @@
 """The API as an ASGI application on the real control plane and the real queue, without sockets."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from gatepost.entrypoints.api.acts import ActsInProgress
@@ -333,6 +335,7 @@ class Api:
         door = Acceptance(
             queue=self.queue,
             rights=control.principals,
+            budgets=control.spending,
             meter=control.principals.meter,
             domains=self.rule,
             clock=self.clock,
@@ -401,7 +404,7 @@ class Api:
         """The application, built once, for tests that ask much of it."""
         return self.build()
 
-    def build(self, *more: Operation) -> ASGIApp:
+    def build(self, *more: Operation, routes: Sequence[BaseRoute] = ()) -> ASGIApp:
         services = EndpointServices(
             authentication=Authentication(self.control.principals, self.metrics, self.control.people),
             subusers=self.control.accounts,
@@ -421,7 +424,7 @@ class Api:
             max_body_octets=self.max_body_octets,
             body_timeout=self.body_timeout,
         )
-        return build_app(services, (*self.operations(), *more))
+        return build_app(services, (*self.operations(), *more), *routes)
 
     async def ask(
         self,
@@ -490,3 +493,22 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
 def key_id(key: str) -> str:
     """The public half of a key."""
     return key.split(".")[1]
+
+
+@pytest.fixture
+def open_api(tmp_path: Path) -> Callable[[], AbstractContextManager[Api]]:
+    """Open an API on a control plane of its own, without a queue, as often as a test likes."""
+    clock, entropy = SettableClock(), SystemEntropy()
+    template, keyring = tmp_path / "template.db", tmp_path / "keyring"
+    migrate(f"sqlite:///{template}")
+    create_keyring(keyring, entropy)
+
+    @contextmanager
+    def open_one() -> Iterator[Api]:
+        path = tmp_path / f"{entropy.draw(8).hex()}.db"
+        path.write_bytes(template.read_bytes())
+        clock.instant = SettableClock().instant
+        with open_control_plane(f"sqlite:///{path}", keyring, clock, entropy) as control:
+            yield Api(control, cast("SQLiteQueue", None), clock, cast("RequestLedger", None))
+
+    return open_one

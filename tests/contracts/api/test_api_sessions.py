@@ -462,7 +462,8 @@ def test_what_asks_for_a_fresh_proof_is_what_must(api):
 
     assert asking == {
         "CreateApiKey", "UpdateApiKeyName", "UpdateApiKey", "DeleteApiKey", "BeginTotp", "ConfirmTotp", "RemoveTotp",
-        "BeginPasskeyEnrolment", "EnrolPasskey", "RemovePasskey", "MakeRecoveryCodes", "UpdateEmail", "UpdateUsername",
+        "RotateApiKey", "BeginPasskeyEnrolment", "EnrolPasskey", "RemovePasskey", "MakeRecoveryCodes", "UpdateEmail",
+        "UpdateUsername",
         "UpdatePassword", "InviteTeammate", "DeletePendingTeammate", "ResendTeammateInvite", "UpdateTeammate",
         "DeleteTeammate", "AddIpToAllowList", "UpdateAllowListMode", "DeleteAllowedIps", "DeleteAllowedIp",
     }  # fmt: skip

@@ -126,6 +126,7 @@ BODIES: dict[str, Callable[[Tenant], dict[str, Any]]] = {
     "CreateApiKey": lambda _: {"name": "x", "scopes": ["mail.send"]},
     "UpdateApiKeyName": lambda _: {"name": "x"},
     "UpdateApiKey": lambda _: {"name": "x", "scopes": ["mail.send"]},
+    "RotateApiKey": lambda _: {},
     "CreateScheduledSend": lambda _: {"batch_id": "nobody's", "status": "cancel"},
     "UpdateScheduledSend": lambda _: {"status": "cancel"},
     "CreateSubuser": lambda tenant: {"username": f"new-{tenant.domain}", "email": "a@b.example"},

@@ -45,7 +45,7 @@ def statements(path: Path) -> dict[str, list[str]]:
     rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
     connection.close()
     return {
-        name: sorted(clause.strip(" ,").replace('"', "") for clause in re.split(r"\n", sql))
+        name: sorted(clause.strip(" ,\t").replace('"', "") for clause in re.split(r"\n|, (?=\w+ [A-Z])", sql))
         for name, sql in rows
         if name != "alembic_version"
     }

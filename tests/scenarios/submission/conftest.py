@@ -32,6 +32,7 @@ from gatepost.tenancy.access.ip_access.attempt import AuthMethod
 from gatepost.tenancy.access.meters import MemoryCells, Meters
 from gatepost.tenancy.access.principal import AccessDenial, Principal
 from gatepost.tenancy.access.sending_rate import SendingRate
+from gatepost.tenancy.access.tab import Tab
 from gatepost.tenancy.accounts.account import AccountState
 from gatepost.tenancy.accounts.sending_limits import SendingLimits
 
@@ -51,7 +52,9 @@ class Access:
         self.denial: Deny | None = None
         self.trouble: Transient | None = None
 
-    def authenticate(self, username: str, password: Secret[bytes], peer: PeerAddress) -> Principal | Deny:
+    def authenticate(
+        self, username: str, password: Secret[bytes], peer: PeerAddress, *, client: str = ""
+    ) -> Principal | Deny:
         if password.reveal() != KEY:
             return Deny(AccessDenial.KEY_NOT_VALID)
         return self.recheck(PRINCIPAL, peer)
@@ -149,6 +152,7 @@ class Relay:
             clock=SystemClock(),
             decide_reverse_path=self._decide_reverse_path,
             decide_recipient=self._decide_recipient,
+            open_tab=self._open_tab,
             metrics=self.metrics,
             spool=self.spool,
             budget=self.budget,
@@ -183,6 +187,9 @@ class Relay:
 
     def _decide_reverse_path(self, principal: Principal, reverse_path: Mailbox | None) -> Decision:
         return self.reverse_path_decision
+
+    async def _open_tab(self, principal: Principal) -> Tab:
+        raise AssertionError("no key of these tests has a budget")
 
     def _decide_recipient(self, mailbox: Mailbox) -> Decision:
         return self.recipient_decision

@@ -62,14 +62,16 @@ class Authentication:
         self._metrics = metrics
         self._sessions = sessions
 
-    async def identify(self, header: str, peer: PeerAddress, operation: Operation) -> Caller | Problem | None:
+    async def identify(
+        self, header: str, peer: PeerAddress, operation: Operation, *, client: str = ""
+    ) -> Caller | Problem | None:
         """Return who calls, if he may call that operation; None where nobody has to be known."""
         if CallerKind.NOBODY in operation.callers:
             return None
         token = _read_session(header)
         if token is None:
             if CallerKind.KEY in operation.callers:
-                return await self.authenticate(header, peer, scope=operation.scope)
+                return await self.authenticate(header, peer, scope=operation.scope, client=client)
             return PEOPLE_ONLY if read_authorization(header) else NO_CREDENTIAL
         if CallerKind.PERSON not in operation.callers:
             return KEYS_ONLY
@@ -85,14 +87,18 @@ class Authentication:
         log.info("session_refused", peer=str(peer), reason=found.reason.value)
         return problem_of_person(found)
 
-    async def authenticate(self, header: str, peer: PeerAddress, *, scope: str | None) -> Principal | Problem:
+    async def authenticate(
+        self, header: str, peer: PeerAddress, *, scope: str | None, client: str = ""
+    ) -> Principal | Problem:
         """Return who calls, if he may do what ``scope`` names; the refusal of a wrong key may be kept back a while."""
         credential = read_authorization(header)
         if credential is None:
             return NO_CREDENTIAL
         username, password = credential
         try:
-            found = self._access.authenticate(username, password, peer, scope=scope, method=AuthMethod.API)
+            found = self._access.authenticate(
+                username, password, peer, scope=scope, method=AuthMethod.API, client=client
+            )
         except Transient as trouble:
             self._metrics.authentications.add("deferred")
             log.warning("authentication_deferred", peer=str(peer), reason=str(trouble))

@@ -30,6 +30,8 @@ from gatepost.primitives.errors import Permanent, Transient
 from gatepost.telemetry.logger import get_logger
 from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.access.person import Caller
+from gatepost.tenancy.access.principal import Principal
+from gatepost.tenancy.access.scope import MAIL_SEND
 from gatepost.tenancy.accounts.account import Account
 
 _JSON: Final = "application/json"
@@ -116,7 +118,8 @@ class Endpoint:
         if of_address.retry_after:
             return problems.too_many_requests(ceil(of_address.retry_after.total_seconds()))
         header = request.headers.get("authorization", "")
-        caller = await services.authentication.identify(header, peer, operation)
+        client = request.headers.get("user-agent", "")
+        caller = await services.authentication.identify(header, peer, operation, client=client)
         if isinstance(caller, Problem):
             return caller
         allowance = services.rate_limit.take(caller, services.clock.now()) if caller else of_address
@@ -157,6 +160,7 @@ class Endpoint:
                 if isinstance(body, Problem):
                     return body
                 call = replace(call, body=body, octets=octets)
+            _refuse_honey(caller, operation)
             return await operation.run(call)
         except (Transient, Permanent) as trouble:
             log.warning("api_store_trouble", operation=operation.name, reason=str(trouble))
@@ -189,6 +193,13 @@ class Endpoint:
         except TimeoutError:
             return problems.TOO_SLOW
         return None
+
+
+def _refuse_honey(caller: Caller | None, operation: Operation) -> None:
+    """As the one door does it with mail: a honey key's holder hears what anybody hears when there is trouble."""
+    changes = operation.method != "GET" and operation.scope != MAIL_SEND
+    if changes and isinstance(caller, Principal) and caller.is_honey:
+        raise Transient("a honey key was used: nothing is done under it")
 
 
 async def not_found(scope: Scope, receive: Receive, send: Send) -> None:

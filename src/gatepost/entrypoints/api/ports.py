@@ -22,9 +22,19 @@ class Access(Protocol):
     """Who may do what."""
 
     def authenticate(
-        self, username: str, password: Secret[bytes], peer: PeerAddress, *, scope: str | None, method: AuthMethod
+        self,
+        username: str,
+        password: Secret[bytes],
+        peer: PeerAddress,
+        *,
+        scope: str | None,
+        method: AuthMethod,
+        client: str,
     ) -> Principal | Deny:
-        """Check a credential offered from an address, for an act that needs ``scope``; microseconds."""
+        """Check a credential offered from an address, for an act that needs ``scope``; microseconds.
+
+        ``client`` is what it says of itself.
+        """
         ...
 
     def recheck(self, principal: Principal, peer: PeerAddress, *, scope: str | None) -> Principal | Deny:

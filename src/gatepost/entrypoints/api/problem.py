@@ -15,6 +15,7 @@ from gatepost.mailflow.queue.ports import StoreTrouble, StoreUnavailable
 from gatepost.mailflow.submission.policy import SubmissionDenial
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.errors import Permanent, Transient
+from gatepost.tenancy.access.budget import BudgetSpent
 from gatepost.tenancy.access.principal import AccessDenial
 from gatepost.tenancy.access.sending_rate import OverLimit
 from gatepost.tenancy.accounts.denial import PersonDenial, TooManyAttempts
@@ -89,13 +90,13 @@ _SENDER_IDENTITY: Final = (
 _KEY_NOT_VALID: Final = problem(
     401, "The provided authorization grant is invalid, expired, or revoked", headers=_CHALLENGE
 )
-_TOO_MANY: Final = problem(429, "too many requests", headers={"Retry-After": "60"})
+TOO_MANY: Final = problem(429, "too many requests", headers={"Retry-After": "60"})
 
 _ACCESS: Final[dict[AccessDenial, Problem]] = {
     AccessDenial.BAD_CREDENTIAL: NO_CREDENTIAL,
     AccessDenial.PASSWORD_NOT_TAKEN: NO_CREDENTIAL,
     AccessDenial.KEY_NOT_VALID: _KEY_NOT_VALID,
-    AccessDenial.TOO_MANY_ATTEMPTS: _TOO_MANY,
+    AccessDenial.TOO_MANY_ATTEMPTS: TOO_MANY,
     AccessDenial.ADDRESS_NOT_LISTED: FORBIDDEN,
     AccessDenial.NETWORK_NOT_ALLOWED: FORBIDDEN,
     AccessDenial.SCOPE_MISSING: FORBIDDEN,
@@ -142,6 +143,11 @@ _SUBMISSION: Final[dict[SubmissionDenial, tuple[int, str | None, str]]] = {
         400,
         "personalizations.{position}",
         "The recipient's domain is none that mail could be delivered to{detail}",
+    ),
+    SubmissionDenial.RECIPIENT_NOT_ALLOWED: (
+        403,
+        "personalizations.{position}",
+        "This API key may not be used to write to that recipient{detail}",
     ),
     SubmissionDenial.EIGHT_BIT_NOT_DECLARED: (400, "headers", "The headers hold octets above 127{detail}"),
     SubmissionDenial.LOOP: (400, "headers", "Too many Received fields: the message goes in a circle{detail}"),
@@ -209,6 +215,10 @@ def problem_of_submission(denial: Deny, position: int) -> Problem:
     """Put the refusal of the message for one personalization into words."""
     if isinstance(denial.reason, AccessDenial):
         return problem_of_access(denial, sends_mail=True)
+    if isinstance(denial, BudgetSpent):
+        wait = max(1, ceil(denial.retry_after.total_seconds()))
+        text = f"{denial.reason.value.capitalize()}: this API key may send {denial.detail}"
+        return problem(429, text, headers={"Retry-After": str(wait)})
     if isinstance(denial, OverLimit):
         seconds = ceil(denial.retry_after.total_seconds())
         return problem(429, f"too many requests: {denial.detail}", headers={"Retry-After": str(seconds)})

@@ -14,6 +14,7 @@ from gatepost.primitives.decision import Deny
 from gatepost.primitives.errors import Permanent, Transient
 from gatepost.primitives.ids import MessageId
 from gatepost.standards.smtp.replies import Reply
+from gatepost.tenancy.access.budget import BudgetDenial
 from gatepost.tenancy.access.principal import AccessDenial
 from gatepost.tenancy.access.sending_rate import LimitDenial
 
@@ -96,6 +97,9 @@ _SUBMISSION: Final[dict[SubmissionDenial, Reply]] = {
     SubmissionDenial.RECIPIENT_NOT_ROUTABLE: Reply(
         550, "5.1.2", "The recipient's domain is none that mail could be delivered to{detail}"
     ),
+    SubmissionDenial.RECIPIENT_NOT_ALLOWED: Reply(
+        550, "5.7.1", "This API key may not be used to write to that recipient{detail}"
+    ),
     SubmissionDenial.EIGHT_BIT_NOT_DECLARED: Reply(
         554,
         "5.6.3",
@@ -105,6 +109,14 @@ _SUBMISSION: Final[dict[SubmissionDenial, Reply]] = {
     SubmissionDenial.X_SMTPAPI: Reply(554, "5.6.0", "The X-SMTPAPI field cannot be carried out{detail}"),
 }
 
+# 451 is what RFC 5321 §4.3.2 has for each of MAIL, RCPT and the end of data: a mail server keeps the message.
+_BUDGET: Final[dict[BudgetDenial, Reply]] = {
+    BudgetDenial.MESSAGES: Reply(451, "4.7.1", "The message budget of this API key is spent{detail}"),
+    BudgetDenial.NEW_RECIPIENTS: Reply(
+        451, "4.7.1", "The budget of this API key for first-time recipients is spent{detail}"
+    ),
+}
+
 # 451, never 452: on that clients send the same message again at once, with fewer recipients. Never 5xx: nobody loses
 # a message for having been too quick.
 _LIMIT: Final[dict[LimitDenial, Reply]] = {
@@ -112,7 +124,7 @@ _LIMIT: Final[dict[LimitDenial, Reply]] = {
     LimitDenial.ADDRESS_LIMIT: Reply(451, "4.7.1", "Too much mail from your address for now{detail}"),
 }
 
-_REFUSALS: Final = cast("dict[Enum, Reply]", _ACCESS | _SUBMISSION | _LIMIT)
+_REFUSALS: Final = cast("dict[Enum, Reply]", _ACCESS | _SUBMISSION | _LIMIT | _BUDGET)
 
 _NOT_IN_REPLIES: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F)}
 

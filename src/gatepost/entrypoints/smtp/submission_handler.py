@@ -5,7 +5,7 @@ before a message is queued: a session whose right is gone hears 535 and is close
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, assert_never, cast
@@ -16,7 +16,7 @@ from gatepost.entrypoints.smtp.ports import YES, Answer, Deciding, SessionView
 from gatepost.entrypoints.smtp.session_caps import PeerAddress
 from gatepost.mailflow.envelope import Envelope, Origin
 from gatepost.mailflow.queue.ports import StoreTrouble, StoreUnavailable
-from gatepost.mailflow.submission.policy import SubmissionDenial
+from gatepost.mailflow.submission.policy import SubmissionDenial, decide_allowed_recipient
 from gatepost.mailflow.submission.ports import ContentSpool
 from gatepost.mailflow.submission.submission import Submission
 from gatepost.primitives.clock import Clock
@@ -41,9 +41,11 @@ from gatepost.standards.smtp.events import (
 from gatepost.telemetry.logger import get_logger
 from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.access.authenticate import Refusal
+from gatepost.tenancy.access.budget import BudgetDenial
 from gatepost.tenancy.access.ip_access.attempt import AuthMethod
 from gatepost.tenancy.access.principal import AccessDenial, Principal
 from gatepost.tenancy.access.sending_rate import LimitDenial
+from gatepost.tenancy.access.tab import Tab
 
 log = get_logger()
 
@@ -51,8 +53,10 @@ log = get_logger()
 class Access(Protocol):
     """Who may send."""
 
-    def authenticate(self, username: str, password: Secret[bytes], peer: PeerAddress) -> Principal | Deny:
-        """Check a credential offered from an address; microseconds."""
+    def authenticate(
+        self, username: str, password: Secret[bytes], peer: PeerAddress, *, client: str
+    ) -> Principal | Deny:
+        """Check a credential offered from an address; microseconds. ``client`` is what it says of itself."""
         ...
 
     def recheck(self, principal: Principal, peer: PeerAddress, *, method: AuthMethod) -> Principal | Deny:
@@ -90,6 +94,7 @@ class SubmissionServices:
     Attributes:
         decide_reverse_path: Whether the principal may use that reverse-path (None: the null one): no, said early.
         decide_recipient: Whether mail could go there at all.
+        open_tab: Finds out what a principal with budgets may still offer.
         has_room: Whether the store has room for new mail; asked early, so that nobody sends content in vain.
         spool_threshold_octets: Longer contents go to the spool while they arrive.
     """
@@ -100,6 +105,7 @@ class SubmissionServices:
     clock: Clock
     decide_reverse_path: Callable[[Principal, Mailbox | None], Decision]
     decide_recipient: Callable[[Mailbox], Decision]
+    open_tab: Callable[[Principal], Awaitable[Tab]]
     metrics: Metrics
     spool: ContentSpool
     budget: MemoryBudget
@@ -114,7 +120,17 @@ class SubmissionServices:
 class SubmissionHandler:
     """Decides for one submission session; a ``SessionHandler``."""
 
-    __slots__ = ("_buffer", "_forward_paths", "_is_accepting", "_offer", "_peer", "_principal", "_services", "_view")
+    __slots__ = (
+        "_buffer",
+        "_forward_paths",
+        "_is_accepting",
+        "_offer",
+        "_peer",
+        "_principal",
+        "_services",
+        "_tab",
+        "_view",
+    )
 
     def __init__(self, services: SubmissionServices, view: SessionView) -> None:
         self._services = services
@@ -123,6 +139,7 @@ class SubmissionHandler:
         self._principal: Principal | None = None
         self._offer: TransactionOffered | None = None
         self._forward_paths: list[Mailbox] = []
+        self._tab: Tab | None = None
         self._buffer: ContentBuffer | None = None
         self._is_accepting = False
 
@@ -159,7 +176,9 @@ class SubmissionHandler:
     def _authenticate(self, offer: CredentialOffered) -> Answer | Deciding:
         peer, metrics = self._view.peer_address, self._services.metrics
         try:
-            found = self._services.access.authenticate(offer.username, offer.password, peer)
+            found = self._services.access.authenticate(
+                offer.username, offer.password, peer, client=f"EHLO {self._view.greeting} {self._view.tls}"
+            )
         except Transient as trouble:
             metrics.authentications.add("deferred")
             log.warning("authentication_deferred", peer=self._peer, reason=str(trouble))
@@ -174,7 +193,7 @@ class SubmissionHandler:
         self._principal = found
         return YES
 
-    def _begin_transaction(self, offer: TransactionOffered) -> Answer:
+    def _begin_transaction(self, offer: TransactionOffered) -> Answer | Deciding:
         if not self._services.has_room():
             return self._defer(StoreUnavailable(StoreTrouble.NO_ROOM, "less is free than is kept for delivery"))
         try:
@@ -193,16 +212,43 @@ class SubmissionHandler:
         self._principal = principal
         self._offer = offer
         self._forward_paths = []
-        return YES
+        self._tab = None
+        return self._open_tab(principal) if principal.purses else YES
 
-    def _take_recipient(self, offer: RecipientOffered) -> Answer:
-        decision = self._services.decide_recipient(offer.forward_path) and self._take_of_limits(
-            self._authenticated, recipients=1
-        )
-        if isinstance(decision, Deny):
-            return self._refuse("submission_refused", decision)
-        self._forward_paths.append(offer.forward_path)
-        return YES
+    async def _open_tab(self, principal: Principal) -> Answer:
+        """Find out what the key's budgets leave, before the client sends anything."""
+        try:
+            self._tab = await self._services.open_tab(principal)
+        except Transient as trouble:
+            return self._defer(trouble)
+        return self._answer(self._tab.decide_message())
+
+    def _take_recipient(self, offer: RecipientOffered) -> Answer | Deciding:
+        recipient = offer.forward_path
+        decision: Decision | None = self._services.decide_recipient(recipient)
+        if decision:
+            decision = decide_allowed_recipient(self._authenticated, recipient)
+        if decision:
+            decision = self._take_of_limits(self._authenticated, recipients=1)
+        if decision and self._tab is not None:
+            decision = self._tab.decide_recipient(recipient)
+            if decision is None:
+                return self._ask_recipient(self._tab, recipient)
+        return self._take_if(decision, recipient)
+
+    async def _ask_recipient(self, tab: Tab, recipient: Mailbox) -> Answer:
+        try:
+            return self._take_if(await tab.ask_recipient(recipient), recipient)
+        except Transient as trouble:
+            return self._defer(trouble)
+
+    def _take_if(self, decision: Decision | None, recipient: Mailbox) -> Answer:
+        if decision:
+            self._forward_paths.append(recipient)
+        return self._answer(decision)
+
+    def _answer(self, decision: Decision | None) -> Answer:
+        return self._refuse("submission_refused", decision) if isinstance(decision, Deny) else YES
 
     def _take_of_limits(self, principal: Principal, *, messages: int = 0, recipients: int = 0) -> Decision:
         # Counted when offered: what is refused later, or given up, has cost us the same.
@@ -293,8 +339,8 @@ class SubmissionHandler:
     def _refuse(self, happening: str, denial: Deny) -> Answer:
         """Put a refusal into words; one of access ends the session (the dialect), as does any 421."""
         reply = reply_texts.reply_to_denial(denial)
-        if isinstance(denial.reason, SubmissionDenial | LimitDenial):
-            outcome = "deferred" if isinstance(denial.reason, LimitDenial) else "refused"
+        if isinstance(denial.reason, SubmissionDenial | LimitDenial | BudgetDenial):
+            outcome = "refused" if isinstance(denial.reason, SubmissionDenial) else "deferred"
             self._services.metrics.submissions.add(outcome, denial.reason.value)
         log.info(
             happening,

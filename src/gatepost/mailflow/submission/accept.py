@@ -11,8 +11,8 @@ from gatepost.mailflow.options import NO_OPTIONS, SendingOptions
 from gatepost.mailflow.queue.idempotency import RequestRecord
 from gatepost.mailflow.queue.ports import Queue, StoreTrouble, StoreUnavailable
 from gatepost.mailflow.queue.recipient import QueuedMessage
-from gatepost.mailflow.submission.policy import SubmissionDenial, decide_identity, decide_recipient, examine
-from gatepost.mailflow.submission.ports import Credits, CurrentRights, SendingAllowance
+from gatepost.mailflow.submission.policy import Identity, SubmissionDenial, decide_identity, decide_recipient, examine
+from gatepost.mailflow.submission.ports import Budgets, Credits, CurrentRights, SendingAllowance
 from gatepost.mailflow.submission.submission import Submission
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.decision import Deny
@@ -54,6 +54,7 @@ class Acceptance:
         rights: CurrentRights,
         meter: Credits,
         domains: VerifiedDomains,
+        budgets: Budgets,
         clock: Clock,
         entropy: Entropy,
         own_host_names: Collection[str] = (),
@@ -80,6 +81,7 @@ class Acceptance:
         self._rights = rights
         self._meter = meter
         self._domains = domains
+        self._budgets = budgets
         self._clock = clock
         self._entropy = entropy
         self._is_batch = is_batch
@@ -95,23 +97,13 @@ class Acceptance:
         Raises:
             Transient: It could be neither judged nor stored now; nothing is kept, the client is to come again.
         """
-        self._require_room()
-        judged = self._judge(submission)
-        if isinstance(judged, Deny):
-            return judged
-        if not self._spend([judged]):
-            return _EXCEEDED
-        try:
-            await self._queue.accept(judged.message)
-        except (Transient, Permanent):
-            self._unspend([judged])
-            raise
-        return judged.message.id
+        outcome = await self._accept((submission,), None, is_counted=True)
+        return outcome.denial if isinstance(outcome, RefusedAt) else outcome[0]
 
     async def accept_all(
         self, submissions: Sequence[Submission], *, token: tuple[str, bytes] | None = None
     ) -> tuple[MessageId, ...] | RefusedAt:
-        """Take all of these messages, whose contents are in memory, or none of them.
+        """Take all of these messages, which are one principal's and whose contents are in memory, or none.
 
         Args:
             submissions: Of one principal; what their client is told of all of them is the first one's id.
@@ -123,11 +115,41 @@ class Acceptance:
         Raises:
             Transient: As ``accept``.
         """
+        return await self._accept(submissions, token, is_counted=False)
+
+    async def _accept(
+        self, submissions: Sequence[Submission], token: tuple[str, bytes] | None, *, is_counted: bool
+    ) -> tuple[MessageId, ...] | RefusedAt:
         self._require_room()
-        judged = self._judge_all(submissions)
+        examined = self._examine_all(submissions)
+        if isinstance(examined, RefusedAt):
+            return examined
+        principal = submissions[0].principal
+        recipients = [path for submission in submissions for path in submission.envelope.forward_paths]
+        charged = await self._budgets.charge(principal, recipients)
+        if isinstance(charged, Deny):
+            return RefusedAt(position=0, denial=charged)
+        try:
+            outcome = await self._judge_and_queue(submissions, examined, token, is_counted=is_counted)
+        except (Transient, Permanent):
+            self._budgets.give_back(charged)
+            raise
+        if isinstance(outcome, RefusedAt):
+            self._budgets.give_back(charged)
+        return outcome
+
+    async def _judge_and_queue(
+        self,
+        submissions: Sequence[Submission],
+        examined: Sequence[Identity],
+        token: tuple[str, bytes] | None,
+        *,
+        is_counted: bool,
+    ) -> tuple[MessageId, ...] | RefusedAt:
+        judged = self._judge_all(submissions, examined)
         if isinstance(judged, RefusedAt):
             return judged
-        over_limit = self._take_of_limits(submissions)
+        over_limit = None if is_counted else self._take_of_limits(submissions)
         if over_limit is not None:
             return over_limit
         if not self._spend(judged):
@@ -144,9 +166,15 @@ class Acceptance:
         return tuple([message.id for message in messages])
 
     def check_all(self, submissions: Sequence[Submission]) -> RefusedAt | None:
-        """Say what ``accept_all`` would refuse; nothing is kept."""
-        judged = self._judge_all(submissions)
-        return judged if isinstance(judged, RefusedAt) else None
+        """Say what ``accept_all`` would refuse, budgets left aside; nothing is kept."""
+        examined = self._examine_all(submissions)
+        if isinstance(examined, RefusedAt):
+            return examined
+        for position, (submission, identity) in enumerate(zip(submissions, examined, strict=True)):
+            principal = self._decide_rights(submission, identity)
+            if isinstance(principal, Deny):
+                return RefusedAt(position=position, denial=principal)
+        return None
 
     def _take_of_limits(self, submissions: Sequence[Submission]) -> RefusedAt | None:
         """Count messages that came all at once; a session's are counted as they are offered, command by command."""
@@ -166,10 +194,27 @@ class Acceptance:
         if not self._has_room():
             raise StoreUnavailable(StoreTrouble.NO_ROOM, "less is free than is kept for delivery")
 
-    def _judge_all(self, submissions: Sequence[Submission]) -> list[_Judged] | RefusedAt:
-        judged: list[_Judged] = []
+    def _examine_all(self, submissions: Sequence[Submission]) -> list[Identity] | RefusedAt:
+        identities: list[Identity] = []
         for position, submission in enumerate(submissions):
-            one = self._judge(submission)
+            identity = self._examine(submission)
+            if isinstance(identity, Deny):
+                return RefusedAt(position=position, denial=identity)
+            identities.append(identity)
+        return identities
+
+    def _examine(self, submission: Submission) -> Identity | Deny:
+        """Check all that does not depend on rights."""
+        for forward_path in submission.envelope.forward_paths:
+            routable = decide_recipient(forward_path, self._own_host_names)
+            if isinstance(routable, Deny):
+                return routable
+        return examine(submission.content, submission.envelope, self._clock.now())
+
+    def _judge_all(self, submissions: Sequence[Submission], examined: Sequence[Identity]) -> list[_Judged] | RefusedAt:
+        judged: list[_Judged] = []
+        for position, (submission, identity) in enumerate(zip(submissions, examined, strict=True)):
+            one = self._judge(submission, identity)
             if isinstance(one, Deny):
                 return RefusedAt(position=position, denial=one)
             if judged:
@@ -186,45 +231,46 @@ class Acceptance:
         if count := _count_metered(judged):
             self._meter.unspend(judged[0].message.account_id, count)
 
-    def _judge(self, submission: Submission) -> _Judged | Deny:
+    def _judge(self, submission: Submission, identity: Identity) -> _Judged | Deny:
         """Make of a submission the message that may be queued.
 
         Rights come last, looked up anew, and nothing is awaited between here and the queue's own beginning. So a
         revocation is seen here, or it finds this message's ``Queue.accept`` already called, waits for it
         (``Queue.barrier``), and holds what it queued (architecture, promise 3).
         """
-        envelope = submission.envelope
-        for forward_path in envelope.forward_paths:
-            routable = decide_recipient(forward_path, self._own_host_names)
-            if isinstance(routable, Deny):
-                return routable
         now = self._clock.now()
-        identity = examine(submission.content, envelope, now)
-        if isinstance(identity, Deny):
-            return identity
-        peer = _read_address(submission.origin.peer_address)
         message_id = new_message_id(now, self._entropy)
-        principal = self._rights.recheck(submission.principal, peer)
+        principal = self._decide_rights(submission, identity)
         if isinstance(principal, Deny):
             return principal
-        allowed = decide_identity(principal, envelope, identity, self._domains)
-        if isinstance(allowed, Deny):
-            return allowed
-        options = submission.options or identity.options
-        if identity.options and not self._is_in_valid_batch(principal, identity.options, now):
-            return Deny(SubmissionDenial.X_SMTPAPI, "batch_id is no valid batch id of the account")
+        if principal.purses != submission.principal.purses:
+            raise Transient("the key's budgets were changed while the message came in; the client is to come again")
+        if principal.is_honey:
+            raise Transient("a honey key was used: nothing is sent under it")
         message = QueuedMessage(
             id=message_id,
             account_id=principal.account_id,
             key_id=principal.key_id,
             author=identity.author,
-            envelope=envelope,
+            envelope=submission.envelope,
             origin=submission.origin,
             content=submission.content,
             accepted_at=now,
-            options=options,
+            options=submission.options or identity.options,
         )
         return _Judged(message, principal.is_metered)
+
+    def _decide_rights(self, submission: Submission, identity: Identity) -> Principal | Deny:
+        peer = _read_address(submission.origin.peer_address)
+        principal = self._rights.recheck(submission.principal, peer)
+        if isinstance(principal, Deny):
+            return principal
+        allowed = decide_identity(principal, submission.envelope, identity, self._domains)
+        if isinstance(allowed, Deny):
+            return allowed
+        if identity.options and not self._is_in_valid_batch(principal, identity.options, self._clock.now()):
+            return Deny(SubmissionDenial.X_SMTPAPI, "batch_id is no valid batch id of the account")
+        return principal
 
     def _is_in_valid_batch(self, principal: Principal, options: SendingOptions, now: datetime) -> bool:
         return not options.batch_id or self._is_batch(principal.account_id, options.batch_id, now)

@@ -36,6 +36,8 @@ MAX_RECEIVED_FIELDS: Final = 50
 #: site (``.test``, ``.local``, ``.internal``) may have a static route and are left to delivery.
 UNROUTABLE_TOP_LEVELS: Final = frozenset({"alt", "invalid", "localhost", "onion"})
 
+_MAX_SHOWN_DOMAINS: Final = 5
+
 #: Several From or Sender fields are refused with a reason of their own.
 _SINGLE_FIELDS: Final = SINGLE_FIELDS - {b"from", b"sender"}
 
@@ -57,6 +59,8 @@ class SubmissionDenial(Enum):
     REVERSE_PATH_NOT_VERIFIED = "reverse-path not verified"
     #: An address literal, a single label, or our own name: nothing a public MX could answer for.
     RECIPIENT_NOT_ROUTABLE = "recipient not routable"
+    #: The key is restricted to other recipients' domains; detail names them.
+    RECIPIENT_NOT_ALLOWED = "recipient not allowed"
     #: Octets above 127 without BODY=8BITMIME (RFC 6152), or in the header section without SMTPUTF8 (RFC 6532).
     EIGHT_BIT_NOT_DECLARED = "8-bit not declared"
     #: More Received fields than a message that is not in a loop gathers (RFC 5321 §6.3).
@@ -98,6 +102,15 @@ def decide_recipient(mailbox: Mailbox, own_host_names: Collection[str]) -> Decis
     if not dot or mailbox.is_address_literal or top_level in UNROUTABLE_TOP_LEVELS or domain in own_host_names:
         return Deny(SubmissionDenial.RECIPIENT_NOT_ROUTABLE, str(mailbox))
     return ALLOW
+
+
+def decide_allowed_recipient(principal: Principal, mailbox: Mailbox) -> Decision:
+    """Decide whether the principal's key may be used to write to that domain."""
+    domains = principal.allowed_recipient_domains
+    if not domains or mailbox.domain in domains:
+        return ALLOW
+    shown = ", ".join(domains[:_MAX_SHOWN_DOMAINS]) + (", and others" if len(domains) > _MAX_SHOWN_DOMAINS else "")
+    return Deny(SubmissionDenial.RECIPIENT_NOT_ALLOWED, f"{mailbox}; only to {shown}")
 
 
 def examine(content: Content, envelope: Envelope, now: datetime) -> Identity | Deny:
@@ -171,6 +184,14 @@ def _decide_loop(section: HeaderSection, _: Envelope) -> Decision:
     return ALLOW
 
 
+def _decide_recipients(principal: Principal, envelope: Envelope, _: Identity, _domains: VerifiedDomains) -> Decision:
+    for forward_path in envelope.forward_paths if principal.allowed_recipient_domains else ():
+        decision = decide_allowed_recipient(principal, forward_path)
+        if isinstance(decision, Deny):
+            return decision
+    return ALLOW
+
+
 def _decide_reverse_path(principal: Principal, envelope: Envelope, _: Identity, domains: VerifiedDomains) -> Decision:
     return decide_reverse_path(principal, envelope.reverse_path, domains)
 
@@ -211,4 +232,5 @@ IDENTITY_CHECKS: Final[tuple[Callable[[Principal, Envelope, Identity, VerifiedDo
     _decide_reverse_path,
     _decide_author,
     _decide_senders,
+    _decide_recipients,
 )

@@ -1,5 +1,6 @@
 """What submission needs from the world, beside the Queue."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol
@@ -7,7 +8,10 @@ from typing import Protocol
 from gatepost.mailflow.content import Content
 from gatepost.primitives.decision import Decision, Deny
 from gatepost.primitives.ids import AccountId
+from gatepost.standards.address import Mailbox
+from gatepost.tenancy.access.budget import BudgetSpent
 from gatepost.tenancy.access.principal import Principal
+from gatepost.tenancy.access.spending import Spent
 
 
 class ContentWriter(Protocol):
@@ -63,6 +67,22 @@ class CurrentRights(Protocol):
         Raises:
             Transient: It cannot be known now; the client is to be told to come again.
         """
+        ...
+
+
+class Budgets(Protocol):
+    """Charges what is sent to the budgets of the key under which it is."""
+
+    async def charge(self, principal: Principal, forward_paths: Sequence[Mailbox]) -> Spent | BudgetSpent:
+        """Charge all budgets of the principal for copies to these recipients, or none of them.
+
+        Raises:
+            Transient: It cannot be known now; nothing was spent.
+        """
+        ...
+
+    def give_back(self, spent: Spent) -> None:
+        """Undo a charge: the message was not taken after all."""
         ...
 
 

@@ -10,6 +10,7 @@ from gatepost.storage.schema.access import access_version, api_keys
 from gatepost.storage.schema.accounts import account_credits, accounts
 from gatepost.storage.schema.audit import audit_entries, audit_heads
 from gatepost.storage.schema.batches import mail_batches, scheduled_sends
+from gatepost.storage.schema.budgets import budget_uses, known_recipients
 from gatepost.storage.schema.ip_access import access_attempts, ip_access_lists, ip_access_rules, sending_limits
 from gatepost.storage.schema.leases import leases
 from gatepost.storage.schema.metadata import Instant, metadata
@@ -50,6 +51,7 @@ __all__ = [
     "audit_entries",
     "audit_heads",
     "branded_links",
+    "budget_uses",
     "console_sessions",
     "dkim_keys",
     "dns_zone",
@@ -61,6 +63,7 @@ __all__ = [
     "ip_access_lists",
     "ip_access_rules",
     "known_networks",
+    "known_recipients",
     "leases",
     "mail_batches",
     "metadata",

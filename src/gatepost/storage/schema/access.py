@@ -1,6 +1,20 @@
 """Credentials, and the count of changes to anybody's rights."""
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    false,
+    text,
+)
 
 from gatepost.storage.schema.metadata import Instant, metadata
 
@@ -21,6 +35,12 @@ api_keys = Table(
     Column("revoked_at", Instant),
     Column("last_used_at", Instant),
     Column("last_used_from", Text),
+    Column("allowed_recipient_domains", JSON, nullable=False, server_default=text("'[]'")),
+    # {"purse": id, "account": id, limit: number …}, and an array of such: the grant's budget, and its charges.
+    Column("budget", JSON(none_as_null=True)),
+    Column("charges", JSON, nullable=False, server_default=text("'[]'")),
+    Column("is_honey", Boolean, nullable=False, server_default=false()),
+    Column("last_used_by", Text),
     CheckConstraint("length(secret_hash) = 32", name="secret_hash"),
 )
 Index(None, api_keys.c.account_id)

@@ -23,6 +23,9 @@ _RANDOM_OCTETS: Final = 28
 # The last character of the secret carries 2 unused bits. They must be zero: one key has one spelling.
 _SHAPE: Final = re.compile(rb"SG\.([\w-]{22})\.([\w-]{42}[AEIMQUYcgkosw048])", re.ASCII)
 
+# As above, in the middle of other text: a longer run of such characters is something else.
+_EMBEDDED: Final = re.compile(rb"(?<![\w-])(?=(SG\.[\w-]{22}\.[\w-]{43})(?![\w-]))", re.ASCII)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
@@ -32,6 +35,8 @@ class ApiKey:
         name: What the operator calls it; need not be unique.
         last_used_at: When it last opened a session or sent, some seconds to a minute late; None for never.
         last_used_from: The address it was used from then.
+        last_used_by: What the client said of itself then: its EHLO and TLS, or its user agent.
+        is_honey: It is a trap: whoever uses it has found it where nobody should look.
     """
 
     id: KeyId
@@ -42,6 +47,8 @@ class ApiKey:
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
     last_used_from: str | None = None
+    last_used_by: str | None = None
+    is_honey: bool = False
 
     def is_valid(self, now: datetime) -> bool:
         """Neither revoked nor expired."""
@@ -49,7 +56,7 @@ class ApiKey:
 
 
 def issue(
-    *, account_id: AccountId, name: str, grant: Grant, now: datetime, entropy: Entropy
+    *, account_id: AccountId, name: str, grant: Grant, now: datetime, entropy: Entropy, is_honey: bool = False
 ) -> tuple[ApiKey, Secret[str]]:
     """Make a key. The second value is the whole key as its user needs it; it can never be had again."""
     key_id = new_key_id(entropy)
@@ -58,7 +65,7 @@ def issue(
         key_id = new_key_id(entropy)
     random = entropy.draw(_RANDOM_OCTETS)
     secret = base64url(random + _checksum(key_id.encode(), random))
-    key = ApiKey(id=key_id, account_id=account_id, name=name, grant=grant, created_at=now)
+    key = ApiKey(id=key_id, account_id=account_id, name=name, grant=grant, created_at=now, is_honey=is_honey)
     return key, Secret(f"SG.{key_id}.{secret}")
 
 
@@ -77,6 +84,15 @@ def parse(text: bytes) -> tuple[KeyId, Secret[bytes]] | None:
         return None
     # The id is hashed along, so that a hash moved to another row opens nothing.
     return KeyId(key_id.decode("ascii")), Secret(key_id + octets)
+
+
+def find_all(text: bytes) -> list[bytes]:
+    """Return each key that stands somewhere in a text, once, in order: shape and checksum are right.
+
+    A scanner can do the same without us: the pattern and the checksum are public (docs/reference/keys.md).
+    """
+    candidates = dict.fromkeys(match[1] for match in _EMBEDDED.finditer(text))
+    return [candidate for candidate in candidates if parse(candidate) is not None]
 
 
 def _checksum(key_id: bytes, random: bytes) -> bytes:

@@ -7,8 +7,10 @@ from typing import Final
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.ids import AccountId, KeyId
 from gatepost.tenancy.access.api_key import ApiKey
+from gatepost.tenancy.access.budget import tightest
 from gatepost.tenancy.access.grant import Grant
 from gatepost.tenancy.access.ports import ApiKeyStore, KeyUse
+from gatepost.tenancy.access.scope import kind_of
 from gatepost.tenancy.audit.entry import Act, Snapshot
 from gatepost.tenancy.audit.recorder import Recorder
 
@@ -93,6 +95,9 @@ def _snapshot(key: ApiKey) -> Snapshot:
         "scopes": sorted(key.grant.scopes),
         "allowed_networks": sorted(map(str, key.grant.allowed_networks)),
         "allowed_authors": sorted(key.grant.allowed_authors),
+        "allowed_recipient_domains": sorted(key.grant.allowed_recipient_domains),
+        "budget": [f"{measure.value}={limit}" for measure, limit in tightest(key.grant.purses).limits()],
+        "kind": "honey" if key.is_honey else kind_of(key.grant.scopes).value,
         "expires_at": _text(key.grant.expires_at),
         "revoked_at": _text(key.revoked_at),
     }

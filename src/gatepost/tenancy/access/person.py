@@ -7,6 +7,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import TypeAlias
 
 from gatepost.primitives.ids import AccountId
+from gatepost.tenancy.access.budget import Purse
 from gatepost.tenancy.access.principal import Principal
 from gatepost.tenancy.access.scope import CATALOGUE
 from gatepost.tenancy.accounts.account import AccountState
@@ -49,6 +50,16 @@ class Person:
     @property
     def allowed_authors(self) -> tuple[str, ...]:
         """Whatever the account may use."""
+        return ()
+
+    @property
+    def allowed_recipient_domains(self) -> tuple[str, ...]:
+        """Anybody."""
+        return ()
+
+    @property
+    def purses(self) -> tuple[Purse, ...]:
+        """None: a session sends nothing, and what its person makes has the limits that he gives it."""
         return ()
 
     @property

@@ -8,6 +8,7 @@ from typing import Protocol
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.ids import AccountId, KeyId
 from gatepost.tenancy.access.api_key import ApiKey
+from gatepost.tenancy.access.budget import Charge
 from gatepost.tenancy.access.grant import Grant
 
 
@@ -25,12 +26,13 @@ class AccessVersion(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyUse:
-    """The last use of one key since this was last written down."""
+    """The last use of one key since this was last written down; ``client`` is what it said of itself."""
 
     account_id: AccountId
     key_id: KeyId
     at: datetime
     peer: str
+    client: str = ""
 
 
 class ApiKeyStore(Protocol):
@@ -43,8 +45,8 @@ class ApiKeyStore(Protocol):
         """Store a new key. The account must exist.
 
         Returns:
-            False, and nothing is stored, if the account has ``at_most`` unrevoked keys already. Counting and storing
-            are one transaction.
+            False, and nothing is stored, if the account has ``at_most`` keys already that are neither revoked nor
+            expired when this one is made. Counting and storing are one transaction.
         """
         ...
 
@@ -90,4 +92,52 @@ class ApiKeyStore(Protocol):
 
     def record_uses(self, uses: Sequence[KeyUse]) -> None:
         """Note the last use of each key in one transaction; an earlier one never replaces a later one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Short:
+    """Nothing was taken: the place of the first charge that could not be met, and what is left there."""
+
+    position: int
+    left: int
+
+
+class BudgetStore(Protocol):
+    """What has been taken of budgets, by all processes together, and to whom accounts have written.
+
+    Recipients are named by digests that nobody can compute who has not the keyring.
+    """
+
+    def take(
+        self, account_id: AccountId, charges: Sequence[tuple[Charge, int]], *, recipients: Sequence[int], at: datetime
+    ) -> tuple[int, ...] | Short:
+        """Take each charge, and as much as there is of the share beside it; or nothing at all.
+
+        From then on ``account_id`` has written to ``recipients``; the purses charged may be its parent's. All of it
+        is one transaction, on stable storage on return: what has been taken is never handed out again, whoever
+        crashes, until its hour or day is over.
+
+        Returns:
+            How much was taken, for each: the charge at least, charge and share at most.
+
+        Raises:
+            Transient: The store does not answer; nothing was taken.
+        """
+        ...
+
+    def look(self, charges: Sequence[Charge]) -> tuple[int, ...]:
+        """Return how much nobody has taken yet of each limit. Raises ``Transient``."""
+        ...
+
+    def give_back(self, charges: Sequence[Charge]) -> None:
+        """Undo these; of an hour or day that is over, nothing. Raises ``Transient``."""
+        ...
+
+    def find_known(self, account_id: AccountId, recipients: Sequence[int]) -> frozenset[int]:
+        """Return which of these the account has written to. Raises ``Transient``."""
+        ...
+
+    def forget_oldest(self, *, kept: int) -> int:
+        """Keep of each account the ``kept`` recipients that were first written to last; return how many went."""
         ...

@@ -6,6 +6,7 @@ from enum import Enum
 from ipaddress import IPv4Network, IPv6Network
 
 from gatepost.primitives.ids import AccountId, KeyId
+from gatepost.tenancy.access.budget import Purse
 from gatepost.tenancy.access.ip_access.access_list import EVERYWHERE, AccessList
 from gatepost.tenancy.accounts.account import AccountState
 from gatepost.tenancy.accounts.sending_limits import UNLIMITED, SendingLimits
@@ -22,7 +23,10 @@ class Principal:
         allowed_networks: Where the key may be used from; empty means anywhere.
         allowed_authors: Addresses (``news@example.com``) or domains (``example.com``, exactly that one) to which
             the key's author is further restricted; empty means whatever the account may use.
+        allowed_recipient_domains: Domains (exactly that one) to which the key may write; empty means anybody.
         expires_at: From this instant on the key is as good as revoked.
+        purses: What is charged for what the key sends; empty for a key without budgets.
+        is_honey: The key is a trap: its use raises an alarm, and nothing may come of it.
         access_list: From where the key's account may be reached.
         limits: What the operator has set for the account.
     """
@@ -33,7 +37,10 @@ class Principal:
     scopes: frozenset[str]
     allowed_networks: tuple[IPv4Network | IPv6Network, ...] = ()
     allowed_authors: tuple[str, ...] = ()
+    allowed_recipient_domains: tuple[str, ...] = ()
     expires_at: datetime | None = None
+    purses: tuple[Purse, ...] = ()
+    is_honey: bool = False
     is_metered: bool = False
     access_list: AccessList = EVERYWHERE
     limits: SendingLimits = UNLIMITED

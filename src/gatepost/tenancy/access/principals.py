@@ -18,8 +18,10 @@ from gatepost.primitives.ids import AccountId, KeyId
 from gatepost.primitives.secret import Secret
 from gatepost.tenancy.access.authenticate import NO_HASH, Refusal, read_credential
 from gatepost.tenancy.access.authorize import authorize
+from gatepost.tenancy.access.client import describe_client
 from gatepost.tenancy.access.credit_meter import CreditMeter
 from gatepost.tenancy.access.current import Current
+from gatepost.tenancy.access.honey import HoneyUse
 from gatepost.tenancy.access.ip_access.access_list import Verdict
 from gatepost.tenancy.access.ip_access.attempt import AuthMethod
 from gatepost.tenancy.access.ip_access.attempt_log import AttemptLog
@@ -33,6 +35,9 @@ from gatepost.tenancy.accounts.ports import AccountStore, SendingLimitsStore
 
 MAX_REMEMBERED: Final = 50_000
 """How many keys a process remembers; beyond, it starts afresh."""
+
+MAX_HONEY_USES: Final = 1000
+"""How many uses of honey keys wait to be raised at a time; those from further addresses are only counted as use."""
 
 _ADDRESS_DENIALS: Final = frozenset({AccessDenial.ADDRESS_NOT_LISTED, AccessDenial.NETWORK_NOT_ALLOWED})
 
@@ -68,7 +73,8 @@ class Principals:
         # Hashes of secrets that proved right. A key's secret never changes, so this outlives every other change;
         # it says who is knocking, never that he may come in.
         self._proved: dict[KeyId, bytes] = {}
-        self._used: dict[KeyId, tuple[AccountId, datetime, Address]] = {}
+        self._used: dict[KeyId, tuple[AccountId, datetime, Address, str]] = {}
+        self._honey_uses: dict[tuple[KeyId, Address], HoneyUse] = {}
 
     def authenticate(
         self,
@@ -77,9 +83,12 @@ class Principals:
         peer: Address,
         *,
         scope: str | None = MAIL_SEND,
+        client: str = "",
         method: AuthMethod = AuthMethod.SMTP,
     ) -> Principal | Refusal:
         """Say who it is that offers this credential from there, if he may do what ``scope`` names.
+
+        What the ``client`` says of itself is noted with the use, and nothing else is done with it.
 
         Without a scope it is enough to hold a valid key of an active account, used from where it may be.
 
@@ -107,11 +116,13 @@ class Principals:
         principal = self._find(key_id)
         if principal is None:
             return Refusal(AccessDenial.KEY_NOT_VALID)
+        if principal.is_honey:
+            self._note_honey(principal, peer, client, now)
         decision = self._authorize(principal, scope, peer, now)
         self._note(principal, peer, method, decision, now)
         if isinstance(decision, Deny):
             return Refusal(decision.reason)
-        self._used[key_id] = (principal.account_id, now, peer)
+        self._used[key_id] = (principal.account_id, now, peer, client)
         return principal
 
     def recheck(
@@ -143,9 +154,17 @@ class Principals:
         """Forget every right held; the next question of each is answered from the store."""
         self._current.drop()
 
-    def record_use(self, principal: Principal, peer: Address) -> None:
+    def record_use(self, principal: Principal, peer: Address, client: str = "") -> None:
         """Note that the key was used now, in memory. ``authenticate`` does so itself."""
-        self._used[principal.key_id] = (principal.account_id, self._clock.now(), peer)
+        self._used[principal.key_id] = (principal.account_id, self._clock.now(), peer, client)
+
+    def take_honey_uses(self) -> list[HoneyUse]:
+        """Return the uses of honey keys noted since the last time, for ``honey.HoneyAlarm``.
+
+        They are raised by somebody else, a moment later: a log-in with such a key must take no longer than another.
+        """
+        noted, self._honey_uses = self._honey_uses, {}
+        return list(noted.values())
 
     def flush_last_used(self) -> int:
         """Write the uses noted since the last time, in one transaction; return how many keys.
@@ -160,8 +179,10 @@ class Principals:
         if not pending:
             return 0
         uses = [
-            KeyUse(account_id=account_id, key_id=key_id, at=at, peer=str(unmapped(peer)))
-            for key_id, (account_id, at, peer) in pending.items()
+            KeyUse(
+                account_id=account_id, key_id=key_id, at=at, peer=str(unmapped(peer)), client=describe_client(client)
+            )
+            for key_id, (account_id, at, peer, client) in pending.items()
         ]
         try:
             self._keys.record_uses(uses)
@@ -210,11 +231,22 @@ class Principals:
             scopes=key.grant.scopes,
             allowed_networks=key.grant.allowed_networks,
             allowed_authors=key.grant.allowed_authors,
+            allowed_recipient_domains=key.grant.allowed_recipient_domains,
             expires_at=key.grant.expires_at,
+            purses=key.grant.purses,
+            is_honey=key.is_honey,
             is_metered=account.is_metered,
             access_list=self._lists.find(account.id),
             limits=self._limits.find(account.id),
         )
+
+    def _note_honey(self, principal: Principal, peer: Address, client: str, now: datetime) -> None:
+        name = (principal.key_id, peer)
+        times = self._honey_uses[name].times + 1 if name in self._honey_uses else 1
+        if times > 1 or len(self._honey_uses) < MAX_HONEY_USES:
+            self._honey_uses[name] = HoneyUse(
+                account_id=principal.account_id, key_id=principal.key_id, at=now, peer=peer, client=client, times=times
+            )
 
     def _remember(self, key_id: KeyId, proved: bytes) -> None:
         if len(self._proved) >= MAX_REMEMBERED:

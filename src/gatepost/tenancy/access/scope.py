@@ -1,11 +1,13 @@
 """The catalogue of scopes: the names of rights, as the dialect we are compatible with spells them.
 
-A scope is ``resource.verb``. Only ``mail.send`` opens a door today; the others are known so that a key made with
-them elsewhere can be made here, and so that a misspelt one is refused instead of quietly granting nothing.
+A scope is ``resource.verb``. With the flags below there are 282 names. Many open no door here: they are known so that
+a key made with them elsewhere can be made here, and so that a misspelt one is refused instead of quietly granting
+nothing.
 """
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from enum import Enum
 from typing import Final
 
 MAIL_SEND: Final = "mail.send"
@@ -52,6 +54,43 @@ CATALOGUE: Final = frozenset(
     + _OTHERS.split()
 )
 """Every scope that a key can be given."""
+
+BILLING: Final = frozenset(scope for scope in CATALOGUE if scope.startswith("billing."))
+"""What a billing key holds; no other key holds any of it."""
+
+FULL_ACCESS: Final = frozenset(scope for scope in CATALOGUE - BILLING if not scope.startswith("validations.email."))
+"""What a full-access key holds: everything but billing and the validation of addresses, which is sold apart."""
+
+
+class KeyKind(Enum):
+    """What a key is called by its scopes."""
+
+    FULL = "full"
+    RESTRICTED = "restricted"
+    BILLING = "billing"
+
+
+def kind_of(scopes: frozenset[str]) -> KeyKind:
+    """Say what a key with these scopes is called."""
+    if scopes and scopes <= BILLING:
+        return KeyKind.BILLING
+    return KeyKind.FULL if scopes >= FULL_ACCESS else KeyKind.RESTRICTED
+
+
+def of_one_kind(scopes: frozenset[str]) -> frozenset[str]:
+    """Return what of these scopes one key may hold together: the billing scopes are left out if there are others."""
+    return scopes - BILLING or scopes
+
+
+class MixedScopes(ValueError):
+    """Billing scopes beside others; the text says what to do."""
+
+
+def require_one_kind(scopes: frozenset[str]) -> frozenset[str]:
+    """Return the scopes if one key may hold them together. Raises ``MixedScopes``."""
+    if scopes & BILLING and scopes - BILLING:
+        raise MixedScopes("a key has either billing scopes or others, never both: make two keys")
+    return scopes
 
 
 class UnknownScope(ValueError):

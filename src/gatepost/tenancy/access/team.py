@@ -11,7 +11,8 @@ from gatepost.tenancy.accounts.teammate import Role, Teammate
 def decide_grant(caller: Caller, role: Role, scopes: frozenset[str]) -> Decision:
     """Decide whether a caller may give these rights to a person.
 
-    A person has no limits of networks, authors or time, so a key that has any gives nothing to people.
+    A person has no limits of networks, authors, recipients, time or budget, so a key that has any gives nothing to
+    people.
     """
     if role is Role.OWNER:
         return Deny(AccessDenial.SCOPE_MISSING)
@@ -40,10 +41,15 @@ def decide_removal(caller: Caller, target: Teammate) -> Decision:
 
 
 def grant_of(caller: Caller) -> Grant:
-    """Return what a caller holds, in the form that can be narrowed."""
+    """Return what a caller holds, in the form that can be narrowed.
+
+    All purses are charged alike, so that none of them is its own here.
+    """
     return Grant(
         scopes=caller.scopes,
         allowed_networks=caller.allowed_networks,
         allowed_authors=caller.allowed_authors,
+        allowed_recipient_domains=caller.allowed_recipient_domains,
         expires_at=caller.expires_at,
+        charges=caller.purses,
     )

@@ -56,6 +56,8 @@ class Act(Enum):
     #: Got scopes it had not; never more than whoever gave them has.
     KEY_WIDENED = "key_widened"
     KEY_REVOKED = "key_revoked"
+    #: Somebody used a key that nobody should have found.
+    HONEY_KEY_USED = "honey_key_used"
     DOMAIN_CLAIMED = "domain_claimed"
     DOMAIN_VERIFIED = "domain_verified"
     DOMAIN_WITHDRAWN = "domain_withdrawn"

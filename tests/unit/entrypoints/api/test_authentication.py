@@ -46,7 +46,7 @@ class Answering:
     def __init__(self, answer):
         self.answer = answer
 
-    def authenticate(self, username, password, peer, *, scope, method):
+    def authenticate(self, username, password, peer, *, scope, method, client):
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer

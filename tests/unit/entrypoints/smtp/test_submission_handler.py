@@ -1,7 +1,10 @@
 """What a submission session is told, event by event, and what is handed to the one door."""
 
 import inspect
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from hashlib import sha256
 from ipaddress import IPv4Address
 
 import pytest
@@ -33,9 +36,12 @@ from gatepost.standards.smtp.events import (
 )
 from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.access.authenticate import Refusal
+from gatepost.tenancy.access.budget import Budget, Purse, PurseId
 from gatepost.tenancy.access.ip_access.attempt import AuthMethod
 from gatepost.tenancy.access.principal import AccessDenial, Principal
 from gatepost.tenancy.access.sending_rate import LimitDenial, OverLimit
+from gatepost.tenancy.access.spending import Spending
+from gatepost.tenancy.access.tab import Tab, open_tab
 from gatepost.tenancy.accounts.account import AccountState
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -63,6 +69,11 @@ class View:
     tls = "TLSv1.3 TLS_AES_256_GCM_SHA384"
 
 
+class FixedClock:
+    def now(self) -> datetime:
+        return datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
 class World:
     """Everything behind the handler; what it says can be turned."""
 
@@ -81,14 +92,21 @@ class World:
         self.is_discarded = False
         self.budget = MemoryBudget(1000)
         self.metrics = Metrics()
+        self.tab: Tab | None = None
 
-    def authenticate(self, username: str, password: Secret[bytes], peer: IPv4Address) -> Principal | Deny:
+    def authenticate(
+        self, username: str, password: Secret[bytes], peer: IPv4Address, *, client: str = ""
+    ) -> Principal | Deny:
         return self._say(self.authenticated)
 
     def recheck(self, principal: Principal, peer: IPv4Address, *, method: AuthMethod) -> Principal | Deny:
         assert method is AuthMethod.SMTP
         assert peer == View.peer_address
         return self._say(self.rechecked)
+
+    async def open_tab(self, principal: Principal) -> Tab:
+        assert self.tab is not None
+        return self.tab
 
     async def accept(self, submission: Submission) -> MessageId | Deny:
         self.submissions.append(submission)
@@ -126,6 +144,7 @@ class World:
             clock=self,
             decide_reverse_path=lambda principal, path: self._say(self.reverse_path),
             decide_recipient=lambda mailbox: self.recipient,
+            open_tab=self.open_tab,
             metrics=self.metrics,
             spool=self,
             budget=self.budget,
@@ -200,6 +219,71 @@ def test_a_store_that_does_not_answer_is_neither_yes_nor_no(world: World) -> Non
 def test_a_transaction_without_a_credential_is_a_mistake_that_sends_nothing(world: World) -> None:
     with pytest.raises(RuntimeError):
         world.handler().handle(offer())
+
+
+# ---------------------------------------------------------------- budgets and recipients' domains
+
+
+class Counted:
+    """A store of budgets with so much left, which knows nobody."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def look(self, charges):
+        return (self.left,) * len(charges)
+
+    def find_known(self, account_id, recipients):
+        return frozenset()
+
+
+def budgeted(world: World, *, left: int, **limits: int) -> SubmissionHandler:
+    world.rechecked = replace(
+        PRINCIPAL, purses=(Purse(id=PurseId("p"), account_id=PRINCIPAL.account_id, budget=Budget(**limits)),)
+    )
+    spending = Spending(Counted(left), hash_recipient=lambda text: sha256(text).digest(), clock=FixedClock())
+    world.open_tab = partial(open_tab, spending)
+    handler = world.handler()
+    assert handler.handle(CREDENTIAL) == YES
+    return handler
+
+
+async def decided(answer) -> Answer:
+    return await answer if inspect.isawaitable(answer) else answer
+
+
+async def test_a_spent_budget_is_said_at_mail_until_when(world: World) -> None:
+    handler = budgeted(world, left=0, messages_per_day=5)
+
+    answer = await decided(handler.handle(offer()))
+
+    assert (answer.reply.code, answer.reply.enhanced, answer.closes) == (451, "4.7.1", False)
+    assert answer.reply.text.endswith("(5 messages a day; again from 2026-03-02T00:00:00Z)")
+    assert world.counted("submissions", outcome="deferred", reason="message budget spent") == 1
+
+
+@pytest.mark.parametrize("limit", ["messages_per_day", "new_recipients_per_day"])
+async def test_recipients_beyond_the_budget_are_deferred_and_the_others_pass(world: World, limit: str) -> None:
+    handler = budgeted(world, left=1, **{limit: 5})
+    assert await decided(handler.handle(offer())) == YES
+
+    answers = [await decided(handler.handle(RecipientOffered(each))) for each in (BOB, replace(BOB, local_part="eve"))]
+
+    assert answers[0] == YES
+    assert answers[1].reply.code == 451
+    assert handler.handle(ContentOffered()) == YES
+
+
+def test_a_recipient_outside_the_keys_domains_is_refused_for_good(world: World) -> None:
+    world.rechecked = replace(PRINCIPAL, allowed_recipient_domains=("else.example",))
+    handler = world.handler()
+    assert handler.handle(CREDENTIAL) == YES
+    assert handler.handle(offer()) == YES
+
+    answer = handler.handle(RecipientOffered(BOB))
+
+    assert (answer.reply.code, answer.reply.enhanced) == (550, "5.7.1")
+    assert answer.reply.text == f"This API key may not be used to write to that recipient ({BOB}; only to else.example)"
 
 
 # ---------------------------------------------------------------- MAIL and RCPT

@@ -15,8 +15,11 @@ from gatepost.mailflow.submission.policy import SubmissionDenial
 from gatepost.mailflow.submission.submission import Submission
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.errors import Transient
+from gatepost.primitives.ids import AccountId
 from gatepost.standards.address import Mailbox
+from gatepost.tenancy.access.budget import Budget, BudgetDenial, BudgetSpent, Purse, PurseId
 from gatepost.tenancy.access.principal import AccessDenial
+from gatepost.tenancy.access.spending import Spent
 
 NOW = datetime(2026, 11, 23, 18, 50, tzinfo=UTC)
 ALICE = Mailbox(local_part="alice", domain="example.com")
@@ -41,6 +44,7 @@ class Diary:
         self.queued = []
         self.answer = None
         self.trouble = None
+        self.budget = Spent()
         self.has_credits = True
 
     async def accept(self, message):
@@ -55,6 +59,15 @@ class Diary:
             raise self.trouble
         self.queued += messages
         self.record = record
+
+    async def charge(self, principal, forward_paths):
+        if principal.purses:
+            self.entries.append(("charge", [str(path) for path in forward_paths]))
+        return self.budget
+
+    def give_back(self, spent):
+        if spent.charges:
+            self.entries.append(("give back", spent))
 
     def spend(self, account_id, count):
         self.entries.append(("spend", account_id, count))
@@ -79,6 +92,7 @@ def make_acceptance(diary, domains):
         Acceptance,
         queue=diary,
         rights=diary,
+        budgets=diary,
         meter=diary,
         domains=domains,
         clock=FixedClock(),
@@ -301,3 +315,64 @@ async def test_what_x_smtpapi_asks_for_goes_with_the_message_if_its_batch_is_the
     else:
         assert outcome.reason is SubmissionDenial.X_SMTPAPI
         assert diary.queued == []
+
+
+# ---------------------------------------------------------------- budgets and traps
+
+PURSES = (Purse(id=PurseId("p"), account_id=AccountId("acc_ours"), budget=Budget(messages_per_day=1)),)
+
+
+@pytest.fixture
+def budgeted(submission, principal):
+    return replace(submission, principal=replace(principal, purses=PURSES))
+
+
+async def test_a_budget_is_charged_once_everything_else_but_rights_is_right(acceptance, diary, budgeted):
+    await acceptance.accept(budgeted)
+    refused = await acceptance.accept(replace(budgeted, content=MemoryContent(b"no header\r\n")))
+
+    assert isinstance(refused, Deny)
+    assert diary.entries == [("charge", [str(BOB)]), ("recheck", IPv4Address("192.0.2.7")), "queue"]
+
+
+async def test_a_spent_budget_refuses_and_nothing_is_queued(acceptance, diary, budgeted):
+    diary.budget = BudgetSpent(BudgetDenial.MESSAGES, "until noon")
+
+    assert await acceptance.accept(budgeted) == diary.budget
+    assert diary.queued == []
+
+
+async def test_a_message_that_is_not_taken_gets_its_charge_back(acceptance, diary, budgeted):
+    diary.budget = Spent(("a charge",))
+    diary.answer = Deny(AccessDenial.KEY_NOT_VALID)
+    await acceptance.accept(budgeted)
+    diary.answer, diary.trouble = None, Transient("disk full")
+    with pytest.raises(Transient):
+        await acceptance.accept(budgeted)
+
+    assert [entry[0] for entry in diary.entries if entry != "queue"] == ["charge", "recheck", "give back"] * 2
+
+
+async def test_budgets_that_changed_on_the_way_are_asked_for_again(acceptance, diary, submission, principal):
+    diary.answer = replace(principal, purses=PURSES)
+
+    with pytest.raises(Transient, match="come again"):
+        await acceptance.accept(submission)
+    assert diary.queued == []
+
+
+async def test_a_honey_key_sends_nothing_and_hears_of_trouble(acceptance, diary, submission, principal):
+    trapped = replace(submission, principal=replace(principal, is_honey=True))
+
+    with pytest.raises(Transient):
+        await acceptance.accept(trapped)
+    assert diary.queued == []
+    assert acceptance.check_all([trapped]) is None
+
+
+async def test_a_recipient_outside_the_keys_domains_is_refused(acceptance, diary, submission, principal):
+    diary.answer = replace(principal, allowed_recipient_domains=("else.example",))
+
+    refused = await acceptance.accept(submission)
+
+    assert refused == Deny(SubmissionDenial.RECIPIENT_NOT_ALLOWED, f"{BOB}; only to else.example")

@@ -9,6 +9,7 @@ from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.mailflow.submission.system_mail import SYSTEM_KEY, OwnRights, QueuedSystemMail
 from gatepost.primitives.errors import Misconfigured, Transient
 from gatepost.standards.address import AddressError
+from gatepost.tenancy.access.spending import NOTHING
 
 
 class Clock:
@@ -32,13 +33,15 @@ class Queue:
         self.queued.append(message)
 
 
-class Unasked:
-    """The service's own mail costs nobody credits."""
+class Free:
+    """Neither credits nor budgets limit the service's own mail."""
 
-    def spend(self, account_id, count):
-        raise AssertionError((account_id, count))
+    async def charge(self, principal, forward_paths):
+        assert not principal.purses
+        return NOTHING
 
-    unspend = spend
+    def give_back(self, charged):
+        assert charged is NOTHING
 
 
 @pytest.fixture
@@ -52,7 +55,13 @@ def mail(queue, domains):
 
     def mail(author="accounts@example.com"):
         door = Acceptance(
-            queue=queue, rights=OwnRights(), meter=Unasked(), domains=domains, clock=Clock(), entropy=Entropy()
+            queue=queue,
+            rights=OwnRights(),
+            meter=Free(),
+            budgets=Free(),
+            domains=domains,
+            clock=Clock(),
+            entropy=Entropy(),
         )
         made = QueuedSystemMail(author=author, door=door, domains=domains, entropy=Entropy(), on_refusal=refused.append)
         made.refused = refused

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatepost.primitives.ids import AccountId, KeyId
-from gatepost.tenancy.access.api_key import ApiKey, issue, parse
+from gatepost.tenancy.access.api_key import ApiKey, find_all, issue, parse
 from gatepost.tenancy.access.grant import Grant
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -142,3 +142,11 @@ def test_a_secret_belongs_to_its_id() -> None:
 )
 def test_a_key_is_valid_until_revoked_or_expired(change: dict[str, Any], expected: bool) -> None:
     assert replace(make(Fixed())[0], **change).is_valid(NOW) is expected
+
+
+def test_keys_are_found_in_any_text_once_and_only_whole() -> None:
+    (one, two) = (make(Fixed(1))[1], make(Fixed(2))[1])
+    text = b"API_KEY=" + one + b"\n'" + two + b"', " + one + b" x" + two + b" " + one + b"x " + one[:26] + two[26:]
+
+    assert find_all(text) == [one, two]
+    assert find_all(b"SG." + b"x" * 70_000) == []

@@ -5,6 +5,7 @@ from ipaddress import ip_network
 import pytest
 
 from gatepost.primitives.ids import AccountId, KeyId, SessionId, TeammateId
+from gatepost.tenancy.access.budget import Budget, Purse, PurseId
 from gatepost.tenancy.access.person import Person
 from gatepost.tenancy.access.principal import Principal
 from gatepost.tenancy.access.scope import CATALOGUE
@@ -42,6 +43,8 @@ def key(scopes=CATALOGUE, **limits):
 
 LIMITS = [
     {"allowed_networks": (ip_network("192.0.2.0/24"),)},
+    {"allowed_recipient_domains": ("dest.test",)},
+    {"purses": (Purse(id=PurseId("p"), account_id=ACCOUNT, budget=Budget(messages_per_day=1)),)},
     {"allowed_authors": ("example.com",)},
     {"expires_at": NOW + timedelta(days=1)},
 ]

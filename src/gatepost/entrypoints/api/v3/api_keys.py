@@ -7,83 +7,58 @@ made certain the answer is 503: the change is committed, and asking again makes 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Annotated, Final, TypeVar, cast
-
-from msgspec import UNSET, Meta, Struct, UnsetType
+from typing import Final, TypeVar, cast
 
 from gatepost.entrypoints.api.acts import ActsInProgress
 from gatepost.entrypoints.api.operation import Answer, Call, Operation
 from gatepost.entrypoints.api.ports import Callers, RightsChanged
 from gatepost.entrypoints.api.problem import FORBIDDEN, Problem, problem, problem_of_person
+from gatepost.entrypoints.api.v3.api_keys_body import (
+    KeyList,
+    KeyListed,
+    KeyMade,
+    KeyName,
+    KeyRotated,
+    KeyShown,
+    KeyToMake,
+    RotationWanted,
+    key_made,
+    key_rotated,
+    key_shown,
+)
+from gatepost.entrypoints.api.v3.api_keys_checks import WantedKey, read_name, read_overlap, read_wanted
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.ids import KeyId
 from gatepost.telemetry.logger import get_logger
-from gatepost.tenancy.access import api_key
 from gatepost.tenancy.access.api_key import ApiKey
-from gatepost.tenancy.access.grant import Grant, Widening, narrow
+from gatepost.tenancy.access.budget import new_purse
+from gatepost.tenancy.access.grant import Grant, Widening, inherit, limit, narrow, narrow_to
+from gatepost.tenancy.access.issue import MAX_KEYS, issue_key
 from gatepost.tenancy.access.person import Caller, id_of
 from gatepost.tenancy.access.ports import ApiKeyStore
-from gatepost.tenancy.access.scope import MAIL_SEND, UnknownScope, require_known
+from gatepost.tenancy.access.rotate import Rotated, Rotation, RotationDenial, rotate_key
+from gatepost.tenancy.access.scope import MAIL_SEND, of_one_kind
+from gatepost.tenancy.access.team import grant_of
 from gatepost.tenancy.audit.entry import Actor
 
-MAX_KEYS: Final = 100
-_MAX_NAME: Final = 100
 _CREATE, _READ, _UPDATE, _DELETE = (f"api_keys.{verb}" for verb in ("create", "read", "update", "delete"))
 
 _KEY_UNKNOWN: Final = problem(404, "unable to find API key")
-_NAME_INVALID: Final = problem(400, f"name is required: 1 to {_MAX_NAME} printable characters", at="name")
 _TOO_MANY: Final = problem(403, f"maximum number of API keys reached: an account has at most {MAX_KEYS}")
 _SCOPES_MISSING: Final = problem(400, "at least one scope is required; delete the key to take all away", at="scopes")
+_FIELDS: Final = {
+    Widening.SCOPES: "scopes",
+    Widening.NETWORKS: "allowed_networks",
+    Widening.AUTHORS: "allowed_authors",
+    Widening.RECIPIENTS: "allowed_recipient_domains",
+    Widening.EXPIRY: "expires_at",
+    Widening.BUDGET: "budget",
+}
 
 T = TypeVar("T")
 log = get_logger()
-
-
-class KeyToMake(Struct, frozen=True, kw_only=True):
-    """A key that is wanted."""
-
-    name: Annotated[str | UnsetType, Meta(description="Required; need not be unique.")] = UNSET
-    scopes: Annotated[
-        tuple[str, ...] | UnsetType, Meta(description="What it may do; left out: all that the caller's key may do.")
-    ] = UNSET
-
-
-class KeyName(Struct, frozen=True, kw_only=True):
-    """A key's new name."""
-
-    name: Annotated[str | UnsetType, Meta(description="Required.")] = UNSET
-
-
-class KeyMade(Struct, frozen=True, kw_only=True):
-    """A new key: the only answer that ever holds its text."""
-
-    api_key: str
-    api_key_id: str
-    name: str
-    scopes: tuple[str, ...]
-
-
-class KeyListed(Struct, frozen=True, kw_only=True):
-    """A key in a list."""
-
-    api_key_id: str
-    name: str
-
-
-class KeyShown(Struct, frozen=True, kw_only=True):
-    """A key with what it may do."""
-
-    api_key_id: str
-    name: str
-    scopes: tuple[str, ...]
-
-
-class KeyList(Struct, frozen=True, kw_only=True):
-    """The account's keys, oldest first."""
-
-    result: tuple[KeyListed, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +95,7 @@ class ApiKeys:
                 gives={201: KeyMade},
             ),
             Operation(
-                method="GET", path=one, name="GetApiKey", summary="Show an API key and its scopes.",
+                method="GET", path=one, name="GetApiKey", summary="Show an API key: scopes, limits, last use.",
                 scope=_READ, run=self.show, is_on_behalf=True, gives={200: KeyShown}, refuses=(404,),
             ),
             Operation(
@@ -129,9 +104,16 @@ class ApiKeys:
                 gives={200: KeyListed}, refuses=(404,),
             ),
             Operation(
-                method="PUT", path=one, name="UpdateApiKey", summary="Rename an API key and replace its scopes.",
+                method="PUT", path=one, name="UpdateApiKey",
+                summary="Rename an API key, replace its scopes, tighten its limits.",
                 scope=_UPDATE, run=self.change, is_on_behalf=True, needs_proof=True, takes=KeyToMake,
                 gives={200: KeyShown}, refuses=(404,),
+            ),
+            Operation(
+                method="POST", path=f"{one}/rotate", name="RotateApiKey",
+                summary="Make a key with the same grant, shown once; the old one ends after an overlap.",
+                scope=_CREATE, run=self.rotate, is_on_behalf=True, needs_proof=True, takes=RotationWanted,
+                gives={201: KeyRotated}, refuses=(404,),
             ),
             Operation(
                 method="DELETE", path=one, name="DeleteApiKey",
@@ -154,44 +136,47 @@ class ApiKeys:
     async def show(self, call: Call) -> Answer | Problem:
         """Show one key."""
         key = self._find(call)
-        return _KEY_UNKNOWN if key is None else Answer(status=200, body=_shown(key))
+        return _KEY_UNKNOWN if key is None else Answer(status=200, body=key_shown(key))
 
     async def create(self, call: Call) -> Answer | Problem:
-        """Make a key. It inherits every limit of the caller's: networks, authors, expiry."""
-        wanted = cast("KeyToMake", call.body)
-        name = _name(wanted.name)
-        if name is None:
-            return _NAME_INVALID
+        """Make a key. It inherits every limit of the caller's; those that are asked for must lie within them."""
+        wanted = read_wanted(cast("KeyToMake", call.body), self.clock.now())
+        if isinstance(wanted, Problem):
+            return wanted
 
         def make(maker: Caller) -> Answer | Problem:
-            scopes = _scopes(wanted.scopes, otherwise=maker.scopes)
-            if isinstance(scopes, Problem):
-                return scopes
-            grant = narrow(_grant(maker), replace(_grant(maker), scopes=scopes))
+            grant = self._grant_made(call, maker, wanted)
             if isinstance(grant, Deny):
                 return _widening(grant)
-            made, secret = api_key.issue(
-                account_id=call.account_id, name=name, grant=grant, now=self.clock.now(), entropy=self.entropy
+            issued = issue_key(
+                self._keys_for(call),
+                account_id=call.account_id,
+                name=wanted.name,
+                grant=grant,
+                hash_secret=self.hash_secret,
+                entropy=self.entropy,
+                now=self.clock.now(),
+                at_most=MAX_KEYS,
             )
-            credential = api_key.parse(secret.reveal().encode())
-            assert credential is not None, "a key just issued is well-formed"
-            if not self._keys_for(call).add(made, self.hash_secret(credential[1].reveal()), at_most=MAX_KEYS):
+            if issued is None:
                 return _TOO_MANY
+            made, secret = issued
             log.info("key_made", key_id=made.id, account_id=made.account_id, by=id_of(maker))
-            return Answer(
-                status=201,
-                body=KeyMade(
-                    api_key=secret.reveal(), api_key_id=made.id, name=name, scopes=tuple(sorted(grant.scopes))
-                ),
-            )
+            return Answer(status=201, body=key_made(made, secret.reveal()))
 
         return await self._act(call, _CREATE, make)
 
+    def _grant_made(self, call: Call, maker: Caller, wanted: WantedKey) -> Grant | Deny:
+        own = grant_of(maker)
+        scopes = of_one_kind(maker.scopes) if wanted.scopes is None else wanted.scopes
+        grant = limit(inherit(own, scopes=scopes), wanted.limits, purse=new_purse(call.account_id, self.entropy))
+        return narrow_to(own, wanted.limits, grant)
+
     async def rename(self, call: Call) -> Answer | Problem:
         """Give a key another name."""
-        name = _name(cast("KeyName", call.body).name)
-        if name is None:
-            return _NAME_INVALID
+        name = read_name(cast("KeyName", call.body).name)
+        if isinstance(name, Problem):
+            return name
 
         def rename(_: Caller) -> ApiKey | Deny | None:
             if self._find(call) is None:
@@ -204,14 +189,15 @@ class ApiKeys:
         return changed if isinstance(changed, Problem) else _KEY_UNKNOWN
 
     async def change(self, call: Call) -> Answer | Problem:
-        """Replace a key's name and scopes; what is added must be the caller's to give, under the key's own limits."""
-        wanted = cast("KeyToMake", call.body)
-        name, scopes = _name(wanted.name), _scopes(wanted.scopes, otherwise=frozenset())
-        if name is None:
-            return _NAME_INVALID
-        if isinstance(scopes, Problem):
-            return scopes
-        if not scopes:
+        """Replace a key's name and scopes, and tighten its limits.
+
+        What is added must be the caller's to give, under the key's own limits; no limit is ever lifted.
+        """
+        wanted = read_wanted(cast("KeyToMake", call.body), self.clock.now())
+        if isinstance(wanted, Problem):
+            return wanted
+        scopes = wanted.scopes
+        if scopes is None:
             return _SCOPES_MISSING
 
         def change(maker: Caller) -> ApiKey | Deny | None:
@@ -220,10 +206,14 @@ class ApiKeys:
 
             def decide(current: Grant) -> Grant | Deny:
                 added = scopes - current.scopes
-                allowed = narrow(_grant(maker), replace(current, scopes=added)) if added else current
-                return allowed if isinstance(allowed, Deny) else replace(current, scopes=scopes)
+                allowed = narrow(grant_of(maker), replace(current, scopes=added)) if added else current
+                if isinstance(allowed, Deny):
+                    return allowed
+                changed = replace(current, scopes=scopes)
+                purse = new_purse(call.account_id, self.entropy)
+                return narrow(changed, limit(changed, wanted.limits, purse=purse))
 
-            return self._keys_for(call).change_grant(call.account_id, _key_id(call), decide, name=name)
+            return self._keys_for(call).change_grant(call.account_id, _key_id(call), decide, name=wanted.name)
 
         changed = await self._act(call, _UPDATE, change)
         if isinstance(changed, Problem):
@@ -232,9 +222,44 @@ class ApiKeys:
             return _widening(changed)
         if changed is None:
             return _KEY_UNKNOWN
-        await self._settle(call, holds=MAIL_SEND not in scopes)
+        limits = wanted.limits
+        await self._settle(
+            call, holds=bool(MAIL_SEND not in scopes or limits.allowed_authors or limits.allowed_recipient_domains)
+        )
         log.info("key_changed", key_id=changed.id, account_id=changed.account_id, by=id_of(call.principal))
-        return Answer(status=200, body=_shown(changed))
+        return Answer(status=200, body=key_shown(changed))
+
+    async def rotate(self, call: Call) -> Answer | Problem:
+        """Make a key with the same grant, which must be within the caller's; the old one ends after the overlap."""
+        overlap = read_overlap(cast("RotationWanted", call.body))
+        if isinstance(overlap, Problem):
+            return overlap
+
+        def rotate(maker: Caller) -> Rotated | Deny | None:
+            rotation = Rotation(
+                account_id=call.account_id,
+                key_id=_key_id(call),
+                overlap=overlap,
+                decide=lambda current: narrow(grant_of(maker), current),
+            )
+            return rotate_key(
+                self._keys_for(call),
+                rotation,
+                hash_secret=self.hash_secret,
+                entropy=self.entropy,
+                now=self.clock.now(),
+            )
+
+        rotated = await self._act(call, _CREATE, rotate)
+        if isinstance(rotated, Problem):
+            return rotated
+        if isinstance(rotated, Deny):
+            return _rotation_problem(rotated)
+        if rotated is None:
+            return _KEY_UNKNOWN
+        await self.rights_changed.settle()
+        log.info("key_rotated", key_id=rotated.old.id, new_key_id=rotated.new.id, by=id_of(call.principal))
+        return Answer(status=201, body=key_rotated(rotated.new, rotated.shown.reveal(), replaced=rotated.old))
 
     async def revoke(self, call: Call) -> Answer | Problem:
         """Revoke a key. One that is revoked already is unknown, but only once every worker is sure to know it."""
@@ -280,42 +305,21 @@ def _key_id(call: Call) -> KeyId:
     return KeyId(call.parameters["api_key_id"])
 
 
-def _name(name: str | UnsetType) -> str | None:
-    if isinstance(name, UnsetType) or not name.strip() or len(name) > _MAX_NAME or not name.isprintable():
-        return None
-    return name
-
-
-def _scopes(names: tuple[str, ...] | UnsetType, *, otherwise: frozenset[str]) -> frozenset[str] | Problem:
-    if isinstance(names, UnsetType):
-        return otherwise
-    if not names:
-        return _SCOPES_MISSING
-    try:
-        return require_known(names)
-    except UnknownScope as error:
-        return problem(400, f"one or more of given scopes are invalid: {error}", at="scopes")
-
-
-def _grant(principal: Caller) -> Grant:
-    return Grant(
-        scopes=principal.scopes,
-        allowed_networks=principal.allowed_networks,
-        allowed_authors=principal.allowed_authors,
-        expires_at=principal.expires_at,
-    )
-
-
 def _widening(denial: Deny) -> Problem:
     """Say what the caller's own key does not hold; that is nothing it could not find out by itself."""
     if denial.reason is Widening.SCOPES:
         return problem(403, f"access forbidden: your own key does not have these scopes: {denial.detail}", at="scopes")
     if isinstance(denial.reason, Widening):
+        field = _FIELDS[denial.reason]
         return problem(
-            403, "access forbidden: your own key holds these scopes only within narrower limits", at="scopes"
+            403,
+            f"access forbidden: the limits of your own key, or those that the key has already, are narrower: {field}",
+            at=field,
         )
     return FORBIDDEN
 
 
-def _shown(key: ApiKey) -> KeyShown:
-    return KeyShown(api_key_id=key.id, name=key.name, scopes=tuple(sorted(key.grant.scopes)))
+def _rotation_problem(denial: Deny) -> Problem:
+    if denial.reason is RotationDenial.NOT_VALID:
+        return _KEY_UNKNOWN
+    return _TOO_MANY if denial.reason is RotationDenial.TOO_MANY else _widening(denial)
