@@ -3,6 +3,8 @@
 import pytest
 
 from gatepost.standards.dns.records import MX, TXT, Address, Name
+from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainState
+from gatepost.tenancy.senders.review import ReviewState
 
 DOMAINS, LINKS, IPS = (f"/v3/whitelabel/{resource}" for resource in ("domains", "links", "ips"))
 MANAGE = [f"whitelabel.{verb}" for verb in ("create", "read", "update", "delete")]
@@ -292,3 +294,23 @@ async def test_a_key_without_the_scope_does_nothing(api, account):
 
     assert (await api.ask("GET", DOMAINS, key=reader)).status == 200
     assert (await api.ask("POST", DOMAINS, {"domain": "example.com"}, key=reader)).status == 403
+
+
+async def test_a_domain_that_looks_like_anothers_is_held_until_the_operator_approves(api, key, account, rival):
+    api.control.domains.add(
+        AuthenticatedDomain(
+            name="examp1e.org", account_id=api.account("famous"), state=DomainState.PENDING, dkim_keys=(),
+            created_at=api.clock.now(),
+        )
+    )  # fmt: skip
+    [famous] = api.control.domains.list_all(api.control.accounts.find_by_name("famous").id)
+    api.control.domains.mark_verified(famous.account_id, famous.id, api.clock.now())
+    shown = await make(api, key)
+    publish(api, shown)
+
+    held = await api.ask("POST", f"{DOMAINS}/{shown['id']}/validate", key=key)
+    api.control.reviews.decide(account, shown["domain"], ReviewState.APPROVED, api.clock.now())
+    approved = await api.ask("POST", f"{DOMAINS}/{shown['id']}/validate", key=key)
+
+    assert (held.status, approved.status, approved.json["valid"]) == (403, 200, True)
+    assert b"examp1e.org" not in held.octets
