@@ -3,8 +3,9 @@
 - lost: answered with 250, and neither at the sink, nor ended otherwise, nor still in the queue; "delivered" in the
   relay's own story without a copy at the sink is lost, too.
 - duplicate: more copies of a recipient than one and one for each excuse. An excuse is a copy whose final dot the sink
-  left unanswered, or one that came shortly before a process was killed, so that its settlement may not have been
-  committed.
+  left unanswered, or one sent by a process that we killed before it can have written the delivery down: before the
+  sink answered, or so shortly afterwards that its log does not say that the delivery was written down. Another
+  process's death excuses nothing.
 - ghost: a copy though the client was refused, or of something nobody sent, or to somebody it was not addressed to.
 - altered: the octets differ from those sent, or more than trace and signature fields were put in front.
 - stuck: still in the queue though the run waited for it to be empty.
@@ -15,7 +16,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.faults.history import Answer, Copy, History, Submission
+from tests.faults.history import Answer, Copy, History, Kill, Submission
 
 ADDED_FIELDS = frozenset({"dkim-signature", "received"})
 LIVE = frozenset({"queued", "held"})
@@ -28,7 +29,8 @@ class Rules:
 
     Attributes:
         may_stay: Recipients may still be queued at the end.
-        excuse_seconds: How long before an interruption a copy may have come, to excuse a second one.
+        excuse_seconds: How long it may take from the answer to a dot until the delivery is written down. Campaigns that
+            kill take what the run itself needed at most (``longest_settling``).
     """
 
     may_stay: bool = False
@@ -40,12 +42,13 @@ class Verdict:
     """What a run came to; it is clean if ``violations`` is empty.
 
     Attributes:
-        duplicates: Further copies in all, excused ones included.
-        oldest_excuse: The longest time, in seconds, between a copy that came again and the kill that excuses it: how
-            long a delivery took to be written down.
+        accepted, recipients: Messages that the client heard 250 or 202 for, and their recipients.
+        duplicates: Further copies of a recipient's message in all, excused ones included.
+        oldest_excuse: The longest time, in seconds, from the answer to a copy that came again to its sender's end.
     """
 
     accepted: int
+    recipients: int
     duplicates: int
     oldest_excuse: float
     violations: tuple[str, ...]
@@ -68,18 +71,35 @@ def judge(history: History, rules: Rules | None = None) -> Verdict:
     ]
     return Verdict(
         accepted=history.count(Answer.ACCEPTED),
+        recipients=sum(len(one.recipients) for one in history.submissions if one.answer is Answer.ACCEPTED),
         duplicates=sum(len(found) - 1 for found in by_recipient.values()),
-        oldest_excuse=max((_age(copies, history.interruptions) for copies in by_recipient.values()), default=0.0),
+        oldest_excuse=max((_age(copies, history.kills) for copies in by_recipient.values()), default=0.0),
         violations=tuple(violations),
     )
 
 
-def _age(copies: list[Copy], interruptions: list[float]) -> float:
-    """How long before the next interruption the first of several copies came."""
+def longest_settling(history: History) -> float:
+    """Return the longest of ``settling_times``; 0 if there is none."""
+    return max(settling_times(history), default=0.0)
+
+
+def settling_times(history: History) -> list[float]:
+    """Return how many seconds each delivery took from the sink's answer to the log line that it is written down."""
+    return [
+        said.at - copy.answered_at
+        for copy in history.copies
+        for recipient in copy.recipients
+        for said in history.settled.get(recipient, ())
+        if copy.is_taken and copy.is_answered and said.pid == copy.pid
+    ]
+
+
+def _age(copies: list[Copy], kills: list[Kill]) -> float:
+    """How long after the answer to the first of several copies its sender was killed."""
     if len(copies) < 2:
         return 0.0
-    first = min(copy.at for copy in copies)
-    return min((at - first for at in interruptions if at >= first), default=0.0)
+    first = min(copies, key=lambda copy: copy.at)
+    return max((kill.at - first.answered_at for kill in kills if kill.pid == first.pid), default=0.0)
 
 
 def _find_lost(history: History, by_recipient: dict[tuple[str, str], list[Copy]], rules: Rules) -> Iterator[str]:
@@ -96,13 +116,29 @@ def _find_lost(history: History, by_recipient: dict[tuple[str, str], list[Copy]]
 
 def _find_duplicates(history: History, by_recipient: dict[tuple[str, str], list[Copy]], rules: Rules) -> Iterator[str]:
     for (uid, recipient), copies in by_recipient.items():
-        excuses = sum(_is_excused(copy, history.interruptions, rules) for copy in copies)
+        if len(copies) == 1:
+            continue
+        settled_by = {said.pid for said in history.settled.get(recipient, ())}
+        excuses = sum(_is_excused(copy, history.kills, settled_by, rules) for copy in copies)
         if len(copies) > 1 + excuses:
-            yield f"duplicate: {recipient} of {uid} came {len(copies)} times, with {excuses} excuses"
+            story = ", ".join(_describe(copy, history.kills, settled_by) for copy in sorted(copies, key=lambda c: c.at))
+            yield f"duplicate: {recipient} of {uid} came {len(copies)} times, with {excuses} excuses ({story})"
 
 
-def _is_excused(copy: Copy, interruptions: list[float], rules: Rules) -> bool:
-    return not copy.is_answered or any(0 <= at - copy.at <= rules.excuse_seconds for at in interruptions)
+def _is_excused(copy: Copy, kills: list[Kill], settled_by: set[int], rules: Rules) -> bool:
+    if not copy.is_answered:
+        return True
+    if copy.pid in settled_by:
+        return False
+    return any(kill.pid == copy.pid and kill.at - copy.answered_at <= rules.excuse_seconds for kill in kills)
+
+
+def _describe(copy: Copy, kills: list[Kill], settled_by: set[int]) -> str:
+    """Tell one copy's story."""
+    words = [f"by {copy.pid}", f"answered at {copy.answered_at:.3f}" if copy.is_answered else "unanswered"]
+    words += [f"killed {kill.at - copy.answered_at:.3f} s later" for kill in kills if kill.pid == copy.pid]
+    words += ["written down"] if copy.pid in settled_by else []
+    return " ".join(words)
 
 
 def _find_ghosts(history: History, copies: list[Copy]) -> Iterator[str]:

@@ -3,16 +3,20 @@
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
-from tests.faults.history import History, Submission
+from tests.faults.history import Answer, History, Kill, Settled, Submission
+from tests.faults.http_loader import HTTPLoad
 from tests.faults.loader import Load, Plan, Target
 from tests.faults.sink import Sink
+from tests.faults.sink_process import SinkProcess
 from tests.support.relay import Relay
 
 from gatepost.mailflow.queue.recipient import Books, Predicate
@@ -47,16 +51,19 @@ class Setup:
 
     Attributes:
         routes: Domains beside ``dest.test`` and the address they go to.
-        delivery: More of the table ``[delivery]``; ``extra``: more of the settings file.
+        delivery, api: More of the tables of that name; ``head`` and ``extra``: more of
+            what stands before the tables of the settings file, and after them.
         nameserver: Asked instead of the one that serves the sender's own zone.
         environment: More of the relay's environment.
-        hooks: Of ``hooks/mutants.py``, beside ``hurry``.
+        hooks: Of ``hooks/mutants.py``, beside ``hurry`` and ``say_pid``.
         state_dir: Where state rests, if not in the campaign's folder.
     """
 
     workers: int = 2
     routes: Mapping[str, str] = field(default_factory=dict)
     delivery: str = ""
+    api: str = ""
+    head: str = ""
     extra: str = ""
     nameserver: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -67,12 +74,12 @@ class Setup:
 class Rig:
     """One relay, one obedient sink for ``dest.test``, any number of loads; all for one run."""
 
-    def __init__(self, relay: Relay, sink: Sink, options: Options) -> None:
+    def __init__(self, relay: Relay, sink: Sink | SinkProcess, options: Options) -> None:
         self.relay = relay
         self.sink = sink
-        self.sinks = [sink]
-        self.loads: list[Load] = []
-        self.interruptions: list[float] = []
+        self.sinks: list[Sink | SinkProcess] = [sink]
+        self.loads: list[Load | HTTPLoad] = []
+        self.kills: list[Kill] = []
         self.options = options
 
     @property
@@ -83,8 +90,15 @@ class Rig:
     def load(self, plan: Plan, prefix: str = "m") -> Load:
         """Make a load; its submissions belong to the run's history."""
         target = Target(port=self.relay.implicit_port, ca_file=self.relay.ca_file, key=self.relay.key)
-        self.loads.append(Load(target, plan, prefix))
-        return self.loads[-1]
+        load = Load(target, plan, prefix)
+        self.loads.append(load)
+        return load
+
+    def http_load(self, plan: Plan, prefix: str = "h") -> HTTPLoad:
+        """Make a load on ``mail/send``."""
+        load = HTTPLoad(Target(port=self.relay.api_port, ca_file=self.relay.ca_file, key=self.relay.key), plan, prefix)
+        self.loads.append(load)
+        return load
 
     async def start(self) -> None:
         """Start the relay; again and again, as a service manager does, while an older one is still ending."""
@@ -118,7 +132,11 @@ class Rig:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             return
-        self.interruptions.append(time.monotonic())
+        self.note_kill(pid)
+
+    def note_kill(self, pid: int) -> None:
+        """Write down that a process was killed just now."""
+        self.kills.append(Kill(pid=pid, at=time.monotonic()))
 
     async def wait_until_gone(self, pids: Sequence[int], seconds: float = 40) -> None:
         """Return when none of the processes runs any more."""
@@ -154,13 +172,13 @@ class Rig:
         return list(ready.values())
 
     async def drain(self, seconds: float = 30) -> bool:
-        """Wait until the queue is empty; tell whether it is."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if await asyncio.to_thread(self.count_live) == 0:
-                return True
+        """Wait until the queue is empty, or has not become shorter for so long; tell whether it is empty."""
+        least, since = sys.maxsize, time.monotonic()
+        while (live := await asyncio.to_thread(self.count_live)) and time.monotonic() < since + seconds:
+            if live < least:
+                least, since = live, time.monotonic()
             await asyncio.sleep(0.1)
-        return False
+        return not live
 
     async def finish(self) -> History:
         """Stop all loads, let the queue run empty, and return the history."""
@@ -190,8 +208,30 @@ class Rig:
             endings=endings,
             books=books,
             events=events,
-            interruptions=list(self.interruptions),
+            kills=list(self.kills),
+            settled=self.settled(),
         )
+
+    def settled(self) -> dict[str, list[Settled]]:
+        """What the relay's log says was delivered, by recipient, with whose process said so."""
+        recipients = {
+            submission.reply.rpartition(" ")[2]: submission.recipients
+            for submission in self.submissions()
+            if submission.answer is Answer.ACCEPTED
+        }
+        offset = time.time() - time.monotonic()
+        pids: dict[str, int] = {}
+        found: dict[str, list[Settled]] = {}
+        for line in self.relay.log_lines():
+            if line["event"] == "child_started":
+                pids[line["child"]] = line["pid"]
+            elif line["event"] == "settled":
+                said = Settled(pid=pids[line["process"]], at=datetime.fromisoformat(line["at"]).timestamp() - offset)
+                for outcome in line["outcomes"]:
+                    position, _, kind = outcome.partition("=")
+                    if kind == "delivered" and line["message_id"] in recipients:
+                        found.setdefault(recipients[line["message_id"]][int(position)], []).append(said)
+        return found
 
 
 def make_template(folder: Path) -> Relay:
@@ -219,12 +259,14 @@ def read_store(queue_dir: Path) -> "tuple[dict[str, str], Counter[str], list[Boo
 
 
 @asynccontextmanager
-async def running(options: Options, setup: Setup | None = None, sink: Sink | None = None) -> AsyncIterator[Rig]:
+async def running(
+    options: Options, setup: Setup | None = None, sink: Sink | SinkProcess | None = None
+) -> AsyncIterator[Rig]:
     """A rig with everything started, for the length of a block."""
     setup = setup or Setup()
     sink = sink or Sink()
     await sink.start()
-    hooks = ",".join(name for name in ("hurry", *setup.hooks, options.broken) if name)
+    hooks = ",".join(name for name in ("hurry", "say_pid", *setup.hooks, options.broken) if name)
     environment = {"PYTHONPATH": str(HOOKS), "GATEPOST_FAULT_HOOKS": hooks, **setup.environment}
     relay = await asyncio.to_thread(
         lambda: Relay(
@@ -233,6 +275,8 @@ async def running(options: Options, setup: Setup | None = None, sink: Sink | Non
             workers=setup.workers,
             extra=setup.extra,
             delivery=setup.delivery,
+            api=setup.api,
+            head=setup.head,
             environment=environment,
             state_dir=setup.state_dir,
             template=options.template,

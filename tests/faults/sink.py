@@ -1,15 +1,17 @@
 """A receiving server that keeps every octet, writes down whether it answered each dot, and misbehaves to order."""
 
 import asyncio
+import re
+import ssl
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from tests.faults.history import Copy, read_copy
 
-STAGES = ("banner", "EHLO", "MAIL", "RCPT", "DATA", "dot", "QUIT", "RSET")
+STAGES = ("banner", "EHLO", "STARTTLS", "handshake", "MAIL", "RCPT", "DATA", "dot", "QUIT", "RSET")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,7 @@ Script: TypeAlias = Callable[[str, int], Action | None]
 GOOD = {
     "banner": "220 sink.test ESMTP",
     "EHLO": "250-sink.test\r\n250-PIPELINING\r\n250 8BITMIME",
+    "STARTTLS": "220 go ahead",
     "MAIL": "250 ok",
     "RCPT": "250 ok",
     "DATA": "354 go on",
@@ -64,11 +67,24 @@ class Gone(Exception):
     """The connection is over."""
 
 
-class Sink:
-    """Plain SMTP on one port of loopback; ``copies`` grows as contents come."""
+_PID = re.compile(rb"(?:EHLO|HELO) pid-(\d+)\.")
 
-    def __init__(self, script: Script = obedient) -> None:
+
+@dataclass(slots=True)
+class _Session:
+    """What is known of one connection: the process at the other end, whether it does TLS, and the recipients so far."""
+
+    pid: int = 0
+    has_tls: bool = False
+    envelope: list[str] = field(default_factory=list)
+
+
+class Sink:
+    """SMTP on one port of loopback; ``copies`` grows as contents come. With a TLS context it offers STARTTLS."""
+
+    def __init__(self, script: Script = obedient, tls: ssl.SSLContext | None = None) -> None:
         self.script = script
+        self._tls = tls
         self.copies: list[Copy] = []
         self.reached: Counter[str] = Counter()
         self.port = 0
@@ -94,9 +110,9 @@ class Sink:
         self._tasks.add(task)
         try:
             await self._act(writer, "banner")
-            envelope: list[str] = []
+            session = _Session()
             while line := await reader.readline():
-                await self._obey(line, envelope, reader, writer)
+                await self._obey(line, session, reader, writer)
         except (OSError, EOFError, Gone, asyncio.CancelledError):
             pass  # the peer, the script or the test has ended it
         finally:
@@ -104,41 +120,58 @@ class Sink:
             writer.transport.abort()
 
     async def _obey(
-        self, line: bytes, envelope: list[str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, line: bytes, session: "_Session", reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        verb = line[:4].upper().decode("ascii", "replace")
+        verb = line.split()[0].upper().decode("ascii", "replace") if line.split() else ""
         stage = "EHLO" if verb == "HELO" else verb
-        reply = await self._act(writer, stage)
-        if stage == "MAIL":
-            envelope.clear()
+        reply = await self._act(writer, stage, offers_tls=self._tls is not None and not session.has_tls)
+        if stage == "EHLO" and (said := _PID.match(line)):
+            session.pid = int(said[1])
+        elif stage == "MAIL":
+            session.envelope.clear()
         elif stage == "RCPT" and reply.startswith("2"):
-            envelope.append(line[line.find(b"<") + 1 : line.rfind(b">")].decode())
+            session.envelope.append(line[line.find(b"<") + 1 : line.rfind(b">")].decode())
         elif stage == "DATA" and reply.startswith("354"):
-            await self._take(reader, writer, tuple(envelope))
+            await self._take(reader, writer, session)
+        elif stage == "STARTTLS" and reply.startswith("220"):
+            await self._shake_hands(writer, session)
         elif stage == "QUIT":
             raise Gone
 
-    async def _take(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, recipients: tuple[str, ...]
-    ) -> None:
+    async def _shake_hands(self, writer: asyncio.StreamWriter, session: "_Session") -> None:
+        if self.script("handshake", 1) is not None:
+            await self._act(writer, "handshake")
+        assert self._tls is not None
+        await writer.start_tls(self._tls)
+        session.has_tls = True
+
+    async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, session: "_Session") -> None:
         content = (await reader.readuntil(b"\r\n.\r\n"))[:-3].replace(b"\r\n.", b"\r\n")
-        at = time.monotonic()
-        reply, is_answered = GOOD["dot"], False
+        at, recipients = time.monotonic(), tuple(session.envelope)
+        reply, answered_at = GOOD["dot"], None
         try:
             reply = await self._act(writer, "dot")
-            is_answered = not writer.transport.is_closing()
+            answered_at = None if writer.transport.is_closing() else time.monotonic()
         finally:
             # Whoever closes without an answer may well have kept the message.
             is_taken = reply.startswith("2")
-            self.copies.append(read_copy(content, recipients, at=at, is_taken=is_taken, is_answered=is_answered))
+            self.copies.append(
+                replace(
+                    read_copy(content, recipients, at=at, is_taken=is_taken, answered_at=answered_at),
+                    pid=session.pid,
+                    has_tls=session.has_tls,
+                )
+            )
 
-    async def _act(self, writer: asyncio.StreamWriter, stage: str) -> str:
+    async def _act(self, writer: asyncio.StreamWriter, stage: str, *, offers_tls: bool = False) -> str:
         """Do what the script says at a stage; return the reply that was sent."""
         self.reached[stage] += 1
         action = self.script(stage, self.reached[stage])
         match action:
             case None:
                 text = GOOD.get(stage, "500 what?")
+                if stage == "EHLO" and offers_tls:
+                    text = text.replace("250 8BITMIME", "250-8BITMIME\r\n250 STARTTLS")
                 writer.write(text.encode() + b"\r\n")
                 await writer.drain()
                 return text

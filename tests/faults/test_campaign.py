@@ -12,14 +12,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.faults import strace
-from tests.faults.campaigns import power_cuts
+from tests.faults import recorded_disk, strace
+from tests.faults.campaigns import database_faults, power_cuts
 from tests.faults.catalogue import CAMPAIGNS
 from tests.faults.rig import Options, make_template
 from tests.support.relay import Relay
 
 SEED = 1
-NEEDS = {"D2": strace.is_usable, "D3": power_cuts.is_usable, "D4": strace.is_usable}
+NEEDS = {
+    "D2": strace.is_usable,
+    "D3": power_cuts.is_usable,
+    "D3disk": recorded_disk.is_usable,
+    "D4": strace.is_usable,
+    "D5": database_faults.is_usable,
+}
 BROKEN = [
     ("D0", "keep_envelope"),
     ("D1", "answer_early"),
@@ -52,7 +58,7 @@ def skip(reason: str) -> None:
 
 def run(name: str, options: Options) -> list[str]:
     if not NEEDS.get(name, lambda: True)():
-        skip(f"{name} needs root, strace and a C compiler")
+        skip(f"{name} needs root, and programs that tools/install_test_programs installs")
     result = asyncio.run(CAMPAIGNS[name].run(options))
     print(name, f"seed={options.seed}", options.broken, result.figures)
     if CAMPAIGNS[name].is_right(result, options.broken):

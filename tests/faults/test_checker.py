@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from tests.faults.checker import Rules, judge
-from tests.faults.history import Answer, Copy, History, Submission, digest, read_copy
+from tests.faults.checker import Rules, judge, longest_settling
+from tests.faults.history import Answer, Copy, History, Kill, Settled, Submission, digest, read_copy
 
 from gatepost.mailflow.queue.recipient import Books
 from gatepost.primitives.ids import AccountId
@@ -20,7 +20,11 @@ COPY = Copy(
     digest=digest(b"one"),
     added=("dkim-signature", "received"),
     at=2.0,
+    answered_at=2.0,
+    pid=7,
 )
+SECOND = replace(COPY, at=5.0, answered_at=5.0, pid=8)
+TWICE = [COPY, SECOND]
 
 
 def history(**changes):
@@ -62,8 +66,16 @@ CASES = {
     "the dot was refused": ({"copies": [replace(COPY, is_taken=False)]}, ["lost"]),
     "twice": ({"copies": [COPY, COPY]}, ["duplicate"]),
     "three times with one excuse": ({"copies": [COPY, COPY, replace(COPY, is_answered=False)]}, ["duplicate"]),
-    "twice, long before a kill": ({"copies": [COPY, COPY], "interruptions": [9.0]}, ["duplicate"]),
-    "twice, after a kill": ({"copies": [COPY, COPY], "interruptions": [1.9]}, ["duplicate"]),
+    "twice, long before its sender was killed": ({"copies": TWICE, "kills": [Kill(pid=7, at=9.0)]}, ["duplicate"]),
+    "twice, while another process was killed": ({"copies": TWICE, "kills": [Kill(pid=9, at=2.1)]}, ["duplicate"]),
+    "twice, written down before its sender was killed": (
+        {"copies": TWICE, "kills": [Kill(pid=7, at=2.1)], "settled": {"a@dest.test": [Settled(pid=7, at=2.05)]}},
+        ["duplicate"],
+    ),
+    "three times, its sender killed once": (
+        {"copies": [*TWICE, SECOND], "kills": [Kill(pid=7, at=2.1)]},
+        ["duplicate"],
+    ),
     "of nobody": ({"copies": [COPY, replace(COPY, uid="m9")]}, ["ghost"]),
     "came though refused": ({"submissions": REFUSED, **NOT_ACCEPTED}, ["ghost"]),
     "came though aborted": ({"submissions": [replace(SENT, answer=Answer.ABORTED)], **NOT_ACCEPTED}, ["ghost"]),
@@ -98,7 +110,16 @@ BOUNCED = {
 }
 ALLOWED = {
     "a second copy after an unanswered dot": {"copies": [replace(COPY, is_answered=False), COPY]},
-    "a second copy after a kill": {"copies": [COPY, replace(COPY, at=5.0)], "interruptions": [2.5]},
+    "a second copy after a kill": {"copies": TWICE, "kills": [Kill(pid=7, at=2.5)]},
+    "a second copy of what the sink read after its sender was killed": {
+        "copies": TWICE,
+        "kills": [Kill(pid=7, at=1.9)],
+    },
+    "a second copy, written down by the second sender": {
+        "copies": TWICE,
+        "kills": [Kill(pid=7, at=2.5)],
+        "settled": {address: [Settled(pid=8, at=5.1)] for address in SENT.recipients},
+    },
     "nothing heard, and delivered": {"submissions": UNKNOWN},
     "nothing heard, and not there": {"submissions": UNKNOWN, "copies": [], **NOT_ACCEPTED},
     "bounced": BOUNCED,
@@ -118,9 +139,15 @@ def test_what_may_stay_queued_is_not_stuck():
 
 
 def test_how_long_a_delivery_was_not_written_down_is_told():
-    verdict = judge(history(copies=[COPY, replace(COPY, at=5.0)], interruptions=[2.5, 9.0]))
+    verdict = judge(history(copies=TWICE, kills=[Kill(pid=7, at=2.5), Kill(pid=9, at=9.0)]))
 
     assert (verdict.duplicates, verdict.oldest_excuse) == (2, 0.5)
+
+
+def test_how_long_writing_down_takes_is_told_by_the_sender_alone():
+    settled = {"a@dest.test": [Settled(pid=7, at=2.5)], "b@dest.test": [Settled(pid=8, at=9.0)]}
+
+    assert longest_settling(history(settled=settled)) == 0.5
 
 
 def test_a_copy_is_taken_apart_where_our_first_field_begins():

@@ -97,7 +97,7 @@ def test_an_operator_sees_and_steers_the_queue(relay: Relay) -> None:
     assert "1 recipient held." in relay.run("queue", "hold", "--message", stuck, "--reason", "looking at it").stderr
     assert [row["state"] for row in queued(relay, "--message", stuck)] == ["held"]
     assert read(relay, "queue", "summary") == [
-        {"account": "acme", "account_id": rows[0]["account_id"], "queued": 2, "leased": 0, "held": 1}
+        {"account": "acme", "account_id": rows[0]["account_id"], "queued": 2, "leased": 0, "held": 1, "scheduled": 0}
     ]
     assert "1 recipient released." in relay.run("queue", "release", "--account", "acme", "--state", "held").stderr
     wait_until(lambda: [row["attempts"] for row in queued(relay, "--message", stuck)] == [2])

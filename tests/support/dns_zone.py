@@ -4,7 +4,8 @@ import asyncio
 import threading
 from collections.abc import Mapping, Sequence
 
-from gatepost.network.authoritative_dns import AuthoritativeServer, Zone, ZoneSet
+from gatepost.network.authoritative_dns import AuthoritativeServer, ZoneSet
+from gatepost.network.zone import Zone
 
 Records = Mapping[tuple[str, str], Sequence[str]]
 
@@ -24,7 +25,7 @@ class DNSZone:
 
     def publish(self, records: Records) -> None:
         """Serve these from now on."""
-        self._server.zones = ZoneSet([Zone(self._origin, records, host_name=f"ns.{self._origin}")])
+        self._server.zones = ZoneSet([Zone(self._origin, records, name_servers=[f"ns.{self._origin}"])])
 
     def stop(self) -> None:
         """Serve no more."""

@@ -67,6 +67,16 @@ class PostgresqlServer:
             self._process.wait(_START_SECONDS)
             self._process = None
 
+    def restart_as(self, *, is_standby: bool) -> None:
+        """Start it anew as a standby, which only reads, or as what it was."""
+        self.stop()
+        mark = self._data / "standby.signal"
+        if is_standby:
+            mark.touch()
+        else:
+            mark.unlink()
+        self.start()
+
     def freeze(self) -> None:
         """Let every process of it stand still, as on a machine whose disk hangs: it takes connections, and no more."""
         assert self._process is not None

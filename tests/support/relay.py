@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,7 @@ class Relay:
         head: More of what stands before its tables.
         environment: More of the environment of its processes; ``PYTHONPATH`` goes before its own.
         state_dir: Where state rests, if not in the folder.
+        resolver_for: Gives the address of the nameserver to ask, for that of the zone "test".
         template: Another installation, never started, whose account, key and domain are copied instead of made.
     """
 
@@ -90,6 +91,7 @@ class Relay:
         environment: Mapping[str, str] | None = None,
         state_dir: Path | None = None,
         template: "Relay | None" = None,
+        resolver_for: Callable[[str], str] = lambda zone: zone,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -111,7 +113,7 @@ class Relay:
             api_port=self.api_port,
             certificate=self.certificate,
             private_key=self.private_key,
-            nameserver=self.zone.address,
+            nameserver=resolver_for(self.zone.address),
             routes="\n".join(f'"{domain}" = "{hop}"' for domain, hop in routes.items()),
             delivery=delivery,
             api=api,
@@ -130,7 +132,7 @@ class Relay:
 
     def authenticate_domain(self, name: str, account: str) -> dict[str, str]:
         """Claim, publish and verify a domain; return its TXT records by name."""
-        records = json.loads(self.command("domain", "add", name, "--account", account, "--json"))
+        records = json.loads(self.command("domain", "add", name, "--account", account, "--manual", "--json"))
         values = {record["name"]: record["value"] for record in records}
         self.zone.publish({**OWN_RECORDS, **{(name, "TXT"): [_quoted(value)] for name, value in values.items()}})
         self.command("domain", "verify", name, "--account", account)

@@ -10,10 +10,12 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol
 
 from gatepost.mailflow.queue.recipient import Predicate
+from gatepost.network.zone import Zone
 from gatepost.primitives.secret import Secret
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.storage.queue_sqlite.readings import Readings
 from gatepost.tenancy.senders.ports import Resolver
+from gatepost.tenancy.senders.rotation import RotationPolicy
 
 
 class WorkerReport(Protocol):
@@ -75,6 +77,15 @@ class SenderSettings(Protocol):
         ...
 
 
+class DNSSettings(Protocol):
+    """The settings of our own zone that these commands read."""
+
+    @property
+    def zone(self) -> str:
+        """Its name; "" for none."""
+        ...
+
+
 class CommandSettings(Protocol):
     """The settings that these commands read; ``runtime.settings.Settings`` has them."""
 
@@ -90,6 +101,11 @@ class CommandSettings(Protocol):
 
     @property
     def senders(self) -> SenderSettings:
+        """The table of that name."""
+        ...
+
+    @property
+    def dns(self) -> DNSSettings:
         """The table of that name."""
         ...
 
@@ -119,4 +135,16 @@ class CommandContext(Protocol):
 
     def resolver(self) -> Resolver:
         """Make a resolver, to be used within one event loop."""
+        ...
+
+    def own_zone(self, plane: ControlPlane) -> Zone:
+        """Return our own zone as it is now. Raises ``Misconfigured`` where there is none."""
+        ...
+
+    def push_own_zone(self, plane: ControlPlane) -> int:
+        """Bring the operator's name server up to it; return how many sets of records had to change."""
+        ...
+
+    def rotation_policy(self) -> RotationPolicy:
+        """Return how long DKIM keys live."""
         ...

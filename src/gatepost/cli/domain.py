@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -12,10 +13,12 @@ from gatepost.cli.output import instant, print_fields, print_json, print_table, 
 from gatepost.mailflow.queue.recipient import Predicate
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.tenancy.accounts.account import Account
-from gatepost.tenancy.senders.claim import NotClaimable, claim_domain, prove_domain
-from gatepost.tenancy.senders.dns_check import Finding, is_proved
-from gatepost.tenancy.senders.dns_plan import PlannedRecord, plan_records
+from gatepost.tenancy.senders.claim import NotClaimable, Wish, claim_domain, prove_domain
+from gatepost.tenancy.senders.dns_check import Finding, answer_from, is_proved
+from gatepost.tenancy.senders.dns_plan import PlannedRecord, Relay, plan_records
+from gatepost.tenancy.senders.doctor import Advice, Severity, advise
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainTaken
+from gatepost.tenancy.senders.posture import USUAL_SELECTORS, examine
 
 _account = click.option("--account", required=True, help="The account's name or id.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -29,11 +32,24 @@ def domain() -> None:
 @domain.command()
 @click.argument("name", metavar="DOMAIN")
 @_account
+@click.option(
+    "--automatic/--manual",
+    default=None,
+    help="Three CNAMEs into our own zone, where keys are rotated, or the records themselves. Automatic if [dns] zone "
+    "is set.",
+)
+@click.option("--return-path", default="", metavar="LABEL", help="Bounces go to LABEL.DOMAIN; drawn if left out.")
+@click.option("--selector", default="", help="Three letters or digits, to authenticate a domain once more.")
+@click.option("--default", "is_default", is_flag=True, help="Sign with it where no domain of the account matches.")
+@click.option("--address", "addresses", multiple=True, help="An address for an SPF record of its own; may be repeated.")
 @_json
 @click.pass_obj
-def add(context: CommandContext, *, name: str, account: str, as_json: bool) -> None:
+def add(
+    context: CommandContext, /, *, name: str, account: str, as_json: bool, automatic: bool | None, **more: Any
+) -> None:
     """Claim a domain for an account: makes its DKIM keys and prints the DNS records to publish."""
     name = read_domain(name)
+    wish = _wish(context, automatic=automatic, **more)
     with context.control_plane() as plane:
         holder = get_account(plane, account)
         try:
@@ -44,12 +60,14 @@ def add(context: CommandContext, *, name: str, account: str, as_json: bool) -> N
                 keyring=plane.keyring,
                 entropy=plane.entropy,
                 now=plane.clock.now(),
+                wish=wish,
             )
         except NotClaimable as error:
             raise click.ClickException(str(error)) from error
         except DomainTaken as error:
             raise click.ClickException(
-                f"account {holder.name} has {name} already: see `gatepost domain show --account {holder.name} {name}`"
+                f"account {holder.name} has {name} already: see `gatepost domain show --account {holder.name} {name}`; "
+                "to authenticate it once more, give another --selector and --return-path"
             ) from error
     _print_records(_plan(context, claim), as_json=as_json)
     say(f"Publish these records, then run `gatepost domain verify --account {holder.name} {name}`.")
@@ -134,15 +152,52 @@ def remove(context: CommandContext, *, name: str, account: str, yes: bool) -> No
             click.confirm(f"Remove {claim.name} from account {holder.name} and destroy its keys?", abort=True, err=True)
         if claim.verified_at is not None:
             # The claim is forgotten last: a command that could not be certain finds it, and finishes, when given again.
-            plane.domains.withdraw(holder.id, claim.name)
+            plane.domains.withdraw(holder.id, claim.id)
             settle_and_hold(
                 context,
                 Predicate(account_id=holder.id),
                 done=f"Account {holder.name} may no longer send as {claim.name}",
                 reason="domain removed",
             )
-        plane.domains.remove(holder.id, claim.name)
+        plane.domains.remove(holder.id, claim.id)
     say(f"Removed {claim.name} from account {holder.name}; its DKIM keys are destroyed.")
+
+
+@domain.command()
+@click.argument("name", metavar="DOMAIN")
+@click.option("--selector", "selectors", multiple=True, help="A DKIM selector to look for; may be given again.")
+@click.option("--account", default="", help="Look for the selectors of this account's claim to the domain.")
+@_json
+@click.pass_obj
+def doctor(context: CommandContext, *, name: str, selectors: tuple[str, ...], account: str, as_json: bool) -> None:
+    """Explain what the DNS says about a domain's mail, worst first, and which record mends it.
+
+    Any domain can be asked about. Without a selector those that many services use are tried. The exit status is 1
+    if something is broken.
+    """
+    name = read_domain(name)
+    with context.control_plane() as plane:
+        now = plane.clock.now()
+        claim = _get_claim(plane, get_account(plane, account), name) if account else None
+    if claim is not None:
+        selectors = (*selectors, *(key.selector for key in claim.dkim_keys))
+    examination = examine(
+        name,
+        selectors=selectors or USUAL_SELECTORS,
+        sending_networks=context.settings.senders.sending_networks,
+        host_name=context.settings.host_name,
+        at=now,
+    )
+    advices = advise(asyncio.run(answer_from(context.resolver(), examination)))
+    if as_json:
+        print_json([_advice(each) for each in advices])
+    else:
+        for each in advices:
+            click.echo(f"{each.severity.name.lower():8}{each.subject:8}{each.text}")
+            if each.mend:
+                click.echo(f"{'':16}publish: {each.mend}")
+    if any(each.severity is Severity.BROKEN for each in advices):
+        raise click.exceptions.Exit(1)
 
 
 async def _prove(context: CommandContext, plane: ControlPlane, claim: AuthenticatedDomain) -> tuple[Finding, ...]:
@@ -150,15 +205,44 @@ async def _prove(context: CommandContext, plane: ControlPlane, claim: Authentica
         plane.domains,
         claim,
         context.resolver(),
-        sending_networks=context.settings.senders.sending_networks,
-        host_name=context.settings.host_name,
+        relay=_relay(context),
         now=plane.clock.now(),
     )
 
 
+def _relay(context: CommandContext) -> Relay:
+    settings = context.settings
+    return Relay(
+        host_name=settings.host_name,
+        sending_networks=settings.senders.sending_networks,
+        zone=settings.dns.zone.lower(),
+    )
+
+
+def _wish(
+    context: CommandContext,
+    *,
+    automatic: bool | None,
+    return_path: str,
+    selector: str,
+    is_default: bool,
+    addresses: tuple[str, ...],
+) -> Wish:
+    zone = context.settings.dns.zone
+    if automatic and not zone:
+        raise click.UsageError("automatic security needs a zone of our own: set [dns] zone, or give --manual")
+    return Wish(
+        is_automatic=bool(zone) if automatic is None else automatic,
+        return_path=return_path.lower(),
+        selector=selector.lower(),
+        is_default=is_default,
+        custom_spf=bool(addresses),
+        addresses=addresses,
+    )
+
+
 def _plan(context: CommandContext, claim: AuthenticatedDomain) -> tuple[PlannedRecord, ...]:
-    networks = context.settings.senders.sending_networks
-    return plan_records(claim, sending_networks=networks, host_name=context.settings.host_name)
+    return plan_records(claim, _relay(context))
 
 
 def _print_records(records: Sequence[PlannedRecord], *, as_json: bool) -> None:
@@ -193,16 +277,26 @@ def _fields(claim: AuthenticatedDomain) -> dict[str, str | list[str] | None]:
         "name": claim.name,
         "account_id": claim.account_id,
         "state": claim.state.value,
+        "security": "automatic" if claim.is_automatic else "manual",
         "selectors": [key.selector for key in claim.dkim_keys],
         "created_at": instant(claim.created_at),
         "verified_at": instant(claim.verified_at),
     }
 
 
+def _advice(advice: Advice) -> dict[str, str]:
+    return {
+        "severity": advice.severity.name.lower(),
+        "subject": advice.subject,
+        "text": advice.text,
+        "mend": advice.mend,
+    }
+
+
 def _record(planned: PlannedRecord) -> dict[str, object]:
     return {
         "purpose": planned.purpose.value,
-        "type": "TXT",
+        "type": planned.type.value,
         "name": planned.name,
         "value": planned.value,
         "is_required": planned.is_required,

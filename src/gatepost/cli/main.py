@@ -18,11 +18,13 @@ from gatepost.primitives.errors import Misconfigured, RelayError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gatepost.network.zone import Zone
     from gatepost.runtime.control_client import Workers
     from gatepost.runtime.control_plane import ControlPlane
     from gatepost.runtime.settings import Settings
     from gatepost.storage.queue_sqlite.readings import Readings
     from gatepost.tenancy.senders.ports import Resolver
+    from gatepost.tenancy.senders.rotation import RotationPolicy
 
 EXIT_FAILED: Final = 1
 EXIT_MISCONFIGURED: Final = 2
@@ -48,6 +50,8 @@ COMMANDS: Final = {
     "limit": Entry("gatepost.cli.limit", "Say how much an account may send in a time."),
     "key": Entry("gatepost.cli.key", "Make and manage API keys."),
     "domain": Entry("gatepost.cli.domain", "Add and verify sending domains."),
+    "dkim": Entry("gatepost.cli.dkim", "Rotate DKIM keys, and show how far that is."),
+    "dns": Entry("gatepost.cli.dns", "Export or push the zone that customers' CNAMEs lead to."),
     "queue": Entry("gatepost.cli.queue", "List, hold, release and remove queued mail."),
     "message": Entry("gatepost.cli.message", "Tell a message's whole story."),
     "events": Entry("gatepost.cli.events", "Show what happens to mail, as it happens."),
@@ -104,6 +108,26 @@ class CommandContext:
         from gatepost.runtime.compose_mail import compose_resolver
 
         return compose_resolver(self.settings)
+
+    def own_zone(self, plane: "ControlPlane") -> "Zone":
+        """Return our own zone as it is now. Raises ``Misconfigured``."""
+        from gatepost.runtime.own_zone import read_own_zone
+
+        return read_own_zone(plane.domains, self.settings)
+
+    def push_own_zone(self, plane: "ControlPlane") -> int:
+        """Bring the operator's name server up to our own zone; return how many sets of records had to change."""
+        import asyncio
+
+        from gatepost.runtime.compose_jobs import push_own_zone
+
+        return asyncio.run(push_own_zone(self.settings, plane.domains))
+
+    def rotation_policy(self) -> "RotationPolicy":
+        """Return how long DKIM keys live."""
+        from gatepost.runtime.compose_jobs import rotation_policy
+
+        return rotation_policy(self.settings)
 
 
 class CommandTable(click.Group):

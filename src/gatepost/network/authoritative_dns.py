@@ -1,11 +1,15 @@
 """Serves zones of our own over UDP and TCP (RFC 1034 §4.3.2, RFC 1035, RFC 6891, RFC 7766).
 
 Authoritative only: it never asks anybody and never answers for a name outside its zones (REFUSED). The wire format is
-dnspython's; what to answer is ours, in ``ZoneSet.answer``, which is pure.
+dnspython's; what to answer is ours, in ``ZoneSet.answer``, which is pure. Over UDP one network gets the same answer
+only so often (``response_rate_limit``).
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+import socket
+import time
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
 from typing import Final, cast
 
 import dns.exception
@@ -14,10 +18,12 @@ import dns.message
 import dns.name
 import dns.opcode
 import dns.rcode
-import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
+
+from gatepost.network.response_rate_limit import ResponseRateLimit, Verdict
+from gatepost.network.zone import Zone
 
 MAX_UDP_OCTETS: Final = 1232
 """The largest datagram we send: what passes every path unfragmented (DNS Flag Day 2020)."""
@@ -26,51 +32,19 @@ TCP_IDLE_TIMEOUT: Final = 10.0
 """Seconds a TCP connection may say nothing (RFC 7766 §6.2.3 leaves the figure to us)."""
 
 TCP_CONNECTIONS: Final = 100
-NEGATIVE_TTL: Final = 60
-"""Seconds an absent name may be remembered: short, so that a newly published key is seen soon."""
+MAX_REMEMBERED: Final = 20_000
+"""Answers kept as octets: a question like one before costs a look-up instead of a parse."""
+
+MAX_REMEMBERED_OCTETS: Final = 512
+"""A longer question is stuffed with something that nobody asks twice."""
 
 
-class Zone:
-    """One zone in memory.
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer as octets; ``kind`` is what response rate limiting counts it by."""
 
-    Args:
-        origin: The apex, without a trailing dot.
-        records: For each name (complete, without trailing dot) and record type mnemonic, the values in presentation
-            format (RFC 1035 §5.1), such as ``{("example.test", "MX"): ["10 mx.example.test."]}``.
-        ttl: Of every record, in seconds.
-        host_name: The name server's own name, for SOA and NS.
-    """
-
-    def __init__(
-        self,
-        origin: str,
-        records: Mapping[tuple[str, str], Iterable[str]],
-        *,
-        host_name: str,
-        serial: int = 1,
-        ttl: int = 60,
-    ) -> None:
-        self.origin: Final = dns.name.from_text(origin)
-        server = dns.name.from_text(host_name).to_text()
-        soa = f"{server} hostmaster.{server} {serial} 3600 600 604800 {NEGATIVE_TTL}"
-        self.soa: Final = _rrset(self.origin, "SOA", [soa], NEGATIVE_TTL)
-        self._sets: dict[tuple[dns.name.Name, dns.rdatatype.RdataType], dns.rrset.RRset] = {}
-        self._add(self.soa)
-        self._add(_rrset(self.origin, "NS", [server], ttl))
-        for (name, kind), values in records.items():
-            self._add(_rrset(dns.name.from_text(name), kind, values, ttl))
-        self._names = {ancestor for name, _ in self._sets for ancestor in _up_to(name, self.origin)}
-
-    def _add(self, rrset: dns.rrset.RRset) -> None:
-        self._sets[rrset.name, rrset.rdtype] = rrset
-
-    def find(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> dns.rrset.RRset | None:
-        """Return the records of that name and type."""
-        return self._sets.get((name, kind))
-
-    def has(self, name: dns.name.Name) -> bool:
-        """Whether the name exists, be it only as the parent of one that does (RFC 8020)."""
-        return name in self._names
+    octets: bytes
+    kind: Hashable
 
 
 class ZoneSet:
@@ -78,43 +52,60 @@ class ZoneSet:
 
     def __init__(self, zones: Iterable[Zone]) -> None:
         self._zones = sorted(zones, key=lambda zone: -len(zone.origin))
+        # By the question without its id, and the limit: the zones never change, so neither does the answer.
+        self._remembered: dict[tuple[bytes, int], Response] = {}
 
-    def answer(self, wire: bytes, *, max_octets: int) -> bytes | None:
+    def answer(self, wire: bytes, *, max_octets: int) -> Response | None:
         """Answer one query; None where silence is right (a response, or octets that are no DNS message at all).
 
         Args:
             max_octets: What the transport carries: 65535 over TCP; over UDP the asker's EDNS buffer also counts.
         """
+        question = wire[2:], max_octets
+        response = self._remembered.get(question)
+        if response is None:
+            response = self._work_out(wire, max_octets)
+            if response is None:
+                return None
+            if len(self._remembered) >= MAX_REMEMBERED:
+                self._remembered.clear()
+            if len(wire) <= MAX_REMEMBERED_OCTETS:
+                self._remembered[question] = response
+        return Response(wire[:2] + response.octets[2:], response.kind)
+
+    def _work_out(self, wire: bytes, max_octets: int) -> Response | None:
         try:
             query = dns.message.from_wire(wire)
         except dns.exception.DNSException:
-            return _format_error(wire)
+            octets = _format_error(wire)
+            return None if octets is None else Response(octets, dns.rcode.FORMERR)
         if query.flags & dns.flags.QR:
             return None
         response = dns.message.make_response(query, our_payload=MAX_UDP_OCTETS)
-        self._fill(query, response)
+        origin = self._fill(query, response)
+        # What does not exist is counted by its zone: names that do not exist can be made up without end.
+        is_name = response.rcode() == dns.rcode.NOERROR and bool(query.question)
+        kind = (response.rcode(), query.question[0].name if is_name else origin)
         limit = max_octets if max_octets > MAX_UDP_OCTETS else min(max_octets, max(512, query.payload or 512))
         try:
-            return response.to_wire(max_size=limit)
+            return Response(response.to_wire(max_size=limit), kind)
         except dns.exception.TooBig:
-            return _truncated(query)
+            return Response(_truncated(query), kind)
 
-    def _fill(self, query: dns.message.Message, response: dns.message.Message) -> None:
-        if query.opcode() != dns.opcode.QUERY or len(query.question) != 1:
-            response.set_rcode(dns.rcode.NOTIMP)
-            return
-        question = query.question[0]
-        zone = self._find_zone(question.name)
-        if zone is None or question.rdclass != dns.rdataclass.IN:
-            response.set_rcode(dns.rcode.REFUSED)
-            return
+    def _fill(self, query: dns.message.Message, response: dns.message.Message) -> dns.name.Name | None:
+        """Put the answer into the response; return the origin of the zone that it comes from."""
+        refusal = _refusal(query)
+        zone = None if refusal else self._find_zone(query.question[0].name)
+        if zone is None:
+            response.set_rcode(refusal or dns.rcode.REFUSED)
+            return None
         response.flags |= dns.flags.AA
-        name = question.name
+        name, kind = query.question[0].name, query.question[0].rdtype
         for _ in range(8):  # CNAMEs inside our own zones are followed, within reason
-            found = zone.find(name, question.rdtype)
+            found = zone.find_any(name) if kind == dns.rdatatype.ANY else zone.find(name, kind)
             if found is not None:
                 response.answer.append(_spelled(found, name))
-                return
+                return zone.origin
             alias = zone.find(name, dns.rdatatype.CNAME)
             if alias is None:
                 break
@@ -122,11 +113,12 @@ class ZoneSet:
             name = alias[0].target
             next_zone = self._find_zone(name)
             if next_zone is None:
-                return
+                return zone.origin
             zone = next_zone
         if not zone.has(name):
             response.set_rcode(dns.rcode.NXDOMAIN)
         response.authority.append(zone.soa)
+        return zone.origin
 
     def _find_zone(self, name: dns.name.Name) -> Zone | None:
         return next((zone for zone in self._zones if name.is_subdomain(zone.origin)), None)
@@ -135,11 +127,13 @@ class ZoneSet:
 class AuthoritativeServer:
     """Listens on one address and port, UDP and TCP, and answers from a ZoneSet."""
 
-    def __init__(self, zones: ZoneSet) -> None:
+    def __init__(self, zones: ZoneSet, *, rate_limit: ResponseRateLimit | None = None) -> None:
         self.zones = zones
+        self.rate_limit = rate_limit or ResponseRateLimit(monotonic=time.monotonic)
         self.port = 0
         self._udp: asyncio.DatagramTransport | None = None
         self._tcp: asyncio.Server | None = None
+        self._more: list[asyncio.DatagramTransport | asyncio.Server] = []
         self._tcp_connections = 0
 
     async def start(self, address: str, port: int) -> None:
@@ -149,12 +143,20 @@ class AuthoritativeServer:
         loop = asyncio.get_running_loop()
         self._udp, _ = await loop.create_datagram_endpoint(lambda: _UDPResponder(self), local_addr=(address, self.port))
 
+    async def serve(self, sock: socket.socket) -> None:
+        """Answer on a socket that is bound already, of UDP or of TCP; may be called for several."""
+        if sock.type == socket.SOCK_DGRAM:
+            loop = asyncio.get_running_loop()
+            transport, _ = await loop.create_datagram_endpoint(lambda: _UDPResponder(self), sock=sock)
+            self._more.append(transport)
+        else:
+            self._more.append(await asyncio.start_server(self._serve_tcp, sock=sock))
+
     async def stop(self) -> None:
         """Listen no more."""
-        if self._udp is not None:
-            self._udp.close()
-        if self._tcp is not None:
-            self._tcp.close()
+        for each in (self._udp, self._tcp, *self._more):
+            if each is not None:
+                each.close()
 
     async def _serve_tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._tcp_connections += 1
@@ -165,7 +167,7 @@ class AuthoritativeServer:
                     answer = self.zones.answer(await reader.readexactly(size), max_octets=65535)
                     if answer is None:
                         break
-                    writer.write(len(answer).to_bytes(2, "big") + answer)
+                    writer.write(len(answer.octets).to_bytes(2, "big") + answer.octets)
                     await writer.drain()
         except (TimeoutError, asyncio.IncompleteReadError, ConnectionError):
             pass  # the asker left or fell silent: that is how these connections end
@@ -187,12 +189,15 @@ class _UDPResponder(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         answer = self._server.zones.answer(data, max_octets=MAX_UDP_OCTETS)
-        if answer is not None and self._transport is not None:
-            self._transport.sendto(answer, addr)
-
-
-def _rrset(name: dns.name.Name, kind: str, values: Iterable[str], ttl: int) -> dns.rrset.RRset:
-    return dns.rrset.from_text_list(name, ttl, dns.rdataclass.IN, dns.rdatatype.from_text(kind), list(values))
+        if answer is None or self._transport is None:
+            return
+        match self._server.rate_limit.judge(addr[0], answer.kind):
+            case Verdict.SEND:
+                self._transport.sendto(answer.octets, addr)
+            case Verdict.TRUNCATE:
+                self._transport.sendto(_emptied(answer.octets), addr)
+            case Verdict.DROP:
+                pass
 
 
 def _spelled(rrset: dns.rrset.RRset, name: dns.name.Name) -> dns.rrset.RRset:
@@ -200,12 +205,28 @@ def _spelled(rrset: dns.rrset.RRset, name: dns.name.Name) -> dns.rrset.RRset:
     return dns.rrset.from_rdata_list(name, rrset.ttl, list(rrset))
 
 
-def _up_to(name: dns.name.Name, origin: dns.name.Name) -> Iterable[dns.name.Name]:
-    while name.is_subdomain(origin):
-        yield name
-        if name == origin:
-            return
-        name = name.parent()
+def _refusal(query: dns.message.Message) -> dns.rcode.Rcode | None:
+    """The code for a query that no zone could answer; None for one that a zone may."""
+    if query.edns > 0:
+        return dns.rcode.BADVERS
+    if query.opcode() != dns.opcode.QUERY:
+        return dns.rcode.NOTIMP
+    if len(query.question) != 1:
+        return dns.rcode.FORMERR  # RFC 9619
+    question = query.question[0]
+    is_transfer = question.rdtype in {dns.rdatatype.AXFR, dns.rdatatype.IXFR}
+    return dns.rcode.REFUSED if is_transfer or question.rdclass != dns.rdataclass.IN else None
+
+
+def _emptied(octets: bytes) -> bytes:
+    """An answer's header and question, marked as truncated: no larger than what was asked."""
+    if len(octets) <= 12:
+        return octets
+    end = 12
+    while octets[end]:
+        end += octets[end] + 1
+    counts = bytes([0, 1, 0, 0, 0, 0, 0, 0])
+    return octets[:2] + bytes([octets[2] | 0x02, octets[3]]) + counts + octets[12 : end + 5]
 
 
 def _truncated(query: dns.message.Message) -> bytes:

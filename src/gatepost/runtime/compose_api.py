@@ -33,11 +33,18 @@ from gatepost.entrypoints.api.v3.subusers import Subusers
 from gatepost.entrypoints.api.v3.teammates import Teammates
 from gatepost.entrypoints.api.v3.user import User
 from gatepost.entrypoints.api.v3.user_factors import UserFactors
+from gatepost.entrypoints.api.v3.whitelabel import Whitelabel
+from gatepost.entrypoints.api.v3.whitelabel_domains import WhitelabelDomains
+from gatepost.entrypoints.api.v3.whitelabel_ips import WhitelabelIps
+from gatepost.entrypoints.api.v3.whitelabel_lending import WhitelabelLending
+from gatepost.entrypoints.api.v3.whitelabel_links import WhitelabelLinks
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.runtime.compose_commands import compose_workers
+from gatepost.runtime.compose_jobs import compose_checking_resolver
 from gatepost.runtime.compose_meters import WorkerMeters
 from gatepost.runtime.compose_people import compose_people, make_token_text
 from gatepost.runtime.control_plane import ControlPlane
+from gatepost.runtime.own_zone import relay_of
 from gatepost.runtime.rights_changed import ControlledWorkers
 from gatepost.runtime.settings import Settings
 from gatepost.telemetry.metrics import Metrics
@@ -45,6 +52,7 @@ from gatepost.tenancy.access.ip_allowlist import NetworkSet
 from gatepost.tenancy.access.meters import Rate
 from gatepost.tenancy.access.throttle import AuthenticationThrottle
 from gatepost.tenancy.accounts.person_ports import SystemMailer
+from gatepost.tenancy.senders.branding import BrandingStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +174,7 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
         *scopes.OPERATIONS,
         *subusers.operations(),
         *SubuserCredits(subusers=subusers).operations(),
+        *compose_whitelabel(_compose_whitelabel(settings, parts, callers, rights_changed), control.branding),
         *_compose_people_operations(settings, parts, callers, rights_changed),
     )
 
@@ -182,6 +191,36 @@ def _compose_subusers(settings: Settings, parts: APIParts, callers: CurrentCalle
         clock=control.clock,
         entropy=control.entropy,
         sending_networks=_own_networks(settings),
+    )
+
+
+def _compose_whitelabel(
+    settings: Settings, parts: APIParts, callers: CurrentCallers, rights_changed: ControlledWorkers
+) -> Whitelabel:
+    control = parts.control
+    return Whitelabel(
+        callers=callers,
+        accounts=control.accounts,
+        domains=control.domains,
+        domains_as=lambda actor: control.acting_as(actor).domains,
+        rights_changed=rights_changed,
+        acts=parts.acts,
+        clock=control.clock,
+        entropy=control.entropy,
+        keyring=control.keyring,
+        relay=relay_of(settings),
+        resolver=lambda: compose_checking_resolver(settings),
+    )
+
+
+def compose_whitelabel(service: Whitelabel, branding: BrandingStore) -> tuple[Operation, ...]:
+    """Return what the resources under ``/v3/whitelabel`` can do."""
+    return (
+        # First, as "subuser" stands where a number could.
+        *WhitelabelLending(service=service).operations(),
+        *WhitelabelDomains(service=service).operations(),
+        *WhitelabelLinks(service=service, store=branding).operations(),
+        *WhitelabelIps(service=service, store=branding).operations(),
     )
 
 

@@ -12,6 +12,7 @@ from gatepost.storage.access import SqlApiKeyStore
 from gatepost.storage.accounts import SqlAccountStore
 from gatepost.storage.audit import SqlAuditLog
 from gatepost.storage.batches import SqlBatchStore
+from gatepost.storage.branding import SqlBrandingStore
 from gatepost.storage.budgets import SqlBudgetStore
 from gatepost.storage.database import Database
 from gatepost.storage.engine import VersionConnection
@@ -41,6 +42,7 @@ from gatepost.tenancy.audit.entry import SERVICE, Actor
 from gatepost.tenancy.audit.ports import AuditLog
 from gatepost.tenancy.audit.recorder import Recorder
 from gatepost.tenancy.senders.audited import AuditedDomainStore
+from gatepost.tenancy.senders.branding import BrandingStore
 from gatepost.tenancy.senders.ports import DomainStore
 
 
@@ -69,6 +71,7 @@ class ControlPlane:
     accounts: AccountStore
     keys: ApiKeyStore
     domains: DomainStore
+    branding: BrandingStore
     ip_access: IPAccessStore
     attempts: AttemptStore
     sending_limits: SendingLimitsStore
@@ -163,9 +166,8 @@ def open_control_plane(
     database = Database(database_url)
     version = database.open_version()
     plain = _open_stores(database, version)
-    attempts = SqlAccessAttemptStore(database)
+    attempts, batches = SqlAccessAttemptStore(database), SqlBatchStore(database)
     attempt_log = AttemptLog(attempts)
-    batches = SqlBatchStore(database)
     plane = ControlPlane(
         clock=clock,
         entropy=entropy,
@@ -176,6 +178,7 @@ def open_control_plane(
         ip_access=plain.ip_access,
         attempts=attempts,
         sending_limits=plain.sending_limits,
+        branding=SqlBrandingStore(database),
         audit=SqlAuditLog(database, keyring.mac_audit),
         principals=_open_principals(plain, attempt_log, version, keyring, clock=clock, meters=meters),
         spending=Spending(SqlBudgetStore(database), hash_recipient=keyring.hash_secret, clock=clock),

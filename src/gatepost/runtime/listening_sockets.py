@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from gatepost.primitives.errors import Misconfigured
 from gatepost.runtime.settings import API, Listener
+from gatepost.runtime.settings_of_senders import DNS
 
 EVERYWHERE = ("0.0.0.0", "::")
 BACKLOG = 1024
@@ -34,7 +35,7 @@ class ListenerSockets:
 
     def listen(self) -> None:
         """Let connections wait for the process that will take them, instead of being refused until it is there."""
-        for _, sock in self.named:
+        for _, sock in self._streams():
             sock.listen(BACKLOG)
 
     def stop_listening(self) -> None:
@@ -42,15 +43,37 @@ class ListenerSockets:
 
         Those that had connected and were not yet accepted are reset.
         """
-        for _, sock in self.named:
+        for _, sock in self._streams():
             # Not listening (yet, or any more) is what is wanted.
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
+
+    def _streams(self) -> list[tuple[str, socket.socket]]:
+        # A datagram socket knows no listening, and after a shutdown it would never receive again.
+        return [(name, sock) for name, sock in self.named if sock.type == socket.SOCK_STREAM]
 
     def close(self) -> None:
         """Give the ports up."""
         for _, sock in self.named:
             sock.close()
+
+
+def open_dns_sockets(listener: DNS) -> ListenerSockets:
+    """Bind UDP and TCP for our own zone; port 0 becomes one free port for each address, the same for both.
+
+    Raises:
+        Misconfigured: A port cannot be bound; no socket is left open.
+    """
+    sockets = ListenerSockets()
+    try:
+        for address in _addresses(listener):
+            tcp = _bind(address, listener.port)
+            sockets.add(listener.name, tcp)
+            sockets.add(listener.name, _bind(address, tcp.getsockname()[1], kind=socket.SOCK_DGRAM))
+    except BaseException:
+        sockets.close()
+        raise
+    return sockets
 
 
 def open_sockets(listeners: Sequence[Listener | API], processes: int) -> list[ListenerSockets]:
@@ -82,7 +105,7 @@ def adopt_socket(descriptor: int) -> socket.socket:
     return socket.socket(fileno=descriptor)
 
 
-def _addresses(listener: Listener | API) -> tuple[str, ...]:
+def _addresses(listener: Listener | API | DNS) -> tuple[str, ...]:
     if listener.address != "*":
         return (listener.address,)
     return EVERYWHERE if socket.has_ipv6 and _has_ipv6() else EVERYWHERE[:1]
@@ -98,9 +121,9 @@ def _has_ipv6() -> bool:
     return True
 
 
-def _bind(address: str, port: int) -> socket.socket:
+def _bind(address: str, port: int, *, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock = socket.socket(family, kind)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

@@ -19,7 +19,7 @@ from gatepost.primitives.errors import Misconfigured
 from gatepost.runtime import service_manager
 from gatepost.runtime.child import Program
 from gatepost.runtime.leftover_shards import find_leftover_shards
-from gatepost.runtime.listening_sockets import ListenerSockets, open_sockets
+from gatepost.runtime.listening_sockets import ListenerSockets, open_dns_sockets, open_sockets
 from gatepost.runtime.privileges import drop_privileges, require_readable
 from gatepost.runtime.reload import certificate_chains
 from gatepost.runtime.settings import Listener, Settings
@@ -43,6 +43,7 @@ def run_service(settings: Settings, config_path: Path, environment: Mapping[str,
     sockets = open_sockets(settings.worker_listeners, count)
     operations = Listener(address=str(settings.operations.address), port=settings.operations.port)
     web_sockets = open_sockets([operations], 1)[0]
+    dns_sockets = open_dns_sockets(settings.dns) if settings.dns.is_served else None
     drop_privileges(settings.user)
     require_readable(Path(sys.executable), config_path)
     check_certificates(settings)
@@ -54,7 +55,7 @@ def run_service(settings: Settings, config_path: Path, environment: Mapping[str,
         own.listen()
     try:
         return Supervisor(
-            plan_programs(config_path, sockets, web_sockets, leftover),
+            plan_programs(config_path, sockets, web_sockets, leftover, dns_sockets=dns_sockets),
             environment={**environment, MULTIPROCESS_DIRECTORY_VARIABLE: str(settings.metrics_dir)},
             stop_within=STOP_WITHIN,
             on_state=lambda state: service_manager.notify(state, environment),
@@ -80,15 +81,23 @@ def check_certificates(settings: Settings) -> None:
 
 
 def plan_programs(
-    config_path: Path, sockets: Sequence[ListenerSockets], web_sockets: ListenerSockets, leftover: Sequence[int]
+    config_path: Path,
+    sockets: Sequence[ListenerSockets],
+    web_sockets: ListenerSockets,
+    leftover: Sequence[int],
+    *,
+    dns_sockets: ListenerSockets | None = None,
 ) -> list[Program]:
-    """Return what to run: a mail worker for each set of sockets, one for each shard left over, and the web worker.
+    """Return what to run: mail workers, one for each set of sockets and each shard left over, then what is beside.
 
-    A shard is left over when there were more workers before: its worker has no listener and only delivers.
+    A shard is left over when there were more workers before: its worker has no listener and only delivers. Beside
+    them are the web worker, the one for jobs and, if there are sockets for it, the one for DNS.
     """
+    beside = {"web": web_sockets, "jobs": ListenerSockets()} | ({"dns": dns_sockets} if dns_sockets else {})
     mail = [_program("mail", config_path, index, own) for index, own in enumerate(sockets)]
     emptying = [_program("mail", config_path, index, ListenerSockets(), is_essential=False) for index in leftover]
-    return [*mail, *emptying, _program("web", config_path, 0, web_sockets, is_essential=False)]
+    others = [_program(role, config_path, 0, own, is_essential=False) for role, own in beside.items()]
+    return [*mail, *emptying, *others]
 
 
 def _program(

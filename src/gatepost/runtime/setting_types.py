@@ -16,7 +16,8 @@ from typing import Annotated, Any, TypeGuard, Union, get_args, get_origin
 import msgspec
 
 from gatepost.primitives.secret import Secret
-from gatepost.runtime.settings import HOST_NAME, IPAddress, Network
+from gatepost.runtime.settings import HOST_NAME
+from gatepost.runtime.settings_tables import IPAddress, Network
 
 _DURATION = re.compile(r"(\d{1,9})(ms|s|m|h|d)", re.ASCII)
 _UNITS = {

@@ -11,6 +11,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from gatepost.primitives.secret import Secret
+from gatepost.runtime.settings_of_senders import DKIM, DNS, Senders
 from gatepost.runtime.settings_tables import (
     API,
     DEFAULT_LISTENERS,
@@ -29,7 +30,6 @@ from gatepost.runtime.settings_tables import (
     ProxyProtocol,
     QueueSettings,
     Section,
-    Senders,
     Submission,
     SystemMail,
     Workers,
@@ -38,6 +38,8 @@ from gatepost.runtime.settings_tables import (
 __all__ = [
     "API",
     "DEFAULT_LISTENERS",
+    "DKIM",
+    "DNS",
     "HOST_NAME",
     "TLS",
     "Console",
@@ -107,6 +109,8 @@ class Settings(Section, frozen=True, kw_only=True):
     queue: QueueSettings = QueueSettings()
     delivery: Delivery = Delivery()
     senders: Senders = Senders()
+    dns: DNS = DNS()
+    dkim: DKIM = DKIM()
     system_mail: SystemMail = SystemMail()
     console: Console = Console()
     operations: Operations = Operations()

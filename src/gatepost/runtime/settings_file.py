@@ -33,7 +33,9 @@ def _table(struct: type[msgspec.Struct], path: str, chosen: Mapping[str, object]
     for field in msgspec.structs.fields(struct):
         kind, meta = plain_type(hints[field.name])
         if is_table(kind):
-            tables.append(chain(_comment(getdoc(kind)), [f"[{field.name}]"], _table(kind, f"{field.name}.", chosen)))
+            tables.append(
+                chain(_comment(getdoc(kind)), [f"[{path}{field.name}]"], _table(kind, f"{path}{field.name}.", chosen))
+            )
         elif is_table(element_type(kind)):
             tables.append(_repeated_tables(field, chosen))
         else:

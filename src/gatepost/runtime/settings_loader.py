@@ -21,7 +21,7 @@ import msgspec
 from gatepost.primitives.errors import Misconfigured
 from gatepost.primitives.secret import Secret
 from gatepost.runtime.setting_types import describe_type, element_type, is_table, parse_setting, plain_type, to_toml
-from gatepost.runtime.settings import TLS, Settings
+from gatepost.runtime.settings import HOST_NAME, TLS, Settings
 
 ENVIRONMENT_PREFIX = "GATEPOST_"
 
@@ -89,6 +89,7 @@ def find_contradictions(settings: Settings) -> list[SettingProblem]:
                 advice="one content must fit, many should",
             )
         )
+    problems += _dns_problems(settings)
     problems += [
         SettingProblem(
             key="delivery.nameservers",
@@ -96,7 +97,7 @@ def find_contradictions(settings: Settings) -> list[SettingProblem]:
             advice='write "127.0.0.1", "127.0.0.1:5353" or "[::1]:5353"',
         )
         for nameserver in settings.delivery.nameservers
-        if not _is_address(re.sub(r"^\[(.*)\](:\d+)?$|^([\d.]+):\d+$", r"\1\3", nameserver))
+        if not _is_server(nameserver)
     ]
     return problems
 
@@ -130,6 +131,35 @@ def _listener_problems(settings: Settings) -> Iterator[SettingProblem]:
         yield SettingProblem(
             key="listeners", problem=f"has {address}, port {port} twice", advice="each can be opened once"
         )
+
+
+def _dns_problems(settings: Settings) -> Iterator[SettingProblem]:
+    dns, host = settings.dns, re.compile(HOST_NAME)
+    names = [("dns.zone", dns.zone)] if dns.zone else []
+    names += [("dns.name_servers", name) for name in dns.name_servers]
+    for key, name in names:
+        if not host.fullmatch(name):
+            yield SettingProblem(
+                key=key, problem=f"has {name!r}, which is no name", advice="write it without a dot at its end"
+            )
+    if dns.contact and "@" not in dns.contact:
+        yield SettingProblem(key="dns.contact", problem="is no address", advice='write one such as "dns@example.com"')
+    if dns.address != "*" and not _is_address(dns.address):
+        yield SettingProblem(key="dns.address", problem="is no IP address", advice='write one, or "*" for all')
+    if dns.push.server and not (dns.zone and dns.push.key_name and dns.push.key_secret):
+        yield SettingProblem(
+            key="dns.push",
+            problem="lacks the zone or the key",
+            advice="set dns.zone, dns.push.key_name and dns.push.key_secret_file too",
+        )
+    if dns.push.server and not _is_server(dns.push.server):
+        yield SettingProblem(
+            key="dns.push.server", problem="is no IP address", advice='write "192.0.2.53" or "192.0.2.53:5353"'
+        )
+
+
+def _is_server(text: str) -> bool:
+    return _is_address(re.sub(r"^\[(.*)\](:\d+)?$|^([\d.]+):\d+$", r"\1\3", text))
 
 
 def _is_address(text: str) -> bool:

@@ -381,15 +381,6 @@ class Delivery(Section, frozen=True, kw_only=True):
     ] = timedelta(minutes=10)
 
 
-class Senders(Section, frozen=True, kw_only=True):
-    """What customers' domains must say about this service."""
-
-    sending_networks: Annotated[
-        tuple[Network, ...],
-        Meta(description="Where this service's mail leaves from, as the SPF records of customers must allow."),
-    ] = ()
-
-
 class SystemMail(Section, frozen=True, kw_only=True):
     """The service's own mail: invitations, password resets."""
 

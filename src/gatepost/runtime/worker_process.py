@@ -9,11 +9,16 @@ from typing import Any, Final
 
 from gatepost.primitives.errors import RelayError
 from gatepost.runtime.child_process import SupervisorLink, Word
+from gatepost.runtime.compose_jobs import compose_jobs_parts, open_service_control_plane
 from gatepost.runtime.compose_mail import compose_mail_parts
 from gatepost.runtime.compose_operations import compose_operations_app
 from gatepost.runtime.control_client import socket_path
+from gatepost.runtime.dns_worker import DNSWorker
+from gatepost.runtime.jobs_worker import JobsWorker
+from gatepost.runtime.own_zone import open_own_zone
+from gatepost.runtime.periodic import flush_metrics
 from gatepost.runtime.process import Handlers, handle_signals, run_loop, start_process
-from gatepost.runtime.roles import MailWorker
+from gatepost.runtime.roles import METRICS_EVERY, MailWorker
 from gatepost.runtime.settings import Settings
 from gatepost.runtime.web_server import WebServer
 from gatepost.telemetry.logger import get_logger
@@ -99,11 +104,35 @@ async def _run_web(plan: WorkerPlan, link: SupervisorLink) -> None:
     await server.run_until(stopping, [sock for _, sock in plan.sockets])
 
 
+async def _run_dns(plan: WorkerPlan, link: SupervisorLink) -> None:
+    stopping = asyncio.Event()
+    handle_signals(Handlers(stop=stopping.set, reload=_nothing_to_reload))
+    with open_service_control_plane(plan.settings) as control:
+        own_zone = open_own_zone(control.domains, plan.settings)
+        worker = DNSWorker(own_zone, on_ready=lambda: link.tell(Word.READY))
+        await worker.run_until(stopping, [sock for _, sock in plan.sockets])
+
+
+async def _run_jobs(plan: WorkerPlan, link: SupervisorLink) -> None:
+    stopping = asyncio.Event()
+    handle_signals(Handlers(stop=stopping.set, reload=_nothing_to_reload))
+    with open_service_control_plane(plan.settings) as control:
+        parts = compose_jobs_parts(plan.settings, control)
+        counting = asyncio.create_task(flush_metrics(parts.metrics, METRICS_EVERY))
+        link.tell(Word.READY)
+        try:
+            await JobsWorker(parts).run_until(stopping)
+        finally:
+            counting.cancel()
+
+
 async def _nothing_to_reload() -> tuple[str, ...]:
     return ()
 
 
 ROLES: Final[Mapping[str, Callable[[WorkerPlan, SupervisorLink], Coroutine[Any, Any, None]]]] = {
+    "dns": _run_dns,
+    "jobs": _run_jobs,
     "mail": _run_mail,
     "web": _run_web,
 }

@@ -127,6 +127,12 @@ class Metrics:
             r, "delivery", "Time from the accepting commit to the receiver's 250.", "seconds", _SLOW_SECONDS
         )
         self.outgoing_connections = Gauge(r, "outgoing_connections", "Open connections to next hops.")
+        self.dkim_rotation_steps = Counter(
+            r, "dkim_rotation_steps", "Steps of DKIM key rotation (publish, check, empty).", ("step",)
+        )
+        self.domain_rechecks = Counter(
+            r, "domain_rechecks", "Looks at the records of verified domains, by what came of it.", ("standing",)
+        )
         self._declare_state(r)
 
     def _declare_state(self, r: CollectorRegistry) -> None:

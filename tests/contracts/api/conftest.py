@@ -37,10 +37,14 @@ from gatepost.entrypoints.api.v3.subusers import Subusers
 from gatepost.entrypoints.api.v3.teammates import Teammates
 from gatepost.entrypoints.api.v3.user import User
 from gatepost.entrypoints.api.v3.user_factors import UserFactors
+from gatepost.entrypoints.api.v3.whitelabel import Whitelabel
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.primitives.errors import Transient
 from gatepost.primitives.ids import AccountId, KeyId
+from gatepost.runtime.compose_api import compose_whitelabel
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
+from gatepost.standards.dns.question import Answer, AnswerStatus, Question
+from gatepost.standards.dns.records import Record
 from gatepost.storage.migrate import migrate
 from gatepost.storage.queue_sqlite.store import QueueSettings, SQLiteQueue
 from gatepost.storage.request_ledger import RequestLedger
@@ -59,10 +63,12 @@ from gatepost.tenancy.accounts import lifecycle
 from gatepost.tenancy.accounts.people import PeopleUseCases
 from gatepost.tenancy.accounts.sending_limits import UNLIMITED, SendingLimits
 from gatepost.tenancy.senders.alignment import VerifiedDomains
+from gatepost.tenancy.senders.dns_plan import Relay
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainState
 from gatepost.tenancy.senders.public_suffix import PublicSuffixes
 
 PEER = "192.0.2.1"
+RELAY = Relay(host_name="relay.test", sending_networks=(ip_network("198.51.100.0/24"),), zone="gp.relay.test")
 
 # Read once: it is a list of ten thousand names, and never changes.
 public_suffixes = cache(PublicSuffixes)
@@ -113,6 +119,17 @@ class Claims:
             dkim_keys=(),
             created_at=datetime(2026, 1, 1, tzinfo=UTC),
         )
+
+
+@dataclass
+class Zone:
+    """The port by which the DNS is asked: records by name and type."""
+
+    records: dict[tuple[str, str], tuple[Record, ...]] = field(default_factory=dict)
+
+    async def resolve(self, question: Question) -> Answer:
+        records = self.records.get((question.name, question.type.value), ())
+        return Answer(status=AnswerStatus.FOUND if records else AnswerStatus.NO_NAME, records=records)
 
 
 @dataclass
@@ -219,6 +236,8 @@ class Api:
     acts: ActsInProgress = field(default_factory=ActsInProgress)
     metrics: Metrics = field(default_factory=Metrics)
     first_owner: Any = None
+    dns: Zone = field(default_factory=Zone)
+    relay: Relay = RELAY
     budget: BodyBudget = field(default_factory=lambda: BodyBudget(1 << 24))
     mailbox: Mailbox = field(default_factory=Mailbox)
     peers: Peers = field(default_factory=Peers)
@@ -260,6 +279,22 @@ class Api:
             *UserFactors(people=self.people).operations(),
             *User(people=self.people).operations(),
             *self.teammates.operations(),
+        )
+
+    def whitelabel(self) -> Whitelabel:
+        control = self.control
+        return Whitelabel(
+            callers=CurrentCallers(control.principals, control.people),
+            accounts=control.accounts,
+            domains=control.domains,
+            domains_as=lambda actor: control.acting_as(actor).domains,
+            rights_changed=self.rights_changed,
+            acts=self.acts,
+            clock=self.clock,
+            entropy=control.entropy,
+            keyring=control.keyring,
+            relay=self.relay,
+            resolver=lambda: self.dns,
         )
 
     def operations(self) -> tuple[Operation, ...]:
@@ -326,6 +361,7 @@ class Api:
             *scopes.OPERATIONS,
             *subusers.operations(),
             *SubuserCredits(subusers=subusers).operations(),
+            *compose_whitelabel(self.whitelabel(), control.branding),
             *self.people_operations(),
         )
 

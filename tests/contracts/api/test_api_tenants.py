@@ -66,11 +66,11 @@ def make_invitation(api: Any, tenant: Tenant) -> str:
 
 
 def make_rule(api: Any, tenant: Tenant) -> str:
-    """A rule of a list that is only observed, so that it shuts nobody out."""
-    lists = api.control.ip_access
+    """A rule of a list that is only observed, so that it shuts nobody out; its number is none that others have."""
+    lists, drawn = api.control.ip_access, api.control.entropy.draw(9)
     edit.set_mode(lists, tenant.account_id, ListMode.OBSERVED, NOBODY)
-    network = ip_network(f"10.{len(tenant.domain)}.{api.control.entropy.draw(1)[0]}.{api.control.entropy.draw(1)[0]}")
-    after = edit.add_rules(lists, tenant.account_id, [network], NOBODY, now=api.clock.now())
+    networks = [ip_network(f"10.{drawn[at]}.{drawn[at + 1]}.{at}") for at in range(8)]
+    after = edit.add_rules(lists, tenant.account_id, networks, NOBODY, now=api.clock.now())
     return str(after.rules[-1].id)
 
 

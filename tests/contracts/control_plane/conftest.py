@@ -18,11 +18,13 @@ from click.testing import CliRunner, Result
 from tests.support.postgresql import PostgresqlServer
 
 from gatepost.mailflow.queue.recipient import Predicate
+from gatepost.network.zone import Zone
 from gatepost.primitives.ids import AccountId
 from gatepost.primitives.secret import Secret
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
+from gatepost.runtime.own_zone import read_own_zone
 from gatepost.standards.dns.question import Answer, AnswerStatus, Question, RecordType
-from gatepost.standards.dns.records import TXT
+from gatepost.standards.dns.records import TXT, Name
 from gatepost.storage.migrate import migrate
 from gatepost.system.keyring import create_keyring
 from gatepost.tenancy.access import api_key
@@ -31,6 +33,7 @@ from gatepost.tenancy.access.grant import Grant
 from gatepost.tenancy.accounts import lifecycle
 from gatepost.tenancy.accounts.account import Account
 from gatepost.tenancy.audit.entry import SERVICE, Actor
+from gatepost.tenancy.senders.rotation import RotationPolicy
 
 
 class SettableClock:
@@ -115,16 +118,20 @@ class RecordingWorkers:
 
 
 class ZoneResolver:
-    """The port by which the DNS is asked: TXT records by name."""
+    """The port by which the DNS is asked: TXT records by name, and aliases."""
 
     def __init__(self) -> None:
         self.texts: dict[str, list[bytes]] = {}
+        self.aliases: dict[str, str] = {}
         self.is_down = False
 
     async def resolve(self, question: Question) -> Answer:
         if self.is_down:
             return Answer(status=AnswerStatus.FAILED, detail="timed out")
-        texts = self.texts.get(question.name, []) if question.type is RecordType.TXT else []
+        alias = self.aliases.get(question.name)
+        if alias is not None and question.type is RecordType.CNAME:
+            return Answer(status=AnswerStatus.FOUND, records=(Name(alias),))
+        texts = self.texts.get(alias or question.name, []) if question.type is RecordType.TXT else []
         if not texts:
             return Answer(status=AnswerStatus.NO_NAME)
         return Answer(status=AnswerStatus.FOUND, records=tuple(TXT(text) for text in texts))
@@ -136,8 +143,16 @@ class SenderSettings:
 
 
 @dataclass
+class DNSSettings:
+    zone: str = ""
+    name_servers: tuple[str, ...] = ()
+    contact: str = ""
+
+
+@dataclass
 class CommandSettings:
     host_name: str = "mail.relay.example"
+    dns: DNSSettings = field(default_factory=DNSSettings)
     senders: SenderSettings = field(default_factory=SenderSettings)
 
 
@@ -150,6 +165,7 @@ class Commands:
     mail_workers: RecordingWorkers = field(default_factory=RecordingWorkers)
     dns: ZoneResolver = field(default_factory=ZoneResolver)
     actor: Actor = SERVICE
+    pushed: list[int] = field(default_factory=list)
 
     def control_plane(self) -> ControlPlane:
         return self.place.open(self.actor)
@@ -159,6 +175,15 @@ class Commands:
 
     def resolver(self) -> ZoneResolver:
         return self.dns
+
+    def own_zone(self, plane: ControlPlane) -> Zone:
+        return read_own_zone(plane.domains, self.settings)
+
+    def push_own_zone(self, plane: ControlPlane) -> int:
+        return self.pushed.pop(0)
+
+    def rotation_policy(self) -> RotationPolicy:
+        return RotationPolicy(rotate_after=timedelta(days=180), retire_for=timedelta(days=10))
 
     def run(self, group: click.Group, *arguments: str, stdin: str = "") -> Result:
         return CliRunner().invoke(group, arguments, obj=self, input=stdin)

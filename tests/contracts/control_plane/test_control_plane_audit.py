@@ -17,13 +17,14 @@ from gatepost.primitives.decision import Deny
 from gatepost.primitives.errors import RelayError
 from gatepost.primitives.ids import AccountId, KeyId
 from gatepost.runtime.control_plane import ControlPlane
+from gatepost.standards.dkim.sign import SigningAlgorithm
 from gatepost.tenancy.access.grant import Grant, narrow
 from gatepost.tenancy.accounts import lifecycle
 from gatepost.tenancy.accounts.account import Account, AccountState
 from gatepost.tenancy.accounts.ports import AccountNameTaken
 from gatepost.tenancy.audit.chain import KeptHead
 from gatepost.tenancy.audit.entry import SERVICE, Actor, ActorKind, AuditEntry
-from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainState, DomainTaken
+from gatepost.tenancy.senders.domain import AuthenticatedDomain, DKIMKey, DomainState, DomainTaken
 
 ALICE = Actor(kind=ActorKind.OPERATOR, id="alice", origin="ssh 192.0.2.7", credential="uid 1000")
 
@@ -42,9 +43,25 @@ def execute(plane: ControlPlane, statement: str, **values: object) -> int:
         return connection.execute(text(statement), values).rowcount
 
 
+KEY = DKIMKey(
+    selector="s1",
+    algorithm=SigningAlgorithm.RSA_SHA256,
+    sealed_private_key=b"sealed",
+    public_key="cHVi",
+    created_at=datetime(2026, 1, 1, tzinfo=UTC),
+)
+
+
 def claim(account: Account, name: str = "example.com") -> AuthenticatedDomain:
     at = datetime(2026, 3, 1, tzinfo=UTC)
-    return AuthenticatedDomain(name=name, account_id=account.id, state=DomainState.PENDING, dkim_keys=(), created_at=at)
+    return AuthenticatedDomain(
+        name=name,
+        account_id=account.id,
+        state=DomainState.PENDING,
+        dkim_keys=(),
+        created_at=at,
+        return_path="em1",
+    )
 
 
 # ---------------------------------------------------------------- what is written
@@ -78,11 +95,13 @@ def test_the_life_of_everything_is_written_in_order(
     control_plane: ControlPlane, account: Account, issue: Callable[..., Any]
 ) -> None:
     now = control_plane.clock.now()
-    key = issue().key
-    control_plane.domains.add(claim(account))
-    control_plane.domains.mark_verified(account.id, "example.com", now)
-    control_plane.domains.withdraw(account.id, "example.com")
-    control_plane.domains.remove(account.id, "example.com")
+    key, now = issue().key, control_plane.clock.now()
+    number = control_plane.domains.add(claim(account))
+    control_plane.domains.mark_verified(account.id, number, now)
+    control_plane.domains.change(account.id, number, lambda held: replace(held, is_default=True))
+    control_plane.domains.change(account.id, number, lambda held: replace(held, dkim_keys=(KEY,)))
+    control_plane.domains.withdraw(account.id, number)
+    control_plane.domains.remove(account.id, number)
     control_plane.keys.revoke(account.id, key.id, now)
     for state in (AccountState.SUSPENDED, AccountState.ACTIVE, AccountState.CLOSED):
         lifecycle.move(control_plane.accounts, account, state)
@@ -92,6 +111,8 @@ def test_the_life_of_everything_is_written_in_order(
         "key_issued",
         "domain_claimed",
         "domain_verified",
+        "domain_changed",
+        "dkim_keys_changed",
         "domain_withdrawn",
         "domain_removed",
         "key_revoked",
@@ -105,22 +126,24 @@ def test_the_life_of_everything_is_written_in_order(
 def test_an_act_that_changes_nothing_is_not_written_again(
     control_plane: ControlPlane, account: Account, issue: Callable[..., Any]
 ) -> None:
-    key = issue().key
-    control_plane.domains.add(claim(account))
+    key, now = issue().key, control_plane.clock.now()
+    number = control_plane.domains.add(claim(account))
     for _ in range(2):
         lifecycle.move(control_plane.accounts, account, AccountState.SUSPENDED)
         control_plane.keys.revoke(account.id, key.id, control_plane.clock.now())
         control_plane.keys.change_grant(account.id, key.id, lambda grant: grant)
-        control_plane.domains.mark_verified(account.id, "example.com", control_plane.clock.now())
-        control_plane.domains.withdraw(account.id, "example.com")
-        control_plane.domains.withdraw(account.id, "example.com")
-        control_plane.domains.remove(account.id, "example.com")
-        control_plane.domains.add(claim(account))
+        control_plane.domains.mark_verified(account.id, number, control_plane.clock.now())
+        control_plane.domains.change(account.id, number, lambda held: replace(held, checked_at=now))
+        control_plane.domains.withdraw(account.id, number)
+        control_plane.domains.withdraw(account.id, number)
+        control_plane.domains.remove(account.id, number)
+        number = control_plane.domains.add(claim(account))
 
     assert acts(control_plane, account).count("account_suspended") == 1
     assert acts(control_plane, account).count("key_revoked") == 1
     assert acts(control_plane, account).count("key_narrowed") == 0
     assert acts(control_plane, account).count("domain_withdrawn") == 2
+    assert acts(control_plane, account).count("domain_changed") == 0
 
 
 def test_what_is_refused_is_not_written(
@@ -130,9 +153,9 @@ def test_what_is_refused_is_not_written(
     rival = lifecycle.create(
         control_plane.accounts, "rival", now=control_plane.clock.now(), entropy=control_plane.entropy
     )
-    control_plane.domains.add(claim(account))
-    control_plane.domains.mark_verified(account.id, "example.com", control_plane.clock.now())
-    control_plane.domains.add(claim(rival))
+    number = control_plane.domains.add(claim(account))
+    control_plane.domains.mark_verified(account.id, number, control_plane.clock.now())
+    theirs = control_plane.domains.add(claim(rival))
     before = control_plane.audit.list_heads()
 
     with pytest.raises(AccountNameTaken):
@@ -140,14 +163,15 @@ def test_what_is_refused_is_not_written(
     with pytest.raises(DomainTaken):
         control_plane.domains.add(claim(account))
     with pytest.raises(DomainTaken):
-        control_plane.domains.mark_verified(rival.id, "example.com", control_plane.clock.now())
+        control_plane.domains.mark_verified(rival.id, theirs, control_plane.clock.now())
     with pytest.raises(LookupError):
-        control_plane.domains.mark_verified(rival.id, "example.org", control_plane.clock.now())
+        control_plane.domains.mark_verified(rival.id, number, control_plane.clock.now())
     wider = Grant(scopes=frozenset({"mail.send", "stats.read"}))
     assert isinstance(control_plane.keys.change_grant(account.id, issued.id, lambda g: narrow(g, wider)), Deny)
     assert control_plane.keys.revoke(rival.id, issued.id, control_plane.clock.now()) is None
     assert control_plane.keys.change_grant(rival.id, issued.id, lambda g: g) is None
-    assert not control_plane.domains.remove(rival.id, "example.org")
+    assert not control_plane.domains.remove(rival.id, number)
+    assert control_plane.domains.change(rival.id, number, lambda held: replace(held, is_default=True)) is None
     assert not control_plane.accounts.change_state(
         account.id, to=AccountState.CLOSED, only_from=[AccountState.SUSPENDED]
     )

@@ -19,11 +19,14 @@ from gatepost.primitives.errors import Misconfigured, Transient
 from gatepost.primitives.ids import AccountId
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.storage.database import Database
+from gatepost.storage.engine import open_engine
 from gatepost.storage.migrate import alembic_config, migrate
 from gatepost.storage.schema import SCHEMA_REVISION, metadata
+from gatepost.storage.senders import SqlDomainStore
 from gatepost.tenancy.accounts import lifecycle
 from gatepost.tenancy.accounts.account import Account, AccountState
 from gatepost.tenancy.accounts.ports import AccountNameTaken
+from gatepost.tenancy.senders.domain import DomainId, DomainState, DomainTaken
 
 
 @pytest.fixture
@@ -58,7 +61,7 @@ def test_the_migrations_make_exactly_the_schema(url: str, path: Path, tmp_path: 
     migrated = statements(path)
 
     assert migrated == statements(declared)
-    assert "uq_domains_verified_name" in migrated
+    assert "domain_owners" in migrated
 
 
 def test_migrating_leaves_the_revision_the_program_was_written_for(url: str) -> None:
@@ -257,6 +260,42 @@ def test_a_part_that_fails_is_undone_alone(control_plane: ControlPlane, account:
     assert [each.state for each in control_plane.accounts.list_all()] == [AccountState.SUSPENDED]
 
 
+def test_domains_claimed_before_they_had_numbers_keep_their_keys_and_their_holders(
+    request: pytest.FixtureRequest, engine_name: str, url: str, postgresql: PostgresqlServer
+) -> None:
+    if engine_name == "postgresql":
+        url = postgresql.url(request.getfixturevalue("empty_postgresql"))
+    engine = open_engine(url)
+    engine.create()
+    with engine.writes.begin() as connection:
+        command.upgrade(alembic_config(connection), "0003")
+        connection.execute(text("INSERT INTO accounts VALUES ('acc_a', 'a', 'active', 0), ('acc_b', 'b', 'active', 0)"))
+        connection.execute(
+            text(
+                "INSERT INTO domains VALUES ('acc_b', 'example.com', 'pending', 2, NULL), "
+                "('acc_a', 'example.com', 'verified', 1, 5)"
+            )
+        )
+        connection.execute(
+            text("INSERT INTO dkim_keys VALUES ('acc_b', 'example.com', 'gpbr', 0, 'rsa-sha256', :sealed, 'cHVi', 2)"),
+            {"sealed": b"sealed"},
+        )
+    engine.writes.dispose()
+
+    migrate(url)
+
+    database = Database(url)
+    store = SqlDomainStore(database, database.open_version())
+    (a,), (b,) = store.list_all(AccountId("acc_a")), store.list_all(AccountId("acc_b"))
+    assert (a.id, a.state, a.created_at < b.created_at) == (1, DomainState.VERIFIED, True)
+    assert (b.id, b.state, [key.selector for key in b.signing_keys]) == (2, DomainState.PENDING, ["gpbr"])
+    assert b.dkim_keys[0].sealed_private_key == b"sealed"
+    with pytest.raises(DomainTaken):
+        store.mark_verified(AccountId("acc_b"), b.id, b.created_at)
+    assert store.add(replace(b, name="other.example", dkim_keys=(), id=DomainId(0))) == 3
+    database.close()
+
+
 # ---------------------------------------------------------------- PostgreSQL
 
 
@@ -270,7 +309,7 @@ def test_the_migrations_make_exactly_the_schema_on_postgresql(
     migrated = postgresql.dump_schema(postgresql_template)
 
     assert sorted(migrated.splitlines()) == sorted(postgresql.dump_schema(empty_postgresql).splitlines())
-    assert "uq_domains_verified_name" in migrated
+    assert "domain_owners" in migrated
 
 
 def test_migrating_postgresql_again_changes_nothing(postgresql_only: None, database_url: str) -> None:

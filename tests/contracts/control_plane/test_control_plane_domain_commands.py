@@ -77,10 +77,7 @@ def test_a_sealed_key_moved_to_another_claim_is_worthless(
     claim = control_plane.domains.find(account.id, "example.com")
     assert claim is not None
     with control_plane.database.writing() as connection:
-        connection.execute(
-            text("INSERT INTO domains VALUES (:rival, 'example.com', 'pending', 0, NULL)"), {"rival": rival.id}
-        )
-        connection.execute(text("UPDATE dkim_keys SET account_id = :rival"), {"rival": rival.id})
+        connection.execute(text("UPDATE domains SET account_id = :rival"), {"rival": rival.id})
 
     moved = control_plane.domains.find(rival.id, "example.com")
 
@@ -241,3 +238,34 @@ def test_a_claim_that_was_never_verified_is_removed_without_holding_anything(
     assert (kept.exit_code, removed.exit_code) == (1, 0)
     assert commands.mail_workers.asked == []
     assert control_plane.domains.find(account.id, "example.com") is None
+
+
+def test_the_doctor_says_what_is_broken_first_and_fails(commands: Any) -> None:
+    publish(commands, {"example.com": "v=spf1 +all", "_dmarc.example.com": "v=DMARC1; p=reject"})
+
+    result = commands.run(domain_group, "doctor", "Example.com")
+
+    assert result.exit_code == 1
+    first, second, *_ = result.stdout.splitlines()
+    assert " ".join(first.split()).startswith("broken SPF the SPF record ends in +all")
+    assert second.strip() == "publish: example.com TXT v=spf1 ~all"
+
+
+def test_the_doctor_looks_for_the_keys_of_an_account(commands: Any) -> None:
+    publish(commands, add(commands))
+
+    advices = json.loads(run(commands, "doctor", "example.com", "--json").stdout)
+
+    found = [advice["text"] for advice in advices if advice["subject"] == "DKIM"]
+    assert len(found) == 2
+    assert all("there is a key at gp" in text for text in found)
+
+
+def test_the_doctor_has_no_fault_to_find_where_the_dns_is_silent(commands: Any) -> None:
+    commands.dns.is_down = True
+
+    result = commands.run(domain_group, "doctor", "example.com")
+
+    assert result.exit_code == 0
+    assert "unknown SPF" in " ".join(result.stdout.split())
+    assert "ask again later" in result.stdout

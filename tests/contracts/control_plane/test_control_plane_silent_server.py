@@ -119,7 +119,7 @@ async def test_mail_goes_on_being_signed_with_the_keys_last_read(
 ) -> None:
     now = warm.clock.now()
     keys = generate_dkim_keys(account.id, "example.com", keyring=warm.keyring, entropy=SystemEntropy(), created_at=now)
-    warm.domains.add(
+    number = warm.domains.add(
         AuthenticatedDomain(
             name="example.com",
             account_id=account.id,
@@ -129,7 +129,7 @@ async def test_mail_goes_on_being_signed_with_the_keys_last_read(
             verified_at=None,
         )
     )
-    warm.domains.mark_verified(account.id, "example.com", now)
+    warm.domains.mark_verified(account.id, number, now)
     current = CurrentKeys(VerifiedDomains(warm.domains, PublicSuffixes()), SigningKeys(warm.keyring))
     before = current.find_signing_keys(account.id, "example.com")
 

@@ -54,6 +54,9 @@ FAULTS = (
     Fault(calls="fdatasync,fsync", error="EIO", size=LARGE, needs_restart=True),
     Fault(calls="accept4,accept", error="EMFILE"),
 )
+RESERVE = 8 << 20
+"""Octets that the small disk keeps for delivery; what a relay keeps by itself is more than the whole of it."""
+
 SMALL = 3
 """So many of them in the small size."""
 
@@ -131,7 +134,7 @@ async def _fill_disk(options: Options, result: Result) -> None:
 
         ballast = disk / "ballast"
         ballast.write_bytes(bytes(26 << 20))
-        setup = Setup(workers=1, state_dir=disk / "state")
+        setup = Setup(workers=1, state_dir=disk / "state", extra=f"[queue]\nreserve_octets = {RESERVE}\n")
         folder = options.folder / "filling"
         folder.mkdir()
         async with running(_in_folder(options, folder), setup, Sink(busy)) as rig:

@@ -21,7 +21,8 @@ async def run(options: Options) -> Result:
     """Pause under load."""
     pauses, seconds = (100, 4.0) if options.is_full else (2, 2.5)
     async with running(options, sink=Sink(slow_to_answer)) as rig:
-        load = rig.load(Plan(seed=options.seed, connections=10, rate=150))
+        # About as much as one worker may send beside another that stands still: the queue must not grow without end.
+        load = rig.load(Plan(seed=options.seed, connections=10, rate=30))
         async with asyncio.TaskGroup() as tasks:
             sending = tasks.create_task(load.run())
             await _pause(rig, pauses, seconds)

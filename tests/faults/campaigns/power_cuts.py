@@ -87,7 +87,7 @@ async def _cut(options: Options, log: Path, below: str, cuts: int, result: Resul
             state.mkdir()
             disk.write_state(below, state, chance)
             result.violations += [
-                f"{fault} (cut after operation {number})" for fault in await _examine(state, accepted, settled)
+                f"{fault} (cut after operation {number})" for fault in await examine(state, accepted, settled)
             ]
             if len(result.violations) > 100:
                 return
@@ -108,7 +108,7 @@ def _promise(line: Mapping[str, object], accepted: dict[str, int], settled: set[
             settled.add((message_id, int(position)))
 
 
-async def _examine(state: Path, accepted: Mapping[str, int], settled: set[tuple[str, int]]) -> list[str]:
+async def examine(state: Path, accepted: Mapping[str, int], settled: set[tuple[str, int]]) -> list[str]:
     """Open what the disk holds as the relay would, and compare it with what was promised."""
     if not list_shards(state):
         return ["lost: the shard is gone"] if accepted else []

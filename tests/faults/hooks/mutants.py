@@ -1,7 +1,8 @@
 """Deliberately broken builds: each turns one campaign red, or the campaign proves nothing.
 
 They run inside the relay's processes (``sitecustomize.py``) and change the program before it starts; ``src`` is left
-alone. ``hurry`` and ``shift_clock`` break nothing.
+alone. ``hurry``, ``short_handshakes``, ``say_pid``, ``shift_clock`` and ``break_at_poison``
+are no such builds: they make faults possible.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from pathlib import Path
 
 
 def hurry():
-    """Retry after a second, restart at once what ran for a second, leave a dead destination alone for a second.
+    """Retry after a second, restart at once what ran for 0.2 s, leave a dead destination alone for a second.
 
     And look at the clock every three seconds instead of thirty, as the steps of the retry schedule are shorter, too.
     """
@@ -26,9 +27,62 @@ def hurry():
     leases._LOOK_AGAIN_SECONDS = 3.0
     delays = tuple([timedelta(seconds=seconds) for seconds in (0.5, 1, 1.5, 2)])
     retry.DEFAULT_SCHEDULE = retry.RetrySchedule(delays=delays, lifetime=timedelta(hours=72))
-    restart.HEALTHY_AFTER = timedelta(seconds=1)
+    restart.HEALTHY_AFTER = timedelta(milliseconds=200)
     longest = shaping.Shaping._pause
     shaping.Shaping._pause = lambda self, failures: min(longest(self, failures), 1.0)
+
+
+def short_handshakes():
+    """Wait for a receiving server's handshake for two seconds instead of sixty."""
+    _limit_client(handshake=timedelta(seconds=2))
+
+
+def say_pid():
+    """Put the process id into the name that EHLO tells, so that a receiving server knows whose copy it got."""
+    from gatepost.standards.smtp.client import ClientSession
+
+    begin = ClientSession.__init__
+    ClientSession.__init__ = lambda self, *, greeting_name: begin(
+        self, greeting_name=f"pid-{os.getpid()}.{greeting_name}"
+    )
+
+
+def break_at_poison():
+    """Let an attempt for some domains break as a fault of ours would, each in its own way."""
+    import signal
+
+    from gatepost.mailflow.delivery.attempt import Attempts
+
+    def raise_(error):
+        raise error
+
+    ways = {
+        "value.test": lambda: raise_(ValueError("poison")),
+        "key.test": lambda: raise_(KeyError("poison")),
+        "recursion.test": lambda: raise_(RecursionError("poison")),
+        "memory.test": lambda: raise_(MemoryError()),
+        "assertion.test": lambda: raise_(AssertionError("poison")),
+        "unicode.test": lambda: raise_(UnicodeDecodeError("ascii", b"\xff", 0, 1, "poison")),
+        "killed.test": lambda: os.kill(os.getpid(), signal.SIGKILL),
+        "segv.test": lambda: os.kill(os.getpid(), signal.SIGSEGV),
+        "exit.test": lambda: os._exit(0),
+    }
+    attempt = Attempts.attempt
+
+    async def attempt_or_break(self, lease):
+        if lease.domain in ways:
+            ways[lease.domain]()
+        return await attempt(self, lease)
+
+    Attempts.attempt = attempt_or_break
+
+
+def never_set_aside():
+    """Try again for ever what breaks us."""
+    from gatepost.mailflow.delivery import fault_count
+    from gatepost.storage.queue_sqlite import recovery
+
+    fault_count.MAX_FAULTS = recovery.MAX_CRASHES = 1_000_000
 
 
 def shift_clock():
@@ -152,6 +206,62 @@ def lost_is_delivered():
     outcome._lost = lambda result: replace(lost(result), verdict=outcome.Verdict.DELIVERED)
 
 
+def fall_back_always():
+    """Send in the clear where TLS fails, whatever was demanded."""
+    from gatepost.mailflow.delivery import attempt, tls_requirement
+
+    attempt.decide_fallback = lambda requirement, failure: tls_requirement.TLSRequirement.NONE
+
+
+def trust_anybody():
+    """Take any certificate for a verified one."""
+    from gatepost.network.delivery_tls import DeliveryTLS
+
+    DeliveryTLS.context_for = lambda self, requirement: self._trusting
+
+
+def impatient_at_the_dot():
+    """Wait for the reply to the final dot for two seconds, whatever the setting."""
+    _limit_client(final_dot=timedelta(seconds=2))
+
+
+def _limit_client(**limits):
+    from gatepost.standards.smtp.transaction import ClientTimeouts
+
+    prepare = ClientTimeouts.__post_init__
+
+    def prepare_with(self):
+        for name, limit in limits.items():
+            object.__setattr__(self, name, limit)
+        prepare(self)
+
+    ClientTimeouts.__post_init__ = prepare_with
+
+
+def one_at_a_time():
+    """Make one attempt at a time, whatever its destination."""
+    from gatepost.mailflow.delivery.worker import DeliveryWorker
+
+    attempt = DeliveryWorker._attempt
+    turn = asyncio.Lock()
+
+    async def attempt_in_turn(self, lease, refusal):
+        async with turn:
+            return await attempt(self, lease, refusal)
+
+    DeliveryWorker._attempt = attempt_in_turn
+
+
+def wait_for_the_database():
+    """Wait a minute for a PostgreSQL that does not answer."""
+    import psycopg
+
+    from gatepost.storage import postgresql_connection
+
+    postgresql_connection.CONNECT_TIMEOUT_SECONDS = 60
+    postgresql_connection.WatchedConnection.wait = psycopg.Connection.wait
+
+
 def bounce_on_servfail():
     """Bounce what the DNS could not be asked for."""
     from gatepost.mailflow.delivery import attempt, route
@@ -184,6 +294,20 @@ def never_time_out():
     time_limits.find_overrun = lambda limits, progress, now: None
 
 
+def keep_a_megabyte_each():
+    """Keep a buffer of a MiB for each connection."""
+    from gatepost.entrypoints.smtp.connection import ServerConnection
+
+    made = ServerConnection.connection_made
+
+    def made_with_buffer(self, transport):
+        kept.append(bytearray(b"x" * (1 << 20)))
+        made(self, transport)
+
+    kept = []
+    ServerConnection.connection_made = made_with_buffer
+
+
 def lease_for_a_second():
     """Let anybody have a lease again that was handed out more than a second ago."""
     from gatepost.storage.queue_sqlite.leases import Leases
@@ -214,6 +338,27 @@ def choke_on_poison():
     leasing.Unreadable = type("NeverRaised", (Exception,), {})
 
 
+def ignore_restored():
+    """Deliver what a backup has queued."""
+    from gatepost.storage.queue_sqlite import shard
+
+    shard.hold_if_restored = lambda connection, mark, now: 0
+
+
+def look_at_each_at_start():
+    """Spend three milliseconds on each queued recipient before the start."""
+    from gatepost.storage.queue_sqlite import shard
+
+    find_lanes = shard.find_lanes
+
+    def find_slowly(connection):
+        (count,) = connection.execute("SELECT count(*) FROM recipient").fetchone()
+        time.sleep(count * 0.003)
+        return find_lanes(connection)
+
+    shard.find_lanes = find_slowly
+
+
 def end_without_draining():
     """End at once at SIGTERM."""
     from gatepost.runtime.roles import MailWorker
@@ -225,6 +370,10 @@ MUTANTS = {
     function.__name__: function
     for function in (
         hurry,
+        short_handshakes,
+        break_at_poison,
+        never_set_aside,
+        say_pid,
         shift_clock,
         answer_early,
         forget_settlements,
@@ -235,11 +384,19 @@ MUTANTS = {
         refuse_for_good,
         trust_failed_flush,
         lost_is_delivered,
+        fall_back_always,
+        trust_anybody,
+        impatient_at_the_dot,
+        one_at_a_time,
+        wait_for_the_database,
         bounce_on_servfail,
         expire_untried,
         never_time_out,
+        keep_a_megabyte_each,
         lease_for_a_second,
         choke_on_poison,
+        ignore_restored,
+        look_at_each_at_start,
         end_without_draining,
     )
 }

@@ -3,9 +3,11 @@ import dns.message
 import dns.name
 import dns.rcode
 import dns.rdatatype
+import dns.update
 import pytest
 
-from gatepost.network.authoritative_dns import MAX_UDP_OCTETS, Zone, ZoneSet
+from gatepost.network.authoritative_dns import MAX_UDP_OCTETS, ZoneSet
+from gatepost.network.zone import Zone
 
 ZONES = ZoneSet(
     [
@@ -20,7 +22,7 @@ ZONES = ZoneSet(
                 ("s1._domainkey.example.test", "TXT"): ['"' + "k" * 200 + '" "' + "k" * 200 + '"'],
                 ("many.example.test", "TXT"): [f'"{n:03d}{"x" * 100}"' for n in range(40)],
             },
-            host_name="ns.example.test",
+            name_servers=["ns.example.test"],
         )
     ]
 )
@@ -30,7 +32,7 @@ def ask(name: str, kind: str, *, max_octets: int = 65535, payload: int = 1232) -
     query = dns.message.make_query(name, kind, use_edns=0, payload=payload)
     wire = ZONES.answer(query.to_wire(), max_octets=max_octets)
     assert wire is not None
-    return dns.message.from_wire(wire)
+    return dns.message.from_wire(wire.octets)
 
 
 def test_a_record_that_exists_is_answered_with_authority() -> None:
@@ -108,7 +110,7 @@ def test_a_small_edns_buffer_is_respected() -> None:
     wire = ZONES.answer(query.to_wire(), max_octets=MAX_UDP_OCTETS)
 
     assert wire is not None
-    assert len(wire) <= 512
+    assert len(wire.octets) <= 512
 
 
 @pytest.mark.parametrize(
@@ -125,5 +127,63 @@ def test_a_malformed_query_gets_a_format_error() -> None:
     wire = ZONES.answer(query[:-3], max_octets=512)
 
     assert wire is not None
-    assert wire[:2] == query[:2]
-    assert wire[3] & 0x0F == dns.rcode.FORMERR
+    assert wire.octets[:2] == query[:2]
+    assert wire.octets[3] & 0x0F == dns.rcode.FORMERR
+
+
+@pytest.mark.parametrize("kind", ["AXFR", "IXFR"])
+def test_nobody_is_sent_the_whole_zone(kind: str) -> None:
+    assert ask("example.test", kind).rcode() == dns.rcode.REFUSED
+
+
+def test_any_is_answered_with_some_of_what_there_is() -> None:
+    response = ask("mx.example.test", "ANY")
+
+    assert [rrset.rdtype for rrset in response.answer] == [dns.rdatatype.A]
+
+
+def test_another_version_of_edns_is_refused_as_such() -> None:
+    query = dns.message.make_query("example.test", "MX", use_edns=1)
+
+    response = ZONES.answer(query.to_wire(), max_octets=512)
+
+    assert response is not None
+    assert dns.message.from_wire(response.octets).rcode() == dns.rcode.BADVERS
+
+
+def test_two_questions_at_once_are_a_format_error() -> None:
+    query = dns.message.make_query("example.test", "MX")
+    query.question.append(dns.message.make_query("example.test", "NS").question[0])
+
+    response = ZONES.answer(query.to_wire(), max_octets=512)
+
+    assert response is not None
+    assert response.octets[3] & 0x0F == dns.rcode.FORMERR
+
+
+def test_an_update_is_not_carried_out() -> None:
+    response = ZONES.answer(dns.update.UpdateMessage("example.test").to_wire(), max_octets=512)
+
+    assert response is not None
+    assert response.octets[3] & 0x0F == dns.rcode.NOTIMP
+
+
+def test_the_same_question_again_gets_the_same_answer_under_its_own_id() -> None:
+    first, second = (dns.message.make_query("example.test", "MX", id=number).to_wire() for number in (1, 0xABCD))
+
+    one, other = ZONES.answer(first, max_octets=512), ZONES.answer(second, max_octets=512)
+
+    assert one is not None
+    assert other is not None
+    assert other.octets == b"\xab\xcd" + one.octets[2:]
+
+
+def test_answers_are_counted_by_name_and_denials_by_zone() -> None:
+    def kind(name: str, record_type: str) -> object:
+        response = ZONES.answer(dns.message.make_query(name, record_type).to_wire(), max_octets=512)
+        assert response is not None
+        return response.kind
+
+    assert kind("example.test", "MX") == kind("Example.test", "NS")
+    assert kind("example.test", "MX") != kind("mx.example.test", "A")
+    assert kind("a.example.test", "A") == kind("b.example.test", "A")

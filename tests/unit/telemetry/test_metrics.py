@@ -65,5 +65,5 @@ def test_no_metric_has_a_label_that_a_client_could_fill(metrics):
     assert len(declared) > 10
     assert {label for metric in declared for label in metric.labels} <= {
         # An operation and a status are words of ours, however the request was worded.
-        "listener", "operation", "outcome", "reason", "state", "status",
+        "listener", "operation", "outcome", "reason", "standing", "state", "status", "step",
     }  # fmt: skip

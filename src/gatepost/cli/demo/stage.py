@@ -32,7 +32,7 @@ from gatepost.tenancy.access.scope import MAIL_SEND
 from gatepost.tenancy.accounts import lifecycle
 from gatepost.tenancy.senders.claim import claim_domain, prove_domain
 from gatepost.tenancy.senders.dns_check import is_proved
-from gatepost.tenancy.senders.dns_plan import plan_records
+from gatepost.tenancy.senders.dns_plan import Relay, plan_records
 
 ACCOUNT_NAME: Final = "acme"
 WORKERS: Final = 2
@@ -172,15 +172,9 @@ async def _authorize(control: ControlPlane, settings: Settings, dns: LocalDNS, s
         claim = claim_domain(
             control.domains, account.id, SENDING_DOMAIN, keyring=control.keyring, entropy=entropy, now=now
         )
-        dns.publish(plan_records(claim, sending_networks=SENDING_NETWORKS, host_name=settings.host_name))
-        findings = await prove_domain(
-            control.domains,
-            claim,
-            compose_resolver(settings),
-            sending_networks=SENDING_NETWORKS,
-            host_name=settings.host_name,
-            now=now,
-        )
+        relay = Relay(host_name=settings.host_name, sending_networks=SENDING_NETWORKS)
+        dns.publish(plan_records(claim, relay))
+        findings = await prove_domain(control.domains, claim, compose_resolver(settings), relay=relay, now=now)
         if not is_proved(findings):
             raise Permanent("; ".join([finding.problem for finding in findings if finding.problem]))
         detail.append(f"{claim.name} is verified: its DNS has two DKIM keys, SPF and DMARC")

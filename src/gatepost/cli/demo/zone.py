@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from gatepost.cli.demo.inbox.receiver import HOST_NAME as INBOX_HOST_NAME
-from gatepost.network.authoritative_dns import AuthoritativeServer, Zone, ZoneSet
+from gatepost.network.authoritative_dns import AuthoritativeServer, ZoneSet
+from gatepost.network.zone import Zone
 from gatepost.tenancy.senders.dns_plan import PlannedRecord
 
 SENDING_DOMAIN = "example.test"
@@ -16,9 +17,9 @@ def build_zones(published: Sequence[PlannedRecord]) -> list[Zone]:
     """Return all zones; ``published`` is what the sending domain's owner has put into the DNS."""
     receiving = {(RECEIVING_DOMAIN, "MX"): [f"10 {INBOX_HOST_NAME}."], (INBOX_HOST_NAME, "A"): ["127.0.0.1"]}
     relay = {(RELAY_HOST_NAME, "A"): ["127.0.0.1"], (_NAME_SERVER, "A"): ["127.0.0.1"]}
-    sending = {(record.name, "TXT"): [_rdata(record)] for record in published}
+    sending = {(record.name, record.type.value): [record.rdata] for record in published}
     zones = {SENDING_DOMAIN: sending, RECEIVING_DOMAIN: receiving, RELAY_HOST_NAME: relay}
-    return [Zone(origin, records, host_name=_NAME_SERVER) for origin, records in zones.items()]
+    return [Zone(origin, records, name_servers=[_NAME_SERVER]) for origin, records in zones.items()]
 
 
 class LocalDNS:
@@ -38,7 +39,3 @@ class LocalDNS:
     async def stop(self) -> None:
         """Answer no more."""
         await self._server.stop()
-
-
-def _rdata(record: PlannedRecord) -> str:
-    return record.zone_line.partition(" IN TXT ")[2]

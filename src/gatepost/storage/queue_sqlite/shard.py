@@ -18,6 +18,7 @@ from gatepost.storage.queue_sqlite.recovery import (
     recover,
     remove_stale_files,
 )
+from gatepost.storage.queue_sqlite.restored import hold_if_restored
 from gatepost.storage.queue_sqlite.schema import connect_writer, damaged
 from gatepost.storage.spool import SpoolDirectory
 
@@ -41,6 +42,7 @@ class ShardPaths:
     database: Path
     lock: Path
     spool: Path
+    restored: Path
     in_hand: Path
 
     @classmethod
@@ -50,6 +52,7 @@ class ShardPaths:
             database=directory / f"shard-{number}.db",
             lock=directory / f"shard-{number}.lock",
             spool=directory / f"spool-{number}",
+            restored=directory / f"shard-{number}.restored",
             in_hand=directory / f"shard-{number}.hand",
         )
 
@@ -64,6 +67,7 @@ class Shard:
 
     Attributes:
         lanes: Account, domain, first and last due instant, as found at opening.
+        restored: How many were held because the shard comes from a backup.
         recovered: What was left of the last process.
         in_hand: Where leases are noted that are with delivery.
         next_start_at: When the first of what is scheduled is due.
@@ -99,6 +103,7 @@ class Shard:
             self.in_hand = InHand(self.paths.in_hand)
             self.recovered = recover(self.connection, now=now, in_hand=self.in_hand.found)
             self.in_hand.clear()
+            self.restored = hold_if_restored(self.connection, self.paths.restored, now=now)
             self.next_key = find_next_key(self.connection)
             self.lanes = find_lanes(self.connection)
             self.next_start_at = find_next_start(self.connection)

@@ -113,6 +113,8 @@ class SQLiteQueue:
             report("queue_interrupted", {"shard": number, "recipients": shard.recovered.interrupted})
         if shard.recovered.set_aside:
             report("queue_set_aside_after_crashes", {"shard": number, "recipients": shard.recovered.set_aside})
+        if shard.restored:
+            report("queue_restored", {"shard": number, "held": shard.restored})
         return cls(shard, clock=clock, settings=settings, report=report)
 
     @property

@@ -12,6 +12,7 @@ from gatepost.storage.schema.audit import audit_entries, audit_heads
 from gatepost.storage.schema.batches import mail_batches, scheduled_sends
 from gatepost.storage.schema.budgets import budget_uses, known_recipients
 from gatepost.storage.schema.ip_access import access_attempts, ip_access_lists, ip_access_rules, sending_limits
+from gatepost.storage.schema.leases import leases
 from gatepost.storage.schema.metadata import Instant, metadata
 from gatepost.storage.schema.people import (
     console_sessions,
@@ -24,9 +25,17 @@ from gatepost.storage.schema.people import (
     teammates,
     totp_factors,
 )
-from gatepost.storage.schema.senders import dkim_keys, domain_assignments, domains
+from gatepost.storage.schema.senders import (
+    branded_links,
+    dkim_keys,
+    dns_zone,
+    domain_assignments,
+    domain_owners,
+    domains,
+    reverse_dns,
+)
 
-SCHEMA_REVISION: Final = "0008"
+SCHEMA_REVISION: Final = "0009"
 """The newest migration this program was written for; revisions sort as text."""
 
 __all__ = [
@@ -39,21 +48,26 @@ __all__ = [
     "api_keys",
     "audit_entries",
     "audit_heads",
+    "branded_links",
     "budget_uses",
     "console_sessions",
     "dkim_keys",
+    "dns_zone",
     "domain_assignments",
+    "domain_owners",
     "domains",
     "invitations",
     "ip_access_lists",
     "ip_access_rules",
     "known_networks",
     "known_recipients",
+    "leases",
     "mail_batches",
     "metadata",
     "passkeys",
     "recovery_codes",
     "reset_tokens",
+    "reverse_dns",
     "scheduled_sends",
     "sending_limits",
     "sign_in_attempts",

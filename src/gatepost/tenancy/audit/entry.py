@@ -62,6 +62,9 @@ class Act(Enum):
     DOMAIN_VERIFIED = "domain_verified"
     DOMAIN_WITHDRAWN = "domain_withdrawn"
     DOMAIN_REMOVED = "domain_removed"
+    DOMAIN_CHANGED = "domain_changed"
+    #: One was published, began to sign, was retired or destroyed.
+    DKIM_KEYS_CHANGED = "dkim_keys_changed"
     #: To a subuser, which may send as the domain while it is the parent's.
     DOMAIN_ASSIGNED = "domain_assigned"
     DOMAIN_UNASSIGNED = "domain_unassigned"

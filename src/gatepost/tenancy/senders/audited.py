@@ -7,7 +7,7 @@ from typing import Final
 from gatepost.primitives.ids import AccountId
 from gatepost.tenancy.audit.entry import Act, Snapshot
 from gatepost.tenancy.audit.recorder import Recorder
-from gatepost.tenancy.senders.domain import AuthenticatedDomain
+from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainId, ZoneChange
 from gatepost.tenancy.senders.ports import DomainStore
 
 
@@ -18,44 +18,74 @@ class AuditedDomainStore:
         self._store: Final = store
         self._recorder: Final = recorder
 
-    def add(self, domain: AuthenticatedDomain) -> None:
-        """Store a new claim."""
+    def add(self, domain: AuthenticatedDomain) -> DomainId:
+        """Store a new claim; return its number."""
         with self._recorder.acting():
-            self._store.add(domain)
-            self._record(domain.account_id, domain.name, Act.DOMAIN_CLAIMED, None)
+            number = self._store.add(domain)
+            self._record(domain.account_id, number, Act.DOMAIN_CLAIMED, None)
+            return number
 
     def find(self, account_id: AccountId, name: str) -> AuthenticatedDomain | None:
         """Return the account's claim to that exact name."""
         return self._store.find(account_id, name)
 
+    def find_numbered(self, account_id: AccountId, number: DomainId) -> AuthenticatedDomain | None:
+        """Return the account's claim of that number."""
+        return self._store.find_numbered(account_id, number)
+
     def list_all(self, account_id: AccountId) -> Sequence[AuthenticatedDomain]:
         """Return the account's claims, by name."""
         return self._store.list_all(account_id)
 
-    def mark_verified(self, account_id: AccountId, name: str, at: datetime) -> None:
+    def list_kept(self, after: DomainId, limit: int) -> Sequence[AuthenticatedDomain]:
+        """Return claims of all accounts that have to be kept up, by number."""
+        return self._store.list_kept(after, limit)
+
+    def read_zone(self, since: int) -> ZoneChange | None:
+        """Return what has changed in our own zone since a serial."""
+        return self._store.read_zone(since)
+
+    def change(
+        self,
+        account_id: AccountId,
+        number: DomainId,
+        decide: Callable[[AuthenticatedDomain], AuthenticatedDomain],
+    ) -> AuthenticatedDomain | None:
+        """Replace a claim by what ``decide`` makes of the present one; what nobody could tell leaves no entry."""
+        with self._recorder.acting():
+            before = self._store.find_numbered(account_id, number)
+            changed = self._store.change(account_id, number, decide)
+            if changed is not None and before is not None:
+                if _keys(changed) != _keys(before):
+                    self._record(account_id, number, Act.DKIM_KEYS_CHANGED, before)
+                elif _snapshot(changed) != _snapshot(before):
+                    self._record(account_id, number, Act.DOMAIN_CHANGED, before)
+            return changed
+
+    def mark_verified(self, account_id: AccountId, number: DomainId, at: datetime) -> None:
         """Make the claim VERIFIED."""
         with self._recorder.acting():
-            before = self._store.find(account_id, name)
-            self._store.mark_verified(account_id, name, at)
-            self._record(account_id, name, Act.DOMAIN_VERIFIED, before)
+            before = self._store.find_numbered(account_id, number)
+            self._store.mark_verified(account_id, number, at)
+            self._record(account_id, number, Act.DOMAIN_VERIFIED, before)
 
-    def withdraw(self, account_id: AccountId, name: str) -> None:
+    def withdraw(self, account_id: AccountId, number: DomainId) -> None:
         """Make a VERIFIED claim PENDING again."""
         with self._recorder.acting():
-            before = self._store.find(account_id, name)
-            self._store.withdraw(account_id, name)
-            self._record(account_id, name, Act.DOMAIN_WITHDRAWN, before)
+            before = self._store.find_numbered(account_id, number)
+            self._store.withdraw(account_id, number)
+            self._record(account_id, number, Act.DOMAIN_WITHDRAWN, before)
 
-    def remove(self, account_id: AccountId, name: str) -> bool:
+    def remove(self, account_id: AccountId, number: DomainId) -> bool:
         """Forget the claim and, with it, its keys; return whether there was one."""
         with self._recorder.acting():
-            before = self._store.find(account_id, name)
-            is_removed = self._store.remove(account_id, name)
-            self._record(account_id, name, Act.DOMAIN_REMOVED, before)
+            before = self._store.find_numbered(account_id, number)
+            is_removed = self._store.remove(account_id, number)
+            self._record(account_id, number, Act.DOMAIN_REMOVED, before)
             return is_removed
 
     def find_verified(self, name: str) -> AuthenticatedDomain | None:
-        """Return the one VERIFIED claim to that exact name, whoever holds it."""
+        """Return the VERIFIED claim to that exact name, whoever holds it."""
         return self._store.find_verified(name)
 
     def assign(self, account_id: AccountId, name: str, subuser_id: AccountId) -> bool:
@@ -88,9 +118,12 @@ class AuditedDomainStore:
                 self._recorder.record(chain, act, f"domain/{name}", before=earlier, after=later)
             return is_done
 
-    def _record(self, account_id: AccountId, name: str, act: Act, before: AuthenticatedDomain | None) -> None:
-        after = self._store.find(account_id, name)
-        self._recorder.record(account_id, act, f"domain/{name}", before=_snapshot(before), after=_snapshot(after))
+    def _record(self, account_id: AccountId, number: DomainId, act: Act, before: AuthenticatedDomain | None) -> None:
+        after = self._store.find_numbered(account_id, number)
+        claim = after or before
+        if claim is not None:
+            subject = f"domain/{claim.name}"
+            self._recorder.record(account_id, act, subject, before=_snapshot(before), after=_snapshot(after))
 
 
 def _assignees(claim: AuthenticatedDomain) -> Snapshot:
@@ -102,7 +135,19 @@ def _snapshot(claim: AuthenticatedDomain | None) -> Snapshot | None:
         return None
     return {
         "name": claim.name,
+        "number": str(claim.id),
         "state": claim.state.value,
-        # The DNS shows the public keys to everybody.
-        "dkim_keys": [f"{key.selector} {key.algorithm.value} {key.public_key}" for key in claim.dkim_keys],
+        "security": "automatic" if claim.is_automatic else "manual",
+        "is_default": "yes" if claim.is_default else "no",
+        "addresses": list(claim.addresses),
+        "records": "gone" if claim.failing_since else "there",
+        "rotation_requested_at": claim.rotation_requested_at.isoformat() if claim.rotation_requested_at else None,
+        "dkim_keys": _keys(claim),
     }
+
+
+def _keys(claim: AuthenticatedDomain) -> list[str]:
+    # The DNS shows the public keys to everybody.
+    return [
+        f"{key.selector} {key.algorithm.value} {key.state.value} {key.public_key}".rstrip() for key in claim.dkim_keys
+    ]

@@ -15,11 +15,11 @@ from typing import TypeVar
 from gatepost.standards.address import Mailbox
 from gatepost.standards.dkim.record import KeyRecord, KeyRecordError, parse_key_record
 from gatepost.standards.dns.question import Answer, AnswerStatus, Question, RecordType
-from gatepost.standards.dns.records import TXT
+from gatepost.standards.dns.records import MX, TXT, Name
 from gatepost.standards.spf.evaluate import evaluate
 from gatepost.standards.spf.record import is_spf_record
 from gatepost.standards.spf.result import SPFResult, SPFValue
-from gatepost.tenancy.senders.dns_plan import PlannedRecord, RecordPurpose
+from gatepost.tenancy.senders.dns_plan import PlannedRecord, RecordPurpose, Relay
 from gatepost.tenancy.senders.ports import Resolver
 
 _ADDED_BY_PANELS = re.compile(r"""["'`\\“”„‘’«»\s]+""")
@@ -53,8 +53,7 @@ async def check_domain(
     plan: Sequence[PlannedRecord],
     resolver: Resolver,
     *,
-    sending_networks: Sequence[IPv4Network | IPv6Network],
-    host_name: str,
+    relay: Relay,
     at: datetime,
 ) -> tuple[Finding, ...]:
     """Ask the DNS for every planned record; return one finding each, in the order of the plan.
@@ -63,27 +62,35 @@ async def check_domain(
         domain_name: The domain the plan is for.
         plan: From ``plan_records``.
         resolver: It should not answer from a cache older than the customer's patience.
-        sending_networks: The networks that SPF must permit, the same that the plan was made with.
-        host_name: This relay's name, as it says HELO.
+        relay: The one that the plan was made for; SPF must permit its sending networks.
         at: The present instant.
     """
-    findings = []
-    for record in plan:
-        answer = await resolver.resolve(Question(record.name, RecordType.TXT))
-        found_at = await _find_doubled(record, answer, domain_name, resolver)
-        if record.purpose is RecordPurpose.DKIM:
-            findings.append(judge_dkim(record, answer, found_at=found_at))
-        elif record.purpose is RecordPurpose.DMARC:
-            findings.append(judge_dmarc(record, answer, found_at=found_at))
-        else:
-            sender = Mailbox(local_part="postmaster", domain=domain_name)
-            results = []
-            for network in sending_networks:
-                for address in dict.fromkeys((network[0], network[-1])):
-                    evaluation = evaluate(address, sender, helo=host_name, at=at, receiver=host_name)
-                    results.append((network, await answer_from(resolver, evaluation)))
-            findings.append(judge_spf(record, answer, results, found_at=found_at))
-    return tuple(findings)
+    return tuple([await _check_record(domain_name, record, resolver, relay, at) for record in plan])
+
+
+async def _check_record(
+    domain_name: str, record: PlannedRecord, resolver: Resolver, relay: Relay, at: datetime
+) -> Finding:
+    answer = await resolver.resolve(Question(record.name, record.type))
+    found_at = await _find_doubled(record, answer, domain_name, resolver)
+    if record.type is RecordType.CNAME:
+        is_proxied = False
+        if answer.status is AnswerStatus.NO_DATA:
+            is_proxied = (await resolver.resolve(Question(record.name, RecordType.A))).status is AnswerStatus.FOUND
+        return judge_cname(record, answer, found_at=found_at, is_proxied=is_proxied)
+    if record.type is RecordType.MX:
+        return judge_mx(record, answer, found_at=found_at)
+    if record.purpose is RecordPurpose.DKIM:
+        return judge_dkim(record, answer, found_at=found_at)
+    if record.purpose is RecordPurpose.DMARC:
+        return judge_dmarc(record, answer, found_at=found_at)
+    results = []
+    for network in relay.sending_networks:
+        for address in dict.fromkeys((network[0], network[-1])):
+            sender = Mailbox(local_part="postmaster", domain=record.name)
+            evaluation = evaluate(address, sender, helo=relay.host_name, at=at, receiver=relay.host_name)
+            results.append((network, await answer_from(resolver, evaluation)))
+    return judge_spf(record, answer, results, found_at=found_at)
 
 
 async def answer_from(resolver: Resolver, evaluation: Generator[Question, Answer, R]) -> R:
@@ -100,12 +107,52 @@ async def answer_from(resolver: Resolver, evaluation: Generator[Question, Answer
 def is_proved(findings: Sequence[Finding]) -> bool:
     """Say whether the findings make the domain VERIFIED.
 
-    All DKIM keys must be published, which proves control: nobody else was told to publish them; and SPF must permit
-    the sending networks where those are known.
+    All keys in use must be published, or the aliases that lead to them, which proves control: nobody else was told
+    to publish them; and SPF must permit the sending networks where those are known.
     """
-    keys = [finding for finding in findings if finding.record.purpose is RecordPurpose.DKIM]
     needed = [finding for finding in findings if finding.record.is_required]
-    return bool(keys) and all(finding.state is FindingState.VALID for finding in (*keys, *needed))
+    has_key = any(finding.record.purpose is RecordPurpose.DKIM for finding in needed)
+    return has_key and all(finding.state is FindingState.VALID for finding in needed)
+
+
+def judge_cname(record: PlannedRecord, answer: Answer, *, found_at: str = "", is_proxied: bool = False) -> Finding:
+    """Judge an alias into our zone.
+
+    Args:
+        record: As planned.
+        answer: For CNAME at its name.
+        found_at: The doubled name at which the alias was found instead, or "".
+        is_proxied: Whether there are addresses at the name where the alias should be.
+    """
+    targets = [each.target for each in answer.records if isinstance(each, Name)]
+    if is_proxied:
+        problem = (
+            f"{record.name} has addresses where the alias should be: the DNS provider hides it behind a proxy or "
+            "flattens it. Switch proxying off for this record (DNS only)"
+        )
+        return _wrong(record, problem)
+    if not targets:
+        return _nothing(record, answer, found_at)
+    if targets == [record.value]:
+        return Finding(record=record, state=FindingState.VALID)
+    if targets[0].startswith(f"{record.value}."):
+        added = targets[0].removeprefix(f"{record.value}.")
+        problem = (
+            f'the alias leads to {targets[0]}: the DNS panel appends ".{added}" to its target. Enter the target with '
+            f'a dot at its end: "{record.value}."'
+        )
+        return _wrong(record, problem)
+    return _wrong(record, f"the alias leads to {targets[0]}; it must lead to {record.value}")
+
+
+def judge_mx(record: PlannedRecord, answer: Answer, *, found_at: str = "") -> Finding:
+    """Judge the mail exchanger of a return path; another one beside it, or instead of it, would get the bounces."""
+    exchangers = [each.exchange for each in answer.records if isinstance(each, MX)]
+    if not exchangers:
+        return _nothing(record, answer, found_at)
+    if exchangers == [record.value]:
+        return Finding(record=record, state=FindingState.VALID)
+    return _wrong(record, f"mail for {record.name} goes to {', '.join(exchangers)}; it must go to {record.value} alone")
 
 
 def judge_dkim(record: PlannedRecord, answer: Answer, *, found_at: str = "") -> Finding:
@@ -191,13 +238,15 @@ async def _find_doubled(record: PlannedRecord, answer: Answer, domain_name: str,
     zones = [".".join(labels[start:]) for start in range(len(labels) - 1)]
     for zone in zones[:_MAX_ZONES]:
         name = f"{record.name}.{zone}"
-        if _holds_its_kind(record, await resolver.resolve(Question(name, RecordType.TXT))):
+        if _holds_its_kind(record, await resolver.resolve(Question(name, record.type))):
             return name
     return ""
 
 
 def _holds_its_kind(record: PlannedRecord, answer: Answer) -> bool:
-    """Say whether the answer holds a record of the planned kind, whatever its value: one of the same version tag."""
+    """Say whether the answer holds a record of the planned kind, whatever its value: a text of the same version tag."""
+    if record.type is not RecordType.TXT:
+        return answer.status is AnswerStatus.FOUND
     version = record.value[: len("v=spf1")].encode("ascii")
     return any(version in text for text in _texts(answer))
 
@@ -248,7 +297,9 @@ def _nothing(record: PlannedRecord, answer: Answer, found_at: str) -> Finding:
             f'Enter "{name}" as its name there'
         )
         return _wrong(record, problem)
-    problem = f"there is no such TXT record at {record.name}; a new one may take some minutes to be seen"
+    problem = (
+        f"there is no such {record.type.value} record at {record.name}; a new one may take some minutes to be seen"
+    )
     return Finding(record=record, state=FindingState.MISSING, problem=problem)
 
 

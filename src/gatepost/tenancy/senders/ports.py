@@ -1,12 +1,12 @@
 """What senders needs from the world."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from gatepost.primitives.ids import AccountId
 from gatepost.standards.dns.question import Answer, Question
-from gatepost.tenancy.senders.domain import AuthenticatedDomain
+from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainId, ZoneChange
 
 
 class Resolver(Protocol):
@@ -51,38 +51,77 @@ class Keyring(Protocol):
 
 
 class DomainStore(Protocol):
-    """Authenticated domains at rest. Every call but ``find_verified`` names its account."""
+    """Authenticated domains at rest. Every call but ``find_verified`` and the two lists of all names its account.
 
-    def add(self, domain: AuthenticatedDomain) -> None:
-        """Store a new claim; durable on return. Raises ``DomainTaken`` if the account already has that name."""
+    An account may have several claims to one name, which differ in their selectors and return paths.
+    """
+
+    def add(self, domain: AuthenticatedDomain) -> DomainId:
+        """Store a new claim; durable on return. Its number is the store's to give.
+
+        Raises ``DomainTaken`` if another claim of the account to that name has one of its selectors, or its return
+        path. The default claim is the only one of its account.
+        """
         ...
 
     def find(self, account_id: AccountId, name: str) -> AuthenticatedDomain | None:
-        """Return the account's claim to that exact name."""
+        """Return the account's claim to that exact name: of several the default one, else the oldest."""
+        ...
+
+    def find_numbered(self, account_id: AccountId, number: DomainId) -> AuthenticatedDomain | None:
+        """Return the account's claim of that number."""
         ...
 
     def list_all(self, account_id: AccountId) -> Sequence[AuthenticatedDomain]:
         """Return the account's claims, by name."""
         ...
 
-    def mark_verified(self, account_id: AccountId, name: str, at: datetime) -> None:
-        """Make the claim VERIFIED; durable on return. Raises ``DomainTaken`` if another account's already is,
-        ``LookupError`` if the account has no such claim."""
-        ...
+    def list_kept(self, after: DomainId, limit: int) -> Sequence[AuthenticatedDomain]:
+        """Return claims of all accounts that have to be kept up, by number from ``after`` on: for upkeep only.
 
-    def withdraw(self, account_id: AccountId, name: str) -> None:
-        """Make a VERIFIED claim PENDING again; durable on return. Its ``verified_at`` and its keys stay.
-
-        From then on nobody may send as the name by this claim. Nothing happens if there is no such claim.
+        They are the VERIFIED ones, and those that were withdrawn because their records had gone.
         """
         ...
 
-    def remove(self, account_id: AccountId, name: str) -> bool:
+    def read_zone(self, since: int) -> ZoneChange | None:
+        """Return what has changed in our own zone since a serial, 0 for all; None for nothing. For the zone only."""
+        ...
+
+    def change(
+        self,
+        account_id: AccountId,
+        number: DomainId,
+        decide: Callable[[AuthenticatedDomain], AuthenticatedDomain],
+    ) -> AuthenticatedDomain | None:
+        """Replace a claim by what ``decide`` makes of the present one, keys and all; None if there is no such claim.
+
+        Reading, deciding and writing are one transaction; durable on return. The account, the name, the state and the
+        time of proof stay as they are, whatever ``decide`` says of them: ``mark_verified`` and ``withdraw`` move them.
+        """
+        ...
+
+    def mark_verified(self, account_id: AccountId, number: DomainId, at: datetime) -> None:
+        """Make the claim VERIFIED; durable on return. Raises ``DomainTaken`` if another account's claim to the name
+        already is, ``LookupError`` if the account has no such claim."""
+        ...
+
+    def withdraw(self, account_id: AccountId, number: DomainId) -> None:
+        """Make a VERIFIED claim PENDING again; durable on return. Its ``verified_at`` and its keys stay.
+
+        From then on nobody may send as the name by this claim, and others may prove it unless the account has another
+        verified claim to it. Nothing happens if there is no such claim.
+        """
+        ...
+
+    def remove(self, account_id: AccountId, number: DomainId) -> bool:
         """Forget the claim and its keys; return whether there was one."""
         ...
 
     def find_verified(self, name: str) -> AuthenticatedDomain | None:
-        """Return the one VERIFIED claim to that exact name, whoever holds it. Fast: the hot path asks."""
+        """Return the VERIFIED claim to that exact name, whoever holds it: of several the default one, else the oldest.
+
+        Fast: the hot path asks.
+        """
         ...
 
     def assign(self, account_id: AccountId, name: str, subuser_id: AccountId) -> bool:

@@ -9,7 +9,7 @@ from gatepost.tenancy.senders.dns_plan import PlannedRecord, RecordPurpose
 
 def ask(published, name, kind):
     zones = ZoneSet(build_zones(published))
-    return dns.message.from_wire(zones.answer(dns.message.make_query(name, kind).to_wire(), max_octets=65535))
+    return dns.message.from_wire(zones.answer(dns.message.make_query(name, kind).to_wire(), max_octets=65535).octets)
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,9 @@ def test_receiver_and_relay_are_on_this_machine(name, kind, answer):
 
 def test_published_record_is_found_whole_however_long():
     value = "v=DKIM1; p=" + "A" * 600
-    record = PlannedRecord(purpose=RecordPurpose.DKIM, name="s._domainkey.example.test", value=value, is_required=True)
+    record = PlannedRecord(
+        purpose=RecordPurpose.DKIM, key="dkim", name="s._domainkey.example.test", value=value, is_required=True
+    )
 
     (found,) = ask([record], record.name, "TXT").answer[0]
 

@@ -15,7 +15,7 @@ from gatepost.standards.dkim.sign import SigningAlgorithm
 from gatepost.standards.message.header import HeaderField, HeaderSection
 from gatepost.tenancy.senders.dkim_key import SigningKeys, generate_dkim_keys
 from gatepost.tenancy.senders.dns_check import answer_from
-from gatepost.tenancy.senders.dns_plan import plan_records
+from gatepost.tenancy.senders.dns_plan import Relay, plan_records
 
 AT = datetime(2026, 11, 23, 10, 0, 0, tzinfo=UTC)
 
@@ -55,7 +55,7 @@ def test_private_keys_rest_sealed(domain, sealing_keyring):
 async def test_what_is_signed_with_the_keys_passes_with_the_planned_records(domain, keyring, make_resolver):
     keys = SigningKeys(keyring).keys_for(domain)
     section = HeaderSection((HeaderField(b"from", b"From: a@mail.example.com\r\n"),))
-    plan = plan_records(domain, sending_networks=(), host_name="relay.example.net")
+    plan = plan_records(domain, Relay(host_name="relay.example.net"))
     resolver = make_resolver({record.name: (record.value,) for record in plan})
 
     signatures = sign(section, relaxed_body_hash(b""), keys, signed_at=AT, expires_at=AT + timedelta(days=7))

@@ -1,19 +1,24 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import ip_network
 
 import pytest
 
+from gatepost.standards.dns.question import Answer, AnswerStatus, RecordType
+from gatepost.standards.dns.records import MX, Address, Name
 from gatepost.tenancy.senders.dns_check import FindingState, check_domain, is_proved
-from gatepost.tenancy.senders.dns_plan import RecordPurpose, plan_records
+from gatepost.tenancy.senders.dns_plan import PlannedRecord, RecordPurpose, Relay, plan_records
+from gatepost.tenancy.senders.domain import KeyState
 
 AT = datetime(2026, 11, 23, 10, 0, 0, tzinfo=UTC)
 NETWORKS = (ip_network("192.0.2.0/28"), ip_network("2001:db8::1"))
+NOWHERE = Relay(host_name="relay.example.net")
 VALID, MISSING, WRONG, UNKNOWN = FindingState.VALID, FindingState.MISSING, FindingState.WRONG, FindingState.UNKNOWN
 
 
 @pytest.fixture
 def plan(domain):
-    return plan_records(domain, sending_networks=NETWORKS, host_name="relay.example.net")
+    return plan_records(domain, Relay(host_name="relay.example.net", sending_networks=NETWORKS))
 
 
 @pytest.fixture
@@ -31,8 +36,7 @@ def check(plan, make_resolver):
             "mail.example.com",
             plan,
             make_resolver(zone),
-            sending_networks=networks,
-            host_name="relay.example.net",
+            relay=Relay(host_name="relay.example.net", sending_networks=networks),
             at=AT,
         )
 
@@ -67,7 +71,7 @@ async def test_where_the_dns_does_not_answer_no_doubled_names_are_tried(plan, pu
     resolver = make_resolver(dict.fromkeys(published))
 
     await check_domain(
-        "mail.example.com", plan, resolver, sending_networks=NETWORKS, host_name="relay.example.net", at=AT
+        "mail.example.com", plan, resolver, relay=Relay(host_name="relay.example.net", sending_networks=NETWORKS), at=AT
     )
 
     assert {question.name for question in resolver.asked} == {record.name for record in plan}
@@ -91,15 +95,14 @@ async def test_dmarc_is_not_needed(check, published):
 
 
 async def test_spf_is_not_needed_where_the_sending_networks_are_not_known(domain, make_resolver, published):
-    plan = plan_records(domain, sending_networks=(), host_name="relay.example.net")
+    plan = plan_records(domain, NOWHERE)
     del published["mail.example.com"]
 
     findings = await check_domain(
         "mail.example.com",
         plan,
         make_resolver(published),
-        sending_networks=(),
-        host_name="relay.example.net",
+        relay=NOWHERE,
         at=AT,
     )
 
@@ -231,3 +234,93 @@ async def test_what_is_shown_of_a_published_value_is_short(check, published, pla
     findings = await check(published | {plan[0].name: ("x" * 5000,)})
 
     assert len(findings[0].problem) < 300
+
+
+ALIAS = PlannedRecord(
+    purpose=RecordPurpose.DKIM,
+    key="dkim1",
+    name="s1._domainkey.example.com",
+    value="s1.domainkey.abc.wl.example.net",
+    is_required=True,
+    type=RecordType.CNAME,
+)
+EXCHANGER = PlannedRecord(
+    purpose=RecordPurpose.RETURN_PATH,
+    key="mail_server",
+    name="em1.example.com",
+    value="relay.example.net",
+    is_required=True,
+    type=RecordType.MX,
+)
+
+
+class Names:
+    """Keeps the Resolver port's contract: (name, type) → records, a status, or nothing at all."""
+
+    def __init__(self, **held):
+        self.held = {tuple(place.split(" ")): records for place, records in held.items()}
+
+    async def resolve(self, question):
+        records = self.held.get((question.name, question.type.value), AnswerStatus.NO_NAME)
+        if isinstance(records, AnswerStatus):
+            return Answer(status=records, detail="SERVFAIL" if records is AnswerStatus.FAILED else "")
+        return Answer(status=AnswerStatus.FOUND, records=records)
+
+
+HERE, ADDRESSES = "s1._domainkey.example.com CNAME", "s1._domainkey.example.com A"
+TWICE = "s1._domainkey.example.com.example.com CNAME"
+
+
+@pytest.mark.parametrize(
+    ("held", "state", "problem"),
+    [
+        pytest.param({HERE: (Name(ALIAS.value),)}, VALID, "", id="as planned"),
+        pytest.param({}, MISSING, "there is no such CNAME record at s1._domainkey.example.com", id="nothing"),
+        pytest.param({HERE: (Name("s2.domainkey.abc.wl.example.net"),)}, WRONG, "it must lead to s1.", id="another"),
+        pytest.param({HERE: (Name(f"{ALIAS.value}.example.com"),)}, WRONG, "dot at its end", id="target appended to"),
+        pytest.param({TWICE: (Name(ALIAS.value),)}, WRONG, 'Enter "s1._domainkey" as its name', id="name doubled"),
+        pytest.param(
+            {HERE: AnswerStatus.NO_DATA, ADDRESSES: (Address("192.0.2.1"),)}, WRONG, "proxying off", id="proxied"
+        ),
+        pytest.param({HERE: AnswerStatus.NO_DATA}, MISSING, "no such CNAME record", id="other records at the name"),
+        pytest.param({HERE: AnswerStatus.FAILED}, UNKNOWN, "SERVFAIL", id="no answer"),
+    ],
+)
+async def test_an_alias(held, state, problem):
+    (finding,) = await check_domain("example.com", [ALIAS], Names(**held), relay=NOWHERE, at=AT)
+
+    assert finding.state is state
+    assert problem in finding.problem
+    assert bool(finding.problem) == (state is not VALID)
+
+
+@pytest.mark.parametrize(
+    ("records", "state", "problem"),
+    [
+        ((MX(10, "relay.example.net"),), VALID, ""),
+        ((MX(10, "mx.example.com"),), WRONG, "goes to mx.example.com; it must go to relay.example.net alone"),
+        ((MX(10, "relay.example.net"), MX(20, "mx.example.com")), WRONG, "alone"),
+        (AnswerStatus.NO_NAME, MISSING, "no such MX record at em1.example.com"),
+        (AnswerStatus.FAILED, UNKNOWN, "SERVFAIL"),
+    ],
+)
+async def test_a_mail_exchanger(records, state, problem):
+    (finding,) = await check_domain(
+        "example.com", [EXCHANGER], Names(**{"em1.example.com MX": records}), relay=NOWHERE, at=AT
+    )
+
+    assert finding.state is state
+    assert problem in finding.problem
+
+
+async def test_a_key_that_is_not_in_use_does_not_decide(domain, make_resolver, published):
+    newcomer = replace(domain.dkim_keys[0], selector="next", state=KeyState.NEXT)
+    claim = replace(domain, dkim_keys=(*domain.dkim_keys, newcomer))
+    relay = Relay(host_name="relay.example.net", sending_networks=NETWORKS)
+
+    findings = await check_domain(
+        "mail.example.com", plan_records(claim, relay), make_resolver(published), relay=relay, at=AT
+    )
+
+    assert [finding.state for finding in findings] == [VALID, VALID, MISSING, VALID, VALID]
+    assert is_proved(findings)
