@@ -1,15 +1,15 @@
 """The tenant matrix: every operation × who calls × whose thing it is about.
 
 The operations are those of the OpenAPI document that the program itself gives. What must be known of an operation
-beside that stands in two tables: an id for each path parameter, of a thing that the other tenant has, and a good body.
-An operation that needs what is not in them fails the first test, which says what to add.
+beside that stands in three tables: an id for each path parameter, of a thing that the other tenant has, a good query,
+and a good body. An operation that needs what is not in them fails the first test, which says what to add.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from ipaddress import ip_network
+from ipaddress import IPv6Address, ip_network
 from typing import Any
 
 import pytest
@@ -27,26 +27,40 @@ from gatepost.tenancy.access.scope import CATALOGUE
 from gatepost.tenancy.accounts.account import AccountState
 from gatepost.tenancy.accounts.teammate import Role, Teammate
 from gatepost.tenancy.audit.entry import SERVICE
-from gatepost.tenancy.senders.single_sender import SenderDetails
+from gatepost.tenancy.senders.branding import BrandedLink, ReverseName
+from gatepost.tenancy.senders.claim import Wish, claim_domain
+from gatepost.tenancy.senders.single_sender import SenderDetails, SenderId
 
 NOBODY = Author(address=None)
 
 
 @dataclass(frozen=True)
 class Tenant:
-    """An account with a key that may do all, a domain of its own, and the canary wherever a text can be put."""
+    """An account with a key that may do all, and the canary wherever a text can be put.
+
+    Attributes:
+        domain: That it may send as.
+        address: In the SPF record of every domain that ``make_domain`` makes for it.
+        subuser: The name of one, to which it lends those domains; of somebody else's if it is a subuser itself.
+    """
 
     account_id: AccountId
     key: str
     domain: str
     canary: str
+    address: str
+    subuser: str
 
 
 def make_tenant(api: Any, name: str, parent: AccountId | None = None) -> Tenant:
     account_id = api.account(name, parent) if parent else api.account(name)
     domain, canary = f"{name}.example", f"canary-of-{name}"
     api.claims.holders |= {domain: account_id}
-    tenant = Tenant(account_id, api.key(account_id, *CATALOGUE, name=canary), domain, canary)
+    tenant = Tenant(
+        account_id, api.key(account_id, *CATALOGUE, name=canary), domain, canary,
+        address=str(IPv6Address(b"\x20\x01\x0d\xb8" + api.control.entropy.draw(12))),
+        subuser=make_subuser(api, account_id),
+    )  # fmt: skip
     make_teammate(api, tenant, canary, Role.OWNER)
     return tenant
 
@@ -76,12 +90,10 @@ def make_rule(api: Any, tenant: Tenant) -> str:
     return str(after.rules[-1].id)
 
 
-def make_subuser(api: Any, tenant: Tenant) -> str:
-    """A subuser of the tenant; one of somebody else if it is a subuser itself, and so can have none."""
-    account = api.control.accounts.find(tenant.account_id)
-    holder = (
-        tenant.account_id if account.parent_id is None else api.account(f"hidden-{api.control.entropy.draw(4).hex()}")
-    )
+def make_subuser(api: Any, account_id: AccountId) -> str:
+    """A subuser of the account; one of somebody else if it is a subuser itself, and so can have none."""
+    account = api.control.accounts.find(account_id)
+    holder = account_id if account.parent_id is None else api.account(f"hidden-{api.control.entropy.draw(4).hex()}")
     name = f"sub-{api.control.entropy.draw(4).hex()}"
     api.account(name, holder)
     return name
@@ -103,19 +115,81 @@ def make_sender(api: Any, tenant: Tenant) -> Any:
     return api.senders.proofs.add(tenant.account_id, mailbox, details, api.clock.now())
 
 
-#: By path parameter: makes such a thing of a tenant, and returns its id.
+def make_domain(api: Any, tenant: Tenant) -> str:
+    """The default domain from now on, lent to the tenant's subuser."""
+    control = api.control
+    claim = claim_domain(
+        control.domains,
+        tenant.account_id,
+        f"{control.entropy.draw(4).hex()}.{tenant.domain}",
+        keyring=control.keyring,
+        entropy=control.entropy,
+        now=api.clock.now(),
+        wish=Wish(is_automatic=True, return_path=tenant.canary, is_default=True, addresses=(tenant.address,)),
+    )
+    control.domains.assign(tenant.account_id, claim.name, control.accounts.find_by_name(tenant.subuser).id)
+    return str(claim.id)
+
+
+def make_link(api: Any, tenant: Tenant) -> str:
+    """The default link from now on."""
+    name = f"{api.control.entropy.draw(4).hex()}.{tenant.domain}"
+    link = BrandedLink(account_id=tenant.account_id, domain=name, subdomain=tenant.canary, is_default=True)
+    return str(api.control.branding.add_link(link).id)
+
+
+def make_reverse_name(api: Any, tenant: Tenant) -> str:
+    # An address has one name: each gets the next one after the newest name's.
+    newest = max([each.id for each in api.control.branding.list_names(tenant.account_id)], default=0)
+    name = ReverseName(
+        account_id=tenant.account_id, ip=f"198.51.100.{newest + 1}", domain=tenant.domain, subdomain=tenant.canary
+    )
+    return str(api.control.branding.add_name(name).id)
+
+
+#: By path parameter, or its resource and ``id``: makes such a thing of a tenant, and returns its id.
 THINGS: dict[str, Callable[[Any, Tenant], str]] = {
     "api_key_id": lambda api, tenant: api.key(tenant.account_id, "mail.send", name=tenant.canary).split(".")[1],
     "batch_id": make_batch,
-    "subuser_name": make_subuser,
+    "subuser_name": lambda api, tenant: make_subuser(api, tenant.account_id),
     "username": lambda api, tenant: make_teammate(api, tenant, f"mate-{api.control.entropy.draw(4).hex()}"),
     "token": make_invitation,
     "rule_id": make_rule,
     "sender_id": lambda api, tenant: str(make_sender(api, tenant).sender.id),
     "sender_token": lambda api, tenant: make_sender(api, tenant).token.reveal(),
+    "domains id": make_domain,
+    "ip": lambda _, tenant: tenant.address,
+    "links id": make_link,
+    "ips id": make_reverse_name,
 }
 
-#: By operation: a body that is right for a tenant. The second argument is the id of a thing the caller names in it.
+#: By operation without a path parameter: the thing that must be there for it to have something to show.
+NEEDS = {
+    "ListAuthenticatedDomainWithUser": "domains id",
+    "ListDefaultAuthenticatedDomain": "domains id",
+    "GetDefaultBrandedLink": "links id",
+}
+
+#: By operation: the queries to ask it with, the first of which is right for the tenant whose things are named.
+QUERIES: dict[str, Callable[[Tenant, dict[str, str]], tuple[str, ...]]] = {
+    "ListSubusers": lambda tenant, _: ("", f"?username={tenant.subuser}"),
+    "ListVerifiedSenders": lambda _, ids: ("", f"?id={ids.get('sender_id', '')}"),
+    "ListAuthenticatedDomain": lambda tenant, _: ("", f"?username={tenant.subuser}", f"?domain={tenant.domain}"),
+    "ListDefaultAuthenticatedDomain": lambda tenant, _: ("", f"?domain={tenant.domain}"),
+    "ListReverseDns": lambda *_: ("", "?ip=198.51.100."),
+    **{
+        name: lambda tenant, _: (f"?username={tenant.subuser}",)
+        for name in (
+            "ListAuthenticatedDomainWithUser", "ListAllAuthenticatedDomainWithUser",
+            "DisassociateAuthenticatedDomainFromUser", "TakeAuthenticatedDomainFromUser",
+        )
+    },
+}  # fmt: skip
+
+#: Query parameters that name no thing.
+PAGING = {"limit", "offset", "lastSeenID", "region", "include_region"}
+
+#: By operation: a body that is right for a tenant.
 BODIES: dict[str, Callable[[Tenant], dict[str, Any]]] = {
     "SendMail": lambda tenant: {
         "personalizations": [{"to": [{"email": "bob@dest.test"}]}],
@@ -147,6 +221,14 @@ BODIES: dict[str, Callable[[Tenant], dict[str, Any]]] = {
     },
     "UpdateVerifiedSender": lambda _: {"nickname": "x"},
     "UpdateTeammate": lambda _: {"scopes": ["mail.send"], "is_admin": False},
+    "AuthenticateDomain": lambda tenant: {"domain": f"new-{tenant.domain}", "username": tenant.subuser},
+    "UpdateAuthenticatedDomain": lambda _: {"default": False},
+    "AddIpToAuthenticatedDomain": lambda _: {"ip": "198.51.100.200"},
+    "AssociateAuthenticatedDomainWithUser": lambda tenant: {"username": tenant.subuser},
+    "AddAuthenticatedDomainToUser": lambda tenant: {"username": tenant.subuser},
+    "CreateBrandedLink": lambda tenant: {"domain": f"new-{tenant.domain}", "subdomain": "url"},
+    "UpdateBrandedLink": lambda _: {"default": False},
+    "SetUpReverseDns": lambda tenant: {"ip": "198.51.100.200", "domain": f"new-{tenant.domain}"},
 }
 
 #: Operations that answer "not yours" otherwise than by 403 or 404, as the dialect has it.
@@ -158,10 +240,18 @@ NOT_YOURS = {
         name: {400}
         for name in (
             "UpdateSubuser", "DeleteSubuser", "UpdateSubuserWebsiteAccess", "UpdateSubuserIps", "GetSubuserCredits",
-            "UpdateSubuserCredits", "UpdateSubuserRemainingCredits",
+            "UpdateSubuserCredits", "UpdateSubuserRemainingCredits", "AuthenticateDomain",
+            "ListAuthenticatedDomainWithUser", "ListAllAuthenticatedDomainWithUser",
+            "DisassociateAuthenticatedDomainFromUser",
         )
     },
+    # The caller has none of its own, and is not shown another's.
+    "ListDefaultAuthenticatedDomain": {404},
+    "GetDefaultBrandedLink": {404},
 }  # fmt: skip
+
+#: What tells a parent, who calls for itself, of its subusers' things; their keys are not among them.
+SHOWN_TO_PARENTS = {"ListAuthenticatedDomain"}
 
 #: Who calls, and what he may hear. A key of one's own account that is right in all else is refused for one thing.
 CALLERS: dict[str, set[int]] = {
@@ -203,12 +293,18 @@ def operations_of_keys(api: Any) -> list[Any]:
     return [each for each in api.operations() if CallerKind.KEY in each.callers]
 
 
-def parameters_of(operation: Any) -> list[str]:
-    return re.findall(r"\{(\w+)\}", operation.path)
+def things_of(operation: Any) -> list[str]:
+    """The things that its path names, in order. What ``id`` is the id of, the resource says."""
+    found = re.findall(r"(\w+)/\{(\w+)\}", operation.path)
+    return [f"{resource} id" if name == "id" else name for resource, name in found]
 
 
-def fill(path: str, ids: dict[str, str]) -> str:
-    return re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], path)
+def urls_of(operation: Any, tenant: Tenant, ids: dict[str, str]) -> list[str]:
+    """Its path about the tenant's things, with every query that is known for it."""
+    left = iter(things_of(operation))
+    path = re.sub(r"\{\w+\}", lambda _: ids[next(left)], operation.path)
+    queries = QUERIES[operation.name](tenant, ids) if operation.name in QUERIES else ("",)
+    return [path + query for query in queries]
 
 
 @pytest.fixture
@@ -231,12 +327,17 @@ def documented(api: Any) -> dict[str, set[int]]:
     }
 
 
+def said_in(reply: Any) -> bytes:
+    return bytes(reply.octets) + repr(reply.headers).encode()
+
+
 def assert_silent(reply: Any, other: Tenant, *more: str) -> None:
-    """No byte of the other tenant: neither its canary nor an id or a key of it."""
-    said = reply.octets + repr(reply.headers).encode()
+    """No byte of the other tenant: neither its canary nor an id, a key, a subuser or an address of it."""
+    said = said_in(reply)
     # Small numbers say nothing: every account's rules count from 1.
     telling = [each for each in more if len(each) > 4]
-    for secret in (other.canary, other.account_id, other.key, other.key.split(".")[1], *telling):
+    named = (other.canary, other.account_id, other.key, other.key.split(".")[1], other.subuser, other.address)
+    for secret in (*named, *telling):
         assert secret.encode() not in said
 
 
@@ -247,8 +348,14 @@ def test_every_operation_can_be_tried(api: Any) -> None:
     lacking = {
         f"THINGS lacks {name!r}, the path parameter of {operation.name}: say how such a thing is made"
         for operation in operations
-        for name in parameters_of(operation)
+        for name in things_of(operation)
         if name not in THINGS
+    }
+    lacking |= {
+        f"QUERIES lacks {operation.name}: say how its {name!r} is given"
+        for operation in operations
+        for name in operation.query.keys() - PAGING
+        if operation.name not in QUERIES
     }
     lacking |= {
         f"BODIES lacks a good body of {operation.name}"
@@ -256,7 +363,7 @@ def test_every_operation_can_be_tried(api: Any) -> None:
         if operation.takes and operation.name not in BODIES
     }
     assert lacking == set()
-    assert set(BODIES) <= names
+    assert {*BODIES, *QUERIES, *NEEDS, *NOT_YOURS, *SHOWN_TO_PARENTS} <= names
     assert documented(api).keys() >= names
 
 
@@ -278,13 +385,12 @@ async def test_who_may_not_is_told_so_by_every_operation_about_own_and_foreign_t
             # From a network of its own: a wrong key is answered ever more slowly.
             peer = f"198.51.{2 * number + (tenant is own)}.1"
 
-            reply = await api.ask(
-                operation.method, fill(operation.path, ids), body, key=keys[operation.scope], peer=peer
-            )
+            for url in urls_of(operation, tenant, ids):
+                reply = await api.ask(operation.method, url, body, key=keys[operation.scope], peer=peer, app=api.built)
 
-            assert reply.status in CALLERS[caller] & statuses[operation.name], operation.name
-            assert_silent(reply, other, *things[other].values())
-            assert_silent(reply, own, *things[own].values())
+                assert reply.status in CALLERS[caller] & statuses[operation.name], operation.name
+                assert_silent(reply, other, *things[other].values())
+                assert_silent(reply, own, *things[own].values())
     assert (snapshot(api, other), snapshot(api, own)) == before
     assert api.queue.counters.accepted_messages == 0
 
@@ -296,6 +402,18 @@ class Relation:
     is_sibling: bool = False
     is_parent: bool = False
     on_behalf_of: str = ""
+
+
+def expected_of(operation: Any, relation: Relation) -> set[int]:
+    """What it may answer when the things that are named are another's."""
+    if relation.is_sibling and operation.name == "CreateSubuser":
+        return {403}
+    # Where it is not allowed at all, or for a subuser that is not the caller's, nothing else is looked at.
+    if relation.on_behalf_of and (relation.on_behalf_of == "other" or not operation.is_on_behalf):
+        return {403}
+    if things_of(operation) or operation.name in NOT_YOURS:
+        return NOT_YOURS.get(operation.name, {403, 404})
+    return {200, 201, 204, 400}
 
 
 @pytest.mark.parametrize(
@@ -317,23 +435,20 @@ async def test_another_tenants_things_are_not_there_for_any_operation(api: Any, 
     ids = {name: make(api, other) for name, make in THINGS.items()}
     before = snapshot(api, other)
     for operation in operations_of_keys(api):
+        expected = expected_of(operation, relation) & statuses[operation.name]
         body = BODIES[operation.name](other) if operation.takes else None
+        for url in urls_of(operation, other, ids):
+            reply = await api.ask(
+                operation.method, url, body, key=key, app=api.built,
+                headers={"on-behalf-of": relation.on_behalf_of} if relation.on_behalf_of else {},
+            )  # fmt: skip
 
-        reply = await api.ask(
-            operation.method, fill(operation.path, ids), body, key=key,
-            headers={"on-behalf-of": relation.on_behalf_of} if relation.on_behalf_of else {},
-        )  # fmt: skip
-
-        is_about_others = bool(parameters_of(operation)) or operation.name in NOT_YOURS
-        expected = NOT_YOURS.get(operation.name, {403, 404}) if is_about_others else {200, 201, 204, 400}
-        if relation.on_behalf_of:
-            # Where it is not allowed at all, or for a subuser that is not the caller's, nothing else is looked at.
-            expected = {403} if relation.on_behalf_of == "other" or not operation.is_on_behalf else expected
-        if relation.is_sibling and operation.name == "CreateSubuser":
-            expected = {403}
-        assert reply.status in expected & statuses[operation.name], (operation.name, reply.status, reply.octets)
-        assert_silent(reply, other, *ids.values())
-        assert snapshot(api, other) == before, operation.name
+            assert reply.status in expected, (operation.name, reply.status, reply.octets)
+            if relation.is_parent and not relation.on_behalf_of and operation.name in SHOWN_TO_PARENTS:
+                assert other.key.encode() not in said_in(reply)
+            else:
+                assert_silent(reply, other, *ids.values())
+            assert snapshot(api, other) == before, operation.name
     assert api.queue.counters.accepted_messages == 0
     assert (await api.ask("GET", "/v3/scopes", key=other.key)).status == 200
 
@@ -341,10 +456,12 @@ async def test_another_tenants_things_are_not_there_for_any_operation(api: Any, 
 async def test_ones_own_things_are_there_for_every_operation(api: Any, other: Tenant, own: Tenant) -> None:
     """Else the tests above would be right about a service that refuses everything."""
     for operation in operations_of_keys(api):
-        ids = {name: THINGS[name](api, own) for name in parameters_of(operation)}
+        needed = [NEEDS[operation.name]] if operation.name in NEEDS else things_of(operation)
+        ids = {name: THINGS[name](api, own) for name in needed}
         body = BODIES[operation.name](own) if operation.takes else None
+        url, *_ = urls_of(operation, own, ids)
 
-        reply = await api.ask(operation.method, fill(operation.path, ids), body, key=own.key)
+        reply = await api.ask(operation.method, url, body, key=own.key, app=api.built)
 
         # A batch that nobody made, and credits added where there is no limit.
         is_moot = operation.name in {"CreateScheduledSend", "UpdateSubuserRemainingCredits"}
@@ -365,4 +482,8 @@ def snapshot(api: Any, tenant: Tenant) -> tuple[object, ...]:
         tuple(control.people_stores.teammates.list_all(account)),
         tuple(control.people_stores.invitations.list_all(account)),
         tuple(control.batches.list_decisions(account)),
+        tuple(control.domains.list_all(account)),
+        tuple(control.branding.list_links(account)),
+        tuple(control.branding.list_names(account)),
+        tuple(control.senders.list_after(account, SenderId(0), 1000)),
     )

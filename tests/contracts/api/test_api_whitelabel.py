@@ -226,6 +226,17 @@ async def test_a_domain_is_lent_to_a_subuser_and_taken_back(api, key, subuser):
     assert unknown.status == 400
 
 
+async def test_anothers_domain_cannot_be_taken_back_from_ones_own_subuser(api, key, subuser, rival):
+    theirs = await make(api, rival)
+
+    taken = await api.ask("DELETE", f"{DOMAINS}/{theirs['id']}/subuser?username=news", key=key)
+    never = await api.ask("DELETE", f"{DOMAINS}/999999/subuser?username=news", key=key)
+
+    assert taken.status == never.status == 404
+    assert taken.octets == never.octets
+    assert api.rights_changed.asked == []
+
+
 async def test_the_posture_of_the_accounts_own_domain_is_explained(api, key):
     made = await make(api, key)
 

@@ -95,7 +95,9 @@ class WhitelabelLending:
         return shown if isinstance(shown, Problem) else Answer(status=200, body=shown)
 
     async def take_back(self, call: Call) -> Answer | Problem:
-        """Take a domain back from a subuser."""
+        """Take a domain back from a subuser; one that is not the account's own is unknown, whoever has it."""
+        if await self.service.read(lambda: self.service.find_claim(call)) is None:
+            return UNKNOWN
         return await self._take_back(call, lambda claim: claim.id == number_in(call))
 
     async def take_back_all(self, call: Call) -> Answer | Problem:
