@@ -289,22 +289,27 @@ def test_children_drain_when_the_supervisor_is_killed(start):
 PATIENT = (
     CHILD
     + """
-import fcntl
-def drain(*_):
-    note("drained")
-    sys.exit(0)
-signal.signal(signal.SIGTERM, drain)
+import fcntl, select
+stopping = []
+signal.signal(signal.SIGTERM, lambda *_: stopping.append(True))
 link.tell(Word.PREPARED)
 lock = open(f"{name}.lock", "w")
 fcntl.flock(lock, fcntl.LOCK_EX)
 listening = socket.socket(fileno=descriptor)
 listening.listen(16)
+listening.setblocking(False)
 note(f"up {os.getpid()}")
 link.tell(Word.READY)
-while True:
-    connection, _ = listening.accept()
+# What was accepted is answered before the end: that is what draining means.
+while not stopping:
+    select.select([listening], [], [], 0.02)
+    try:
+        connection, _ = listening.accept()
+    except BlockingIOError:
+        continue
     connection.sendall(f"{name} {os.getpid()}".encode())
     connection.close()
+note("drained")
 """
 )
 

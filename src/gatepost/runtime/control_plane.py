@@ -152,21 +152,16 @@ class ControlPlane:
 
 
 def open_control_plane(
-    database_url: str,
-    keyring_file: Path,
-    clock: Clock,
-    entropy: Entropy,
-    *,
-    actor: Actor = SERVICE,
-    meters: Meters | None = None,
-) -> ControlPlane:
+    database_url: str, keyring_file: Path, clock: Clock, entropy: Entropy, *,
+    actor: Actor = SERVICE, meters: Meters | None = None,
+) -> ControlPlane:  # fmt: skip
     """Open the control plane.
 
     Args:
         database_url, keyring_file: Where they are.
         clock, entropy: Tell the time, and draw keys.
         actor: Who will change things; others take ``acting_as``.
-        meters: Where wrong credentials are counted; by default in this process.
+        meters: Where wrong credentials are counted; in this process if none.
 
     Raises:
         Misconfigured: The database or the keyring is missing, unreadable or not ours; the text says what to do.
@@ -174,8 +169,7 @@ def open_control_plane(
     keyring = load_keyring(keyring_file, entropy)
     database = Database(database_url)
     version = database.open_version()
-    plain = _open_stores(database, version)
-    attempts, batches = SqlAccessAttemptStore(database), SqlBatchStore(database)
+    plain, attempts, batches = _open_stores(database, version), SqlAccessAttemptStore(database), SqlBatchStore(database)
     attempt_log = AttemptLog(attempts)
     return ControlPlane(
         clock=clock,

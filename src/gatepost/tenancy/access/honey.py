@@ -1,7 +1,7 @@
 """Honey keys: keys that nobody uses, laid where only somebody who is looking for keys would find them.
 
 One looks and authenticates like any other; whoever uses it hears that the message cannot be stored at the moment, and
-its use raises an alarm (docs/decisions/0010-honey-keys-hear-of-trouble.md). What tells it from other keys is known to
+its use raises an alarm (docs/decisions/0013-honey-keys-hear-of-trouble.md). What tells it from other keys is known to
 the operator alone.
 """
 

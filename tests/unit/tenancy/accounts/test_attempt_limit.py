@@ -24,6 +24,7 @@ def test_the_numbers_are_the_anchors():
         AttemptKind.FACTOR: [(5, minutes), (20, hour), (50, day)],
         AttemptKind.RESET: [(5, day)],
         AttemptKind.TOKEN: [],
+        AttemptKind.SENDER_LETTER: [(5, day)],
     }
     assert [(window.count, window.time) for window in PER_ADDRESS[AttemptKind.PASSWORD]] == [(10, minutes)]
 
