@@ -5,6 +5,8 @@ A test that needs a program is skipped where it is missing, with a line that nam
 """
 
 import os
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -36,6 +38,21 @@ def missing(what: str) -> None:
     if os.environ.get("GATEPOST_NO_SKIPS"):
         pytest.fail(f"missing: {what}")
     pytest.skip(f"missing: {what}")
+
+
+@pytest.fixture(scope="session")
+def node_folder(tmp_path_factory: pytest.TempPathFactory, requires_program: RequireProgram) -> Path:
+    """Where the pinned Node.js libraries are installed, beside the scripts that use them."""
+    npm = requires_program("npm")
+    folder = tmp_path_factory.mktemp("node")
+    for file in (Path(__file__).parent / "node").iterdir():
+        if file.suffix in (".json", ".cjs"):
+            shutil.copy(file, folder)
+    command = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
+    done = subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True, timeout=110)
+    if done.returncode:
+        missing(f"the Node.js libraries, which npm could not fetch: {done.stderr.strip()[-500:]}")
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 # Verify or sign the message on standard input with Mail::DKIM, keys from a file instead of the DNS.
 #   perl mail_dkim.pl verify ZONE                                 prints "algorithm selector result" for each signature
-#   perl mail_dkim.pl sign DOMAIN SELECTOR KEYFILE METHOD         prints the DKIM-Signature field
+#   perl mail_dkim.pl sign DOMAIN SELECTOR KEYFILE ALGORITHM FORMS   prints the DKIM-Signature field
 use strict;
 use warnings;
 use Net::DNS;
@@ -47,11 +47,11 @@ my $dkim =
     $task eq 'verify'
   ? Mail::DKIM::Verifier->new
   : Mail::DKIM::Signer->new(
-    Algorithm => 'rsa-sha256',
+    Algorithm => $arguments[3],
     Domain    => $arguments[0],
     Selector  => $arguments[1],
     KeyFile   => $arguments[2],
-    Method    => $arguments[3],
+    Method    => $arguments[4],
   );
 $dkim->PRINT($message);
 $dkim->CLOSE;

@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import os
-import shutil
 import subprocess
 import sys
 from email.message import EmailMessage
@@ -31,20 +30,6 @@ def manager(mail_path: tuple[Relay, ReceivingMX]) -> str:
     """A key that may send and manage keys."""
     options = [word for scope in KEY_SCOPES for word in ("--scope", scope)]
     return mail_path[0].make_key("acme", "manager", *options)
-
-
-@pytest.fixture(scope="module")
-def node_folder(tmp_path_factory: pytest.TempPathFactory, requires_program: RequireProgram) -> Path:
-    """Where the pinned Node.js libraries are installed."""
-    npm = requires_program("npm")
-    folder = tmp_path_factory.mktemp("node")
-    for name in ("package.json", "package-lock.json", "sendgrid.cjs", "nodemailer.cjs"):
-        shutil.copy(HERE / "node" / name, folder)
-    command = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-    done = subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True, timeout=110)
-    if done.returncode:
-        missing(f"the Node.js libraries, which npm could not fetch: {done.stderr.strip()[-500:]}")
-    return folder
 
 
 def run(*command: str | Path, relay: Relay, key: str, place: str = "", **environment: str) -> Any:
