@@ -8,6 +8,8 @@ No label may hold what a client chose: an address, a domain, a key or a greeting
 tell secrets to whoever reads the metrics.
 """
 
+import math
+
 from prometheus_client import CollectorRegistry
 from prometheus_client import Counter as _Counter
 from prometheus_client import Gauge as _Gauge
@@ -86,6 +88,10 @@ class Gauge:
             registry=registry,
             multiprocess_mode=across,  # type: ignore[arg-type]  # one of prometheus_client's words
         )
+        if across == "livemin" and not labels:
+            # A process that never sets it must not be the least of all: it would look like a full disk, or like a
+            # certificate that has expired.
+            self._gauge.set(math.inf)
 
     def set(self, value: float, *labels: str) -> None:
         """Set the value; not for the hot path."""

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from prometheus_client import generate_latest
 
@@ -67,3 +69,14 @@ def test_no_metric_has_a_label_that_a_client_could_fill(metrics):
         # An operation and a status are words of ours, however the request was worded.
         "listener", "operation", "outcome", "reason", "standing", "state", "status", "step",
     }  # fmt: skip
+
+
+def test_what_is_shown_as_the_least_of_all_is_endless_until_it_is_known() -> None:
+    metrics = Metrics()
+    assert metrics.registry.get_sample_value("gatepost_disk_free_octets") == math.inf
+
+    metrics.disk_free.set(5)
+
+    assert metrics.registry.get_sample_value("gatepost_disk_free_octets") == 5
+    assert metrics.registry.get_sample_value("gatepost_certificate_expiry_timestamp_seconds") == math.inf
+    assert metrics.registry.get_sample_value("gatepost_sessions") == 0
