@@ -41,8 +41,12 @@ def relay(tmp_path_factory: pytest.TempPathFactory, postgresql: PostgresqlServer
 
 def open_session(relay: Relay, key: str) -> smtplib.SMTP:
     client = smtplib.SMTP("localhost", relay.starttls_port, timeout=20)
-    client.starttls(context=ssl.create_default_context(cafile=str(relay.ca_file)))
-    client.login("apikey", key)
+    try:
+        client.starttls(context=ssl.create_default_context(cafile=str(relay.ca_file)))
+        client.login("apikey", key)
+    except BaseException:
+        client.close()
+        raise
     return client
 
 

@@ -33,8 +33,12 @@ def relay(tmp_path_factory: pytest.TempPathFactory, sink: Sink) -> Iterator[Rela
 
 def open_session(relay: Relay) -> smtplib.SMTP:
     client = smtplib.SMTP("localhost", relay.starttls_port, timeout=40)
-    client.starttls(context=ssl.create_default_context(cafile=str(relay.ca_file)))
-    client.login("apikey", relay.key)
+    try:
+        client.starttls(context=ssl.create_default_context(cafile=str(relay.ca_file)))
+        client.login("apikey", relay.key)
+    except BaseException:
+        client.close()
+        raise
     return client
 
 
