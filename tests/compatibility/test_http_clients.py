@@ -153,6 +153,7 @@ def test_the_node_libraries_send_mail_and_manage_keys(
     assert told["tooLate"][:2] == [400, "send_at"]
     assert told["batch"] == {"made": 201, "sent": 202, "cancelled": 201, "listed": "cancel"}
     assert told["again"] == [202, 202, True]
+    receiver.wait_for("node once")
     assert receiver.count("node once") == 1
     assert told["keys"] == {
         "listed": True,

@@ -248,10 +248,18 @@ class Relay:
     def wait_until_ready(self) -> None:
         """Wait until the service says that it is."""
         deadline = time.monotonic() + 30
-        while self.get("/health/ready")[0] != 200:
+        while (answer := self._readiness()) != "ready":
             if time.monotonic() > deadline:
-                raise TimeoutError(f"not ready: {self.get('/health/ready')}")
+                raise TimeoutError(f"not ready: {answer}")
             time.sleep(0.05)
+
+    def _readiness(self) -> str:
+        try:
+            status, text = self.get("/health/ready")
+        except OSError as error:
+            # The processes of an earlier service may have held the port until now.
+            return str(error)
+        return "ready" if status == 200 else text
 
 
 _GATEPOST = [sys.executable, "-m", "gatepost"]
