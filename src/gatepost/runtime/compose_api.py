@@ -287,6 +287,6 @@ def _compose_people_operations(
         *Sessions(people=people, rights_changed=rights_changed).operations(),
         *TokenEntries(people=people, letters=letters).operations(),
         *UserFactors(people=people).operations(),
-        *User(people=people).operations(),
+        *User(people=people, letters=letters).operations(),
         *teammates.operations(),
     )

@@ -16,6 +16,7 @@ from gatepost.storage.branding import SqlBrandingStore
 from gatepost.storage.budgets import SqlBudgetStore
 from gatepost.storage.database import Database
 from gatepost.storage.domain_reviews import SqlReviewStore
+from gatepost.storage.email_changes import SqlEmailChangeStore
 from gatepost.storage.engine import VersionConnection
 from gatepost.storage.invitations import SqlInvitationStore, SqlResetStore
 from gatepost.storage.ip_access import SqlAccessAttemptStore, SqlIPAccessStore
@@ -206,6 +207,7 @@ def _open_people_stores(database: Database) -> PeopleStores:
         attempts=SqlAttemptStore(database),
         invitations=SqlInvitationStore(database),
         resets=SqlResetStore(database),
+        email_changes=SqlEmailChangeStore(database),
     )
 
 

@@ -19,11 +19,11 @@ _CREDENTIAL = re.compile(
     r"|AGFwaWtleQBTRy[A-Za-z0-9+/]{60,}={0,2}"
     r"|YXBpa2V5OlNH[A-Za-z0-9+/]{60,}={0,2}"
     r"|U0cu[A-Za-z0-9+/]{88}"
-    # Sessions, invitations, resets (tenancy.accounts.token), with or without a link around them.
-    r"|gp[sir]_[\w-]{43}",
+    # Sessions, invitations, resets, proofs of addresses (tenancy.accounts.token), with or without a link around.
+    r"|gp[sirve]_[\w-]{43}",
     re.ASCII,
 )
-_MARKS = ("SG.", "AGFwaWtleQ", "YXBpa2V5O", "U0cu", "gps_", "gpi_", "gpr_")
+_MARKS = ("SG.", "AGFwaWtleQ", "YXBpa2V5O", "U0cu", "gps_", "gpi_", "gpr_", "gpv_", "gpe_")
 _SECRET_WORDS = frozenset({"password", "secret", "token", "authorization", "credential", "cookie", "passphrase"})
 _MAX_DEPTH = 4
 

@@ -151,7 +151,7 @@ class Mailbox:
 
     def token(self) -> str:
         """The token of the last letter."""
-        return next(word for word in self.letters[-1][2].split() if word.startswith(("gpi_", "gpr_", "gpv_")))
+        return next(word for word in self.letters[-1][2].split() if word.startswith(("gpi_", "gpr_", "gpv_", "gpe_")))
 
 
 class CountedHash(Argon2PasswordHash):
@@ -266,7 +266,7 @@ class Api:
             issuer="relay.test",
             common_passwords=load_common_passwords(),
         )
-        letters = Letters(mailer=self.mailbox, host_name="relay.test", show_token=str)
+        self.letters = letters = Letters(mailer=self.mailbox, host_name="relay.test", show_token=str)
         self.callers = CurrentCallers(self.control.principals, self.control.people)
         self.token_entries = TokenEntries(people=self.people, letters=letters)
         self.teammates = Teammates(
@@ -309,7 +309,7 @@ class Api:
             *Sessions(people=self.people, rights_changed=self.rights_changed).operations(),
             *self.token_entries.operations(),
             *UserFactors(people=self.people).operations(),
-            *User(people=self.people).operations(),
+            *User(people=self.people, letters=self.letters).operations(),
             *self.teammates.operations(),
         )
 

@@ -20,7 +20,7 @@ from gatepost.primitives.secret import Secret
 from gatepost.tenancy.accounts.attempt_limit import AttemptKind, Counted, Window
 from gatepost.tenancy.accounts.console_session import Step
 from gatepost.tenancy.accounts.membership import recover
-from gatepost.tenancy.accounts.person_ports import NameTaken, ResetKind, ResetToken
+from gatepost.tenancy.accounts.person_ports import EmailChange, NameTaken, ResetKind, ResetToken
 from gatepost.tenancy.accounts.session_keeper import Held, Visitor
 from gatepost.tenancy.accounts.teammate import Role, Teammate
 from gatepost.tenancy.accounts.token import TokenKind
@@ -157,6 +157,25 @@ def test_a_network_is_known_to_one_person_and_for_a_time(stores, control_plane, 
     assert not stores.sessions.knows_network(bob, "192.0.2.1", at)
 
 
+def test_an_address_to_be_proved_is_one_persons_and_one_sessions_and_ends_with_it(control_plane, stores, people, ann):
+    first, second = (people.keeper.open(ann, "password", VISITOR).session for _ in range(2))
+    ends_at = control_plane.clock.now() + timedelta(hours=1)
+    change = EmailChange(
+        account_id=ann.account_id, teammate_id=ann.id, session_id=first.id, email="lee@x.example", expires_at=ends_at
+    )
+    stores.email_changes.put(replace(change, email="old@x.example"), b"old")
+    stores.email_changes.put(change, b"new")
+
+    assert stores.email_changes.take(ann, first.id, b"old") is None
+    assert stores.email_changes.take(ann, second.id, b"new") is None
+    assert stores.email_changes.take(replace(ann, account_id="acc_other"), first.id, b"new") is None
+    assert stores.email_changes.take(ann, first.id, b"new") == change
+    assert stores.email_changes.take(ann, first.id, b"new") is None
+    stores.email_changes.put(change, b"new")
+    stores.sessions.end(ann, first.id)
+    assert stores.email_changes.take(ann, first.id, b"new") is None
+
+
 # ---------------------------------------------------------------- once
 
 
@@ -201,7 +220,10 @@ def given(control_plane, people, account, ann):
     secret, codes = enrol(control_plane, people, ann)
     _, invitation = people.inviting.invite(account.id, "new@x.example", Role.ADMIN, frozenset(), SERVICE)
     _, reset = people.sign_in.request_reset("ann", VISITOR)
+    session = people.keeper.open(ann, "password", VISITOR)
+    _, email = people.email_changes.request(hold(control_plane, session), "lee@x.example", VISITOR)
     return {
+        "email": {"token": email.reveal(), "session": session.token.reveal()},
         "totp": {"code": totp_code(secret, control_plane.clock.now())},
         "recovery": {"code": codes[0]},
         "invitation": {"token": invitation.reveal()},
@@ -209,7 +231,7 @@ def given(control_plane, people, account, ann):
     }
 
 
-@pytest.mark.parametrize("what", ["totp", "recovery", "invitation", "reset"])
+@pytest.mark.parametrize("what", ["totp", "recovery", "invitation", "reset", "email"])
 def test_of_many_uses_in_two_processes_exactly_one_succeeds(place, given, what):
     assert replay(place, what, **given[what]) == 1
 

@@ -4,6 +4,7 @@ import pytest
 
 from gatepost.primitives.secret import Secret
 from gatepost.telemetry.redaction import REDACTED, clean, clean_text, redact
+from gatepost.tenancy.accounts.token import TokenKind
 
 KEY = "SG." + "a" * 22 + "." + "b-_Z" * 10 + "xyz"
 
@@ -25,6 +26,13 @@ def test_key_shaped_text_is_replaced_whole(text):
     assert REDACTED in cleaned
     assert "b-_Z" not in cleaned
     assert base64.b64encode(KEY.encode()).decode()[8:24] not in cleaned
+
+
+@pytest.mark.parametrize("kind", list(TokenKind))
+def test_a_token_of_any_kind_is_replaced_wherever_it_stands(kind):
+    token = kind.value + "b-_Z" * 10 + "abA"
+
+    assert clean_text(f"GET /v3/verify/{token}?x") == f"GET /v3/verify/{REDACTED}?x"
 
 
 def test_what_only_looks_a_little_like_a_key_stays():

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from gatepost.primitives.secret import Secret
 from gatepost.tenancy.accounts.invitation import Invitation
-from gatepost.tenancy.accounts.person_ports import SystemMailer
+from gatepost.tenancy.accounts.person_ports import EmailChange, SystemMailer
 from gatepost.tenancy.accounts.teammate import Teammate
 
 
@@ -44,6 +44,17 @@ class Letters:
             f"{self.show_token(token.reveal())}\n\n"
             "It can be used once, within an hour, together with your second factor or one of your recovery codes.\n"
             "If it was not you, do nothing: the password stays as it is.\n",
+        )
+
+    async def send_email_token(self, change: EmailChange, token: Secret[str]) -> None:
+        """Mail the token that proves a person's new address. Raises as the mailer does. It may go to a stranger."""
+        await self.mailer.send(
+            change.email,
+            f"Confirm your new address at {self.host_name}",
+            f"Somebody, maybe you, wants to sign in at the mail service {self.host_name} with this address.\n\n"
+            f"{self.show_token(token.reveal())}\n\n"
+            f"It can be used once, until {_day(change.expires_at)[3:]}, and only in the session that asked for it.\n"
+            "If it was not you, do nothing and give it to nobody: without it, nothing changes.\n",
         )
 
     async def send_sender_token(self, address: str, token: Secret[str]) -> None:

@@ -79,6 +79,10 @@ BAD_REQUEST: Final = problem(400, "Bad Request")
 IN_FLIGHT: Final = problem(
     409, "a request with this Idempotency-Key is being carried out: try again", headers={"Retry-After": "1"}
 )
+NO_MAIL: Final = problem(
+    503,
+    "the service cannot write mail of its own: ask its operator to set `author` in [system_mail]; nothing was changed",
+)
 INTERNAL_ERROR: Final = problem(500, "internal server error")
 NO_ROOM: Final = problem(
     503, "no room for the request at the moment; try again", headers={"Retry-After": "5", "Connection": "close"}
@@ -175,6 +179,11 @@ _PERSON: Final[dict[PersonDenial, tuple[int, str | None, str]]] = {
     PersonDenial.TOKEN_NOT_VALID: (401, "token", "the token is unknown, used already, or expired"),
     PersonDenial.NETWORK_NOT_ALLOWED: (403, None, "access forbidden"),
     PersonDenial.ACCOUNT_CLOSED: (403, None, "access forbidden: the account is closed"),
+    PersonDenial.WEBSITE_BARRED: (
+        403,
+        None,
+        "access forbidden: the parent account keeps the people of this subuser out; its owner can let you in again",
+    ),
     PersonDenial.SESSION_NOT_VALID: (401, None, "the session has ended: sign in again"),
     PersonDenial.STEP_DUE: (403, None, "{detail}"),
     PersonDenial.PROOF_NEEDED: (403, None, "show your second factor again: POST /v3/sessions/factor"),

@@ -14,8 +14,10 @@ from gatepost.storage.schema.budgets import budget_uses, known_recipients
 from gatepost.storage.schema.ip_access import access_attempts, ip_access_lists, ip_access_rules, sending_limits
 from gatepost.storage.schema.leases import leases
 from gatepost.storage.schema.metadata import Instant, metadata
+from gatepost.storage.schema.notices import notice_cursors
 from gatepost.storage.schema.people import (
     console_sessions,
+    email_changes,
     invitations,
     known_networks,
     passkeys,
@@ -37,7 +39,7 @@ from gatepost.storage.schema.senders import (
     single_senders,
 )
 
-SCHEMA_REVISION: Final = "0010"
+SCHEMA_REVISION: Final = "0011"
 """The newest migration this program was written for; revisions sort as text."""
 
 __all__ = [
@@ -59,6 +61,7 @@ __all__ = [
     "domain_owners",
     "domain_reviews",
     "domains",
+    "email_changes",
     "invitations",
     "ip_access_lists",
     "ip_access_rules",
@@ -67,6 +70,7 @@ __all__ = [
     "leases",
     "mail_batches",
     "metadata",
+    "notice_cursors",
     "passkeys",
     "recovery_codes",
     "reset_tokens",

@@ -138,3 +138,16 @@ reset_tokens = Table(
     Column("expires_at", Instant, nullable=False),
 )
 Index(None, reset_tokens.c.teammate_id)
+
+email_changes = Table(
+    "email_changes",
+    metadata,
+    Column("teammate_id", Text, ForeignKey("teammates.id", ondelete="CASCADE"), primary_key=True),
+    Column("account_id", Text, ForeignKey("accounts.id"), nullable=False),
+    # It ends with the session that asked for it.
+    Column("session_id", Text, ForeignKey("console_sessions.id", ondelete="CASCADE"), nullable=False),
+    Column("token_hash", LargeBinary, nullable=False, unique=True),
+    Column("email", Text, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+)
+Index(None, email_changes.c.session_id)

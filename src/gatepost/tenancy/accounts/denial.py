@@ -20,6 +20,8 @@ class PersonDenial(Enum):
     TOKEN_NOT_VALID = "token not valid"  # noqa: S105 - a reason, not a token
     NETWORK_NOT_ALLOWED = "network not allowed"
     ACCOUNT_CLOSED = "account closed"
+    #: The parent keeps its subuser's people off; the subuser's keys go on.
+    WEBSITE_BARRED = "website barred"
     #: Ended, or its token was replaced.
     SESSION_NOT_VALID = "session not valid"
     #: Something else has to be done first; detail says what.

@@ -139,6 +139,7 @@ class Enrolment:
             name = FactorKind.TOTP.value if passkey_id is None else f"passkey {passkey_id}"
             recorder.record(person.account_id, Act.FACTOR_REMOVED, subject(person), before={"factor": name}, after=None)
             tools.stores.sessions.end_all(person, but=held.session.id)
+            tools.stores.email_changes.drop(person)
             return self._keeper.renew(held, held.session)
 
     def make_codes(self, held: Held, visitor: Visitor) -> tuple[Secret[str], ...] | Deny:
@@ -157,6 +158,7 @@ class Enrolment:
         has_codes = tools.stores.factors.describe(person).recovery_codes_left > 0
         codes = () if has_codes else self._make_codes(held, recorder)
         tools.stores.sessions.end_all(person, but=held.session.id)
+        tools.stores.email_changes.drop(person)
         opened = self._proof.admit(held, kind, visitor)
         return opened if isinstance(opened, Deny) else Enrolled(opened=opened, codes=codes)
 

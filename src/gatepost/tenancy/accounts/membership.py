@@ -50,7 +50,7 @@ class Membership:
         return await asyncio.to_thread(self._set_password, held, encoded, visitor)
 
     def change_email(self, held: Held, email: str, visitor: Visitor) -> Opened | Deny:
-        """Give a person another address; ends his other sessions, and reset tokens mailed to the old one."""
+        """Give a person an address that is proved; ends his other sessions, and reset tokens mailed to the old one."""
         return self._change_self(held, lambda person: replace(person, email=email), Act.EMAIL_CHANGED, visitor)
 
     def change_username(self, held: Held, username: str, visitor: Visitor) -> Opened | Deny:
@@ -130,6 +130,7 @@ class Membership:
                 return Deny(PersonDenial.SESSION_NOT_VALID)
             stores.teammates.set_password(person, sealed)
             stores.resets.drop(person)
+            stores.email_changes.drop(person)
             stores.sessions.end_all(person, but=held.session.id)
             after = {"session": held.session.id, "at": self._tools.clock.now().isoformat()}
             recorder.record(person.account_id, Act.PASSWORD_CHANGED, subject(person), before=None, after=after)
@@ -151,6 +152,7 @@ class Membership:
                 changed = change(person)
                 stores.teammates.replace(changed)
                 stores.resets.drop(person)
+                stores.email_changes.drop(person)
                 stores.sessions.end_all(person, but=held.session.id)
                 recorder.record(
                     person.account_id,

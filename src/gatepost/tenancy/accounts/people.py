@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
+from gatepost.tenancy.accounts.email_change import EmailChanges
 from gatepost.tenancy.accounts.enrolment import Enrolment
 from gatepost.tenancy.accounts.factor_proof import FactorProof
 from gatepost.tenancy.accounts.joining import Inviting, Joining
@@ -24,6 +25,7 @@ class PeopleUseCases:
     inviting: Inviting
     joining: Joining
     membership: Membership
+    email_changes: EmailChanges
 
     @classmethod
     def of(
@@ -37,6 +39,7 @@ class PeopleUseCases:
     ) -> Self:
         """Put them together. ``issuer`` is what authenticator applications call the service."""
         proof = FactorProof(tools, security_keys)
+        membership = Membership(tools, hasher, common_passwords)
         return cls(
             tools=tools,
             keeper=SessionKeeper(tools),
@@ -45,5 +48,6 @@ class PeopleUseCases:
             enrolment=Enrolment(tools, security_keys, proof, issuer),
             inviting=Inviting(tools),
             joining=Joining(tools, hasher, common_passwords),
-            membership=Membership(tools, hasher, common_passwords),
+            membership=membership,
+            email_changes=EmailChanges(tools, membership),
         )

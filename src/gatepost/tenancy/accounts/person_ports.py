@@ -248,6 +248,33 @@ class ResetStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EmailChange:
+    """An address that a person wants and has not proved yet, and the session that asked."""
+
+    account_id: AccountId
+    teammate_id: TeammateId
+    session_id: SessionId
+    email: str
+    expires_at: datetime
+
+
+class EmailChangeStore(Protocol):
+    """Addresses to be proved, at rest; one a person. It ends with the session that asked."""
+
+    def put(self, change: EmailChange, token_hash: bytes) -> None:
+        """Store one in the place of the person's last."""
+        ...
+
+    def take(self, person: Teammate, session_id: SessionId, token_hash: bytes) -> EmailChange | None:
+        """Take it away and return it, expired or not, if that session asked for it; one statement."""
+        ...
+
+    def drop(self, person: Teammate) -> None:
+        """Forget the person's."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PeopleStores:
     """All of them, on one database."""
 
@@ -257,6 +284,7 @@ class PeopleStores:
     attempts: AttemptStore
     invitations: InvitationStore
     resets: ResetStore
+    email_changes: EmailChangeStore
 
 
 class PasswordHash(Protocol):

@@ -1,9 +1,9 @@
 """One-time and session tokens: what is handed out, and the hash that rests.
 
-``gps_`` a session, ``gpi_`` an invitation, ``gpr_`` a reset or set-up, ``gpv_`` the proof of an address to send as:
-the prefix, then 32 random octets as 43 base64url characters. 256 bits cannot be guessed, so a keyed hash is all that
-rests of one, and finding the row by that hash is the whole check. The prefix lets a scanner of leaked text name what
-it found.
+``gps_`` a session, ``gpi_`` an invitation, ``gpr_`` a reset or set-up, ``gpv_`` the proof of an address to send as,
+``gpe_`` the proof of a person's new address: the prefix, then 32 random octets as 43 base64url characters. 256 bits
+cannot be guessed, so a keyed hash is all that rests of one, and finding the row by that hash is the whole check. The
+prefix lets a scanner of leaked text name what it found.
 """
 
 import re
@@ -26,6 +26,7 @@ class TokenKind(Enum):
     INVITATION = "gpi_"
     RESET = "gpr_"
     SENDER = "gpv_"
+    EMAIL = "gpe_"
 
 
 def draw_token(kind: TokenKind, entropy: Entropy) -> Secret[str]:

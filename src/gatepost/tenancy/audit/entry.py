@@ -86,6 +86,8 @@ class Act(Enum):
     TEAMMATE_RIGHTS_CHANGED = "teammate_rights_changed"
     TEAMMATE_PROFILE_CHANGED = "teammate_profile_changed"
     TEAMMATE_REMOVED = "teammate_removed"
+    #: It counts once the mailbox of the new address has been proved.
+    EMAIL_CHANGE_REQUESTED = "email_change_requested"
     EMAIL_CHANGED = "email_changed"
     USERNAME_CHANGED = "username_changed"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - an act, not a password

@@ -14,7 +14,7 @@ from gatepost.entrypoints.api.acts import ActsInProgress
 from gatepost.entrypoints.api.letters import Letters
 from gatepost.entrypoints.api.operation import Answer, Call, Operation
 from gatepost.entrypoints.api.ports import Callers, RightsChanged
-from gatepost.entrypoints.api.problem import FORBIDDEN, Problem, problem, problem_of_person
+from gatepost.entrypoints.api.problem import FORBIDDEN, NO_MAIL, Problem, problem, problem_of_person
 from gatepost.primitives.decision import Decision, Deny
 from gatepost.primitives.errors import Misconfigured
 from gatepost.primitives.ids import InvitationId
@@ -35,7 +35,6 @@ _CREATE, _READ, _UPDATE, _DELETE = (f"teammates.{verb}" for verb in ("create", "
 _UNKNOWN: Final = problem(404, "username not found", at="username")
 _NOT_PENDING: Final = problem(404, "invalid pending key", at="pending_key")
 _TAKEN: Final = problem(400, "this address belongs to a teammate, or is invited already", at="email")
-_NO_MAIL: Final = problem(503, "the service cannot write mail of its own: its operator has to set [system_mail]")
 
 T = TypeVar("T")
 log = get_logger()
@@ -328,7 +327,7 @@ class Teammates:
             log.warning("invitation_not_mailed", invitation_id=invitation.id, reason=str(error))
             withdraw = self.people.inviting.withdraw
             await asyncio.to_thread(withdraw, invitation.account_id, invitation.id, call.actor)
-            return _NO_MAIL
+            return NO_MAIL
         body = TeammateInvited(
             token=invitation.id,
             email=invitation.email,

@@ -5,21 +5,22 @@ second factor, which a key cannot show.
 """
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Final, cast
 
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
+from gatepost.entrypoints.api.letters import Letters
 from gatepost.entrypoints.api.operation import PEOPLE_ONLY, Answer, Call, Operation
-from gatepost.entrypoints.api.problem import NOT_FOUND, Problem, problem, problem_of_person
+from gatepost.entrypoints.api.problem import NO_MAIL, NOT_FOUND, Problem, problem, problem_of_person
 from gatepost.entrypoints.api.session_answer import SessionToken, answer_session, describe_session
 from gatepost.primitives.decision import Deny
+from gatepost.primitives.errors import Misconfigured
 from gatepost.primitives.secret import Secret
+from gatepost.telemetry.logger import get_logger
 from gatepost.tenancy.access.person import Person
 from gatepost.tenancy.accounts.console_session import Step
 from gatepost.tenancy.accounts.people import PeopleUseCases
-from gatepost.tenancy.accounts.session_keeper import Held, Opened, Visitor
 from gatepost.tenancy.accounts.teammate import (
     PROFILE_FIELDS,
     PersonRefused,
@@ -30,6 +31,8 @@ from gatepost.tenancy.accounts.teammate import (
 )
 
 _REPUTATION: Final = 100.0
+
+log = get_logger()
 
 
 class UserProfile(Struct, frozen=True, kw_only=True):
@@ -77,6 +80,20 @@ class UserEmail(Struct, frozen=True, kw_only=True):
     email: str
 
 
+class UserEmailPending(Struct, frozen=True, kw_only=True):
+    """The address that still counts, and the one that was written to."""
+
+    email: str
+    pending_email: str
+    expires_at: Annotated[int, Meta(description="Until when the token in the letter is good, Unix seconds.")]
+
+
+class UserEmailProof(Struct, frozen=True, kw_only=True):
+    """The token that came to the new address."""
+
+    token: Annotated[str, Meta(max_length=255)]
+
+
 class UserEmailChanged(Struct, frozen=True, kw_only=True):
     """The new address, and the session under its new token."""
 
@@ -119,6 +136,7 @@ class User:
     """Shows and changes the caller as a person."""
 
     people: PeopleUseCases
+    letters: Letters
 
     def operations(self) -> tuple[Operation, ...]:
         """Return what these resources can do."""
@@ -142,9 +160,16 @@ class User:
                 scope="user.email.read", run=self.show_email, gives={200: UserEmail}, refuses=(404,), is_own=True,
             ),
             Operation(
-                method="PUT", path=email, name="UpdateEmail", summary="Change the e-mail address.", scope=None,
-                run=self.change_email, takes=UserEmail, gives={200: UserEmailChanged}, callers=PEOPLE_ONLY,
-                needs_proof=True,
+                method="PUT", path=email, name="UpdateEmail",
+                summary="Have a token mailed to a new e-mail address; the old one counts until it is given back.",
+                scope=None, run=self.request_email, takes=UserEmail, gives={202: UserEmailPending}, refuses=(429,),
+                callers=PEOPLE_ONLY, needs_proof=True,
+            ),
+            Operation(
+                method="POST", path=f"{email}/confirm", name="ConfirmEmail",
+                summary="Change the e-mail address to the one that the token was mailed to, in the same session.",
+                scope=None, run=self.confirm_email, takes=UserEmailProof, gives={200: UserEmailChanged},
+                refuses=(429,), callers=PEOPLE_ONLY, needs_proof=True,
             ),
             Operation(
                 method="GET", path=username, name="GetUsername", summary="Show the user name.",
@@ -192,25 +217,47 @@ class User:
             return NOT_FOUND
         return Answer(status=200, body=Username(username=person.username, user_id=person.number))
 
-    async def change_email(self, call: Call) -> Answer | Problem:
-        """Change the address."""
-        outcome = await self._rename(
-            call, lambda: require_email(cast("UserEmail", call.body).email), self.people.membership.change_email
+    async def request_email(self, call: Call) -> Answer | Problem:
+        """Mail a token to the new address; if that cannot be, nothing was asked."""
+        try:
+            wanted = require_email(cast("UserEmail", call.body).email)
+        except PersonRefused as refused:
+            return problem(400, str(refused), at=refused.subject)
+        held, changes = call.person.held, self.people.email_changes
+        outcome = await asyncio.to_thread(changes.request, held, wanted, call.visitor)
+        if isinstance(outcome, Deny):
+            return problem_of_person(outcome)
+        change, token = outcome
+        try:
+            await self.letters.send_email_token(change, token)
+        except Misconfigured as error:
+            log.warning("email_token_not_mailed", teammate_id=held.person.id, reason=str(error))
+            await asyncio.to_thread(changes.withdraw, held)
+            return NO_MAIL
+        body = UserEmailPending(
+            email=held.person.email, pending_email=change.email, expires_at=int(change.expires_at.timestamp())
         )
-        if isinstance(outcome, Problem):
-            return outcome
+        return Answer(status=202, body=body)
+
+    async def confirm_email(self, call: Call) -> Answer | Problem:
+        """Take the token, and change the address."""
+        token = Secret(cast("UserEmailProof", call.body).token)
+        outcome = await asyncio.to_thread(self.people.email_changes.confirm, call.person.held, token, call.visitor)
+        if isinstance(outcome, Deny):
+            return problem_of_person(outcome)
         body = UserEmailChanged(email=outcome.person.email, session=describe_session(outcome))
         return Answer(status=200, body=body)
 
     async def change_username(self, call: Call) -> Answer | Problem:
         """Change the user name."""
-        outcome = await self._rename(
-            call,
-            lambda: require_username(cast("UsernameChange", call.body).username),
-            self.people.membership.change_username,
-        )
-        if isinstance(outcome, Problem):
-            return outcome
+        try:
+            wanted = require_username(cast("UsernameChange", call.body).username)
+        except PersonRefused as refused:
+            return problem(400, str(refused), at=refused.subject)
+        change = self.people.membership.change_username
+        outcome = await asyncio.to_thread(change, call.person.held, wanted, call.visitor)
+        if isinstance(outcome, Deny):
+            return problem_of_person(outcome)
         body = UsernameChanged(username=outcome.person.username, session=describe_session(outcome))
         return Answer(status=200, body=body)
 
@@ -222,16 +269,6 @@ class User:
             call.person.held, old, Secret(wanted.new_password), call.visitor
         )
         return answer_session(outcome, 200)
-
-    async def _rename(
-        self, call: Call, read: Callable[[], str], change: Callable[[Held, str, Visitor], Opened | Deny]
-    ) -> Opened | Problem:
-        try:
-            wanted = read()
-        except PersonRefused as refused:
-            return problem(400, str(refused), at=refused.subject)
-        outcome = await asyncio.to_thread(change, call.person.held, wanted, call.visitor)
-        return problem_of_person(outcome) if isinstance(outcome, Deny) else outcome
 
     async def _find(self, call: Call) -> Teammate | None:
         """Return the person who calls; for a key its account's owner."""
