@@ -463,7 +463,7 @@ def test_what_asks_for_a_fresh_proof_is_what_must(api):
     assert asking == {
         "CreateApiKey", "UpdateApiKeyName", "UpdateApiKey", "DeleteApiKey", "BeginTotp", "ConfirmTotp", "RemoveTotp",
         "RotateApiKey", "BeginPasskeyEnrolment", "EnrolPasskey", "RemovePasskey", "MakeRecoveryCodes", "UpdateEmail",
-        "UpdateUsername",
+        "UpdateUsername", "ConfirmEmail",
         "UpdatePassword", "InviteTeammate", "DeletePendingTeammate", "ResendTeammateInvite", "UpdateTeammate",
         "DeleteTeammate", "AddIpToAllowList", "UpdateAllowListMode", "DeleteAllowedIps", "DeleteAllowedIp",
     }  # fmt: skip
@@ -477,14 +477,59 @@ async def test_the_accounts_own_list_of_addresses_holds_for_sessions(api, ann):
     assert (await ann.open()).status == 403
 
 
+async def test_a_token_shown_from_where_nobody_may_sign_in_is_not_used_up(api, account, ann):
+    await api.ask("POST", "/v3/password_resets", {"username": "ann"})
+    await settle_resets(api)
+    reset = {"token": api.mailbox.token()}
+    _, invitation = api.people.inviting.invite(account, "bob@x.example", Role.ADMIN, frozenset(), SERVICE)
+    bob = Person(api, "bob")
+    bob.peer = "203.0.113.9"
+    api.peers.refused.add(bob.peer)
+
+    refused = [await bob.accept(invitation.reveal()), await bob.ask("POST", "/v3/password_resets/redeem", reset)]
+    api.peers.refused.clear()
+
+    assert [each.status for each in refused] == [403, 403]
+    assert (await bob.accept(invitation.reveal())).status == 201
+    assert (await bob.ask("POST", "/v3/password_resets/redeem", reset)).status == 201
+
+
 async def test_a_suspended_account_is_looked_at_and_a_closed_one_not(api, account, ann):
     accounts = api.control.accounts
     accounts.change_state(account, to=AccountState.SUSPENDED, only_from=[AccountState.ACTIVE])
     assert (await ann.ask("GET", "/v3/user/profile")).status == 200
-    assert (await ann.ask("GET", "/v3/api_keys")).status == 403
+    assert (await ann.ask("GET", "/v3/api_keys")).status == 200
+    assert (await ann.ask("POST", "/v3/api_keys", {"name": "k", "scopes": ["mail.send"]})).status == 403
     accounts.change_state(account, to=AccountState.CLOSED, only_from=[AccountState.SUSPENDED])
     assert (await ann.ask("GET", "/v3/user/profile")).status == 401
     assert (await ann.open()).status == 403
+
+
+async def test_the_people_of_an_account_under_review_may_help(api, account, ann):
+    api.control.accounts.change_state(account, to=AccountState.UNDER_REVIEW, only_from=[AccountState.ACTIVE])
+
+    assert (await ann.ask("POST", "/v3/api_keys", {"name": "k", "scopes": ["mail.send"]})).status == 201
+    assert (await ann.open()).status == 201
+
+
+@pytest.mark.parametrize(
+    ("state", "looks", "changes", "signs_in"),
+    [
+        (AccountState.UNDER_REVIEW, 200, 201, 201),
+        (AccountState.SUSPENDED, 200, 403, 201),
+        (AccountState.CLOSED, 401, 401, 403),
+    ],
+)
+async def test_the_state_of_the_parent_counts_for_the_people_of_a_subuser(
+    api, account, state, looks, changes, signs_in
+):
+    bob = await join(api, api.account("news", account), "bob")
+    api.control.accounts.change_state(account, to=state, only_from=list(AccountState))
+
+    looked = await bob.ask("GET", "/v3/api_keys")
+    changed = await bob.ask("POST", "/v3/api_keys", {"name": "k", "scopes": ["mail.send"]})
+
+    assert (looked.status, changed.status, (await bob.open()).status) == (looks, changes, signs_in)
 
 
 async def test_secrets_rest_sealed_or_hashed(api, ann, tmp_path):

@@ -4,16 +4,19 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
+from tests.contracts.api.person import Person, join
 
 from gatepost.entrypoints.api.operation import Call
 from gatepost.primitives.secret import Secret
 from gatepost.tenancy.accounts import lifecycle
 from gatepost.tenancy.accounts.account import AccountState
 from gatepost.tenancy.accounts.ports import FirstOwnerRefused
-from gatepost.tenancy.audit.entry import Act
+from gatepost.tenancy.accounts.teammate import Role
+from gatepost.tenancy.audit.entry import SERVICE, Act
 
 PATH = "/v3/subusers"
 MANAGE = [f"subusers.{verb}" for verb in ("create", "read", "update", "delete")]
+BARRED = "access forbidden: the parent account keeps the people of this subuser out; its owner can let you in again"
 WANTED = {"username": "News", "email": "ann@acme.example", "password": "correct horse battery", "ips": []}
 
 
@@ -207,9 +210,39 @@ async def test_the_website_is_closed_to_its_people_and_its_keys_go_on(api, manag
     assert find(api, news).website_disabled_at == api.clock.now()
     assert (await api.ask("GET", "/v3/scopes", key=own)).status == 200
 
+    assert api.rights_changed.asked == [("settle",)], "what its people had begun has ended"
+
     await api.ask("PATCH", f"{PATH}/news/website_access", {"disabled": False}, key=manager)
 
     assert find(api, news).website_disabled_at is None
+
+
+async def test_who_is_barred_from_the_website_neither_signs_in_nor_goes_on(api, manager, account, news):
+    bob, ann = await join(api, news, "bob"), await join(api, account, "ann")
+    _, invited = api.people.inviting.invite(news, "cid@x.example", Role.ADMIN, frozenset(), SERVICE)
+    await api.ask("PATCH", f"{PATH}/news/website_access", {"disabled": True}, key=manager)
+
+    going_on = [await bob.ask("GET", "/v3/scopes"), await bob.ask("DELETE", "/v3/sessions")]
+    beginning = [await bob.open(), await Person(api, "cid").accept(invited.reveal())]
+
+    assert [(each.status, each.errors[0][1]) for each in going_on + beginning] == [(403, BARRED)] * 4
+    assert (await ann.ask("GET", "/v3/scopes")).status == 200, "the parent's own people are not meant"
+    await api.ask("PATCH", f"{PATH}/news/website_access", {"disabled": False}, key=manager)
+    assert (await bob.ask("GET", "/v3/scopes")).status == 200
+    assert (await Person(api, "cid").accept(invited.reveal())).status == 201, "the invitation was not used up"
+
+
+async def test_a_teammate_acts_in_a_subuser_with_no_right_that_he_has_not_at_home(api, account, news):
+    reader = await join(api, account, "bob", Role.SCOPED, "api_keys.read", "teammates.read")
+    in_news = {"on-behalf-of": "news"}
+
+    async def ask(method, path, body=None):
+        return await api.ask(method, path, body, key=reader.token, headers=in_news, app=api.built)
+
+    assert (await ask("GET", "/v3/api_keys")).status == 200
+    assert (await ask("POST", "/v3/api_keys", {"name": "k", "scopes": ["mail.send"]})).status == 403
+    shown = await reader.ask("GET", "/v3/teammates/bob/subuser_access")
+    assert shown.json["has_restricted_subuser_access"] is False
 
 
 async def test_addresses_of_ours_are_assigned(api, manager, news):

@@ -18,6 +18,7 @@ from gatepost.tenancy.accounts.console_session import TOUCH_AFTER, Step, next_st
 from gatepost.tenancy.accounts.denial import PersonDenial
 from gatepost.tenancy.accounts.person_ports import PeerRules, PeopleStores, Sealer
 from gatepost.tenancy.accounts.ports import AccountStore
+from gatepost.tenancy.accounts.state_effects import EFFECTS, Entry
 from gatepost.tenancy.accounts.token import TokenKind, hash_token
 
 
@@ -56,9 +57,11 @@ class People:
         """
         text = Secret(token.reveal().decode("ascii", "replace"))
         token_hash = hash_token(TokenKind.SESSION, text, self._sealer.hash_secret)
-        person = None if token_hash is None else self._find(token_hash)
-        if person is None:
+        if token_hash is None:
             return Deny(PersonDenial.SESSION_NOT_VALID)
+        person = self._find(token_hash)
+        if isinstance(person, Deny):
+            return person
         decision = self._decide(person, peer, need)
         if isinstance(decision, Deny):
             return decision
@@ -70,23 +73,25 @@ class People:
     def recheck(self, person: Person, peer: Address, need: Need) -> Person | Deny:
         """Look everything up anew: asked as the last thing before an act."""
         current = self._find(person.token_hash)
-        if current is None:
-            return Deny(PersonDenial.SESSION_NOT_VALID)
+        if isinstance(current, Deny):
+            return current
         decision = self._decide(current, peer, need)
         return decision if isinstance(decision, Deny) else current
 
-    def _find(self, token_hash: bytes) -> Person | None:
+    def _find(self, token_hash: bytes) -> Person | Deny:
         session = self._stores.sessions.find(token_hash)
         if session is None or session.is_over(self._clock.now()):
-            return None
+            return Deny(PersonDenial.SESSION_NOT_VALID)
         teammate = self._stores.teammates.find(session.account_id, session.teammate_id)
         account = self._accounts.find(session.account_id)
-        if teammate is None or account is None or account.state is AccountState.CLOSED:
-            return None
+        if teammate is None or account is None or EFFECTS[account.effective_state].people is Entry.NOTHING:
+            return Deny(PersonDenial.SESSION_NOT_VALID)
+        if not account.takes_people:
+            return Deny(PersonDenial.WEBSITE_BARRED)
         has_factor = self._stores.factors.describe(teammate).has_any
         return Person(
             teammate=teammate,
-            account_state=account.state,
+            account_state=account.effective_state,
             session=session,
             step=next_step(session, has_factor=has_factor),
             token_hash=token_hash,
@@ -99,8 +104,14 @@ class People:
             return ALLOW if person.step in need.steps else Deny(PersonDenial.STEP_DUE, person.step.value)
         if need.scope is not None and need.scope not in person.scopes:
             return Deny(AccessDenial.SCOPE_MISSING)
-        if need.scope is not None and person.account_state is not AccountState.ACTIVE:
+        if need.scope is not None and not _permits(person.account_state, need.scope):
             return Deny(AccessDenial.ACCOUNT_NOT_ACTIVE)
         if need.proof and not person.session.is_fresh(self._clock.now()):
             return Deny(PersonDenial.PROOF_NEEDED)
         return ALLOW
+
+
+def _permits(state: AccountState, scope: str) -> bool:
+    """Whether a person of an account in that state may use a right: where he may only look, those to read."""
+    entry = EFFECTS[state].people
+    return entry is Entry.ALL or (entry is Entry.READ and scope.endswith(".read"))

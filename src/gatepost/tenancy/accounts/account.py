@@ -53,6 +53,11 @@ class Account:
     is_metered: bool = False
 
     @property
+    def takes_people(self) -> bool:
+        """Whether its people may sign in, and use the sessions that they have."""
+        return self.website_disabled_at is None
+
+    @property
     def effective_state(self) -> AccountState:
         """The worst of its own state, its parent's, and, while the parent has it disabled, suspended."""
         disabled = AccountState.SUSPENDED if self.disabled_at is not None else AccountState.ACTIVE

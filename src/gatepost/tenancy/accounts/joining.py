@@ -12,7 +12,7 @@ from gatepost.tenancy.accounts.attempt_limit import AttemptKind
 from gatepost.tenancy.accounts.denial import PersonDenial
 from gatepost.tenancy.accounts.invitation import MAX_TEAMMATES, VALID_FOR, Invitation
 from gatepost.tenancy.accounts.person_ports import NameTaken, PasswordHash
-from gatepost.tenancy.accounts.session_keeper import Opened, PeopleTools, SessionKeeper, Visitor, subject
+from gatepost.tenancy.accounts.session_keeper import NotOpened, Opened, PeopleTools, SessionKeeper, Visitor, subject
 from gatepost.tenancy.accounts.sign_in import password_context
 from gatepost.tenancy.accounts.teammate import Role, Teammate, require_name, require_username
 from gatepost.tenancy.accounts.token import TokenKind, hash_token
@@ -140,6 +140,8 @@ class Joining:
             return await asyncio.to_thread(self._join, token_hash, names, encoded, visitor, attempt)
         except NameTaken as taken:
             return Deny(PersonDenial.NAME_TAKEN, taken.subject)
+        except NotOpened as undone:
+            return undone.denial
 
     def _join(
         self, token_hash: bytes, names: tuple[str, str, str], encoded: str, visitor: Visitor, attempt: bytes
@@ -170,7 +172,7 @@ class Joining:
                 person.account_id, Act.TEAMMATE_JOINED, subject(person), before=None, after=describe_person(person)
             )
             self._keeper.forgive(attempt)
-            return self._keeper.open(person, "invitation", visitor)
+            return self._keeper.open_by_token(person, "invitation", visitor, is_password_due=False)
 
     def _find_valid(self, token_hash: bytes | None) -> Invitation | None:
         found = None if token_hash is None else self._tools.stores.invitations.find_by_token(token_hash)

@@ -10,12 +10,12 @@ from gatepost.primitives.decision import Deny
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.ids import SessionId, new_session_id
 from gatepost.primitives.secret import Secret
-from gatepost.tenancy.accounts.account import AccountState
 from gatepost.tenancy.accounts.attempt_limit import KNOWN_FOR, AttemptKind, count_as, network_of
 from gatepost.tenancy.accounts.console_session import ABSOLUTE_AFTER, Session, Step, next_step
 from gatepost.tenancy.accounts.denial import PersonDenial, TooManyAttempts
 from gatepost.tenancy.accounts.person_ports import PeerRules, PeopleStores, Sealer
 from gatepost.tenancy.accounts.ports import AccountStore
+from gatepost.tenancy.accounts.state_effects import EFFECTS, Entry
 from gatepost.tenancy.accounts.teammate import Teammate
 from gatepost.tenancy.accounts.token import TokenKind, draw_token, hash_token
 from gatepost.tenancy.audit.entry import Act, Actor, ActorKind
@@ -67,6 +67,14 @@ class Opened:
     step: Step | None
 
 
+class NotOpened(Exception):
+    """Raised in a unit of work to undo it: a token that was to begin a session is not used up where there is none."""
+
+    def __init__(self, denial: Deny) -> None:
+        super().__init__(denial.reason)
+        self.denial = denial
+
+
 class SessionKeeper:
     """Makes sessions and replaces their tokens. Each method is one unit of work, or a part of the caller's."""
 
@@ -98,11 +106,13 @@ class SessionKeeper:
     def open(
         self, person: Teammate, opened_by: str, visitor: Visitor, *, is_password_due: bool = False
     ) -> Opened | Deny:
-        """Begin a session; the account must not be closed, and must take people from there."""
+        """Begin a session; the account must not be closed, must take people, and from there."""
         tools = self._tools
         account = tools.accounts.find(person.account_id)
-        if account is None or account.state is AccountState.CLOSED:
+        if account is None or EFFECTS[account.effective_state].people is Entry.NOTHING:
             return Deny(PersonDenial.ACCOUNT_CLOSED)
+        if not account.takes_people:
+            return Deny(PersonDenial.WEBSITE_BARRED)
         if not tools.peers.permits(person.account_id, visitor.peer):
             return Deny(PersonDenial.NETWORK_NOT_ALLOWED)
         now = tools.clock.now()
@@ -127,6 +137,13 @@ class SessionKeeper:
             )
             step = self.step(session, person)
         return Opened(session=session, person=person, token=token, step=step)
+
+    def open_by_token(self, person: Teammate, opened_by: str, visitor: Visitor, *, is_password_due: bool) -> Opened:
+        """Begin a session in the unit of work in which its token is taken away. Raises ``NotOpened`` to undo that."""
+        opened = self.open(person, opened_by, visitor, is_password_due=is_password_due)
+        if isinstance(opened, Deny):
+            raise NotOpened(opened)
+        return opened
 
     def renew(self, held: Held, changed: Session) -> Opened | Deny:
         """Store what changed in a session, under a new token; the old one opens nothing any more."""

@@ -10,7 +10,7 @@ from gatepost.primitives.secret import Secret
 from gatepost.tenancy.accounts.attempt_limit import AttemptKind
 from gatepost.tenancy.accounts.denial import PersonDenial
 from gatepost.tenancy.accounts.person_ports import PasswordHash, ResetKind, ResetToken
-from gatepost.tenancy.accounts.session_keeper import Opened, PeopleTools, SessionKeeper, Visitor, subject
+from gatepost.tenancy.accounts.session_keeper import NotOpened, Opened, PeopleTools, SessionKeeper, Visitor, subject
 from gatepost.tenancy.accounts.teammate import Teammate
 from gatepost.tenancy.accounts.token import TokenKind, hash_token
 from gatepost.tenancy.audit.entry import Act, Actor, ActorKind
@@ -59,12 +59,15 @@ class SignIn:
         token_hash = hash_token(TokenKind.RESET, token, self._tools.sealer.hash_secret)
         if token_hash is None:
             return Deny(PersonDenial.TOKEN_NOT_VALID)
-        with self._tools.record_as(_nobody(visitor)).acting():
-            person, kind = self._take(token_hash)
-            if person is None:
-                return Deny(PersonDenial.TOKEN_NOT_VALID)
-            self._keeper.forgive(attempt)
-            return self._keeper.open(person, kind.value, visitor, is_password_due=True)
+        try:
+            with self._tools.record_as(_nobody(visitor)).acting():
+                person, kind = self._take(token_hash)
+                if person is None:
+                    return Deny(PersonDenial.TOKEN_NOT_VALID)
+                self._keeper.forgive(attempt)
+                return self._keeper.open_by_token(person, kind.value, visitor, is_password_due=True)
+        except NotOpened as undone:
+            return undone.denial
 
     def request_reset(self, name: str, visitor: Visitor) -> tuple[Teammate, Secret[str]] | Deny | None:
         """Make a reset token for whoever is called so.

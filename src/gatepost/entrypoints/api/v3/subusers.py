@@ -222,7 +222,7 @@ class Subusers:
         return Answer(status=204)
 
     async def bar(self, call: Call) -> Answer | Problem:
-        """Keep a subuser's people off the website, or let them in again."""
+        """Keep a subuser's people out, or let them in again; nothing that one of them had begun goes on after it."""
         is_off = cast("Disabling", call.body).disabled
         if isinstance(is_off, UnsetType):
             return _NO_FIELDS
@@ -232,7 +232,12 @@ class Subusers:
             return replace(subuser, website_disabled_at=(subuser.website_disabled_at or now) if is_off else None)
 
         changed = await self._change(call, change)
-        return changed if isinstance(changed, Problem) else Answer(status=204)
+        if isinstance(changed, Problem):
+            return changed
+        if is_off:
+            await self.rights_changed.settle()
+        log.info("subuser_changed", account_id=changed.id, website_disabled=is_off, by=id_of(call.principal))
+        return Answer(status=204)
 
     async def assign(self, call: Call) -> Answer | Problem:
         """Assign sending addresses."""
