@@ -82,6 +82,7 @@ ELSEWHERE = {
     "mailflow/delivery/ports.py": "tests/contracts/delivery/test_delivery_connection.py",
     "mailflow/delivery/router.py": "tests/contracts/delivery/test_worker.py",
     "mailflow/delivery/worker.py": "tests/contracts/delivery/test_worker.py",
+    "mailflow/queue/audited_batches.py": "tests/contracts/api/test_api_scheduled_sends.py",
     "mailflow/queue/batches.py": f"{_CONTROL_PLANE}batches.py",
     "mailflow/queue/ports.py": "tests/contracts/test_queue_faults.py",
     "mailflow/queue/recipient.py": "tests/contracts/test_queue.py",

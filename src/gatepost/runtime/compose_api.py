@@ -163,7 +163,9 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
     )
     subusers = _compose_subusers(settings, parts, callers)
     batches = MailBatches(batches=control.batches, clock=control.clock, entropy=control.entropy)
-    scheduled = ScheduledSends(batches=control.batches, clock=control.clock)
+    scheduled = ScheduledSends(
+        batches=control.batches, batches_as=lambda actor: control.acting_as(actor).batches, clock=control.clock
+    )
     access_settings = AccessSettings(
         callers=callers,
         lists=control.ip_access,

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from gatepost.mailflow.queue.audited_batches import AuditedBatchStore
 from gatepost.mailflow.queue.batches import BatchStore, CurrentStatuses
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.entropy import Entropy
@@ -61,6 +62,7 @@ class PlainStores:
     reviews: SqlReviewStore
     ip_access: SqlIPAccessStore
     sending_limits: SqlSendingLimitsStore
+    batches: SqlBatchStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +110,7 @@ class ControlPlane:
             reviews=AuditedReviewStore(self.plain.reviews, recorder),
             ip_access=AuditedIPAccessStore(self.plain.ip_access, recorder),
             sending_limits=AuditedSendingLimitsStore(self.plain.sending_limits, recorder),
+            batches=AuditedBatchStore(self.plain.batches, recorder),
         )
 
     def recorder_for(self, actor: Actor) -> Recorder:
@@ -170,7 +173,7 @@ def open_control_plane(
     keyring = load_keyring(keyring_file, entropy)
     database = Database(database_url)
     version = database.open_version()
-    plain, attempts, batches = _open_stores(database, version), SqlAccessAttemptStore(database), SqlBatchStore(database)
+    plain, attempts = _open_stores(database, version), SqlAccessAttemptStore(database)
     attempt_log = AttemptLog(attempts)
     return ControlPlane(
         clock=clock,
@@ -191,8 +194,8 @@ def open_control_plane(
         people_stores=_open_people_stores(database),
         peers=ListedPeers(plain.ip_access, attempt_log, clock),
         actor=actor,
-        batches=batches,
-        batch_statuses=CurrentStatuses(batches, version),
+        batches=plain.batches,
+        batch_statuses=CurrentStatuses(plain.batches, version),
         database=database,
         version=version,
         plain=plain,
@@ -220,6 +223,7 @@ def _open_stores(database: Database, version: VersionConnection) -> PlainStores:
         reviews=SqlReviewStore(database),
         ip_access=SqlIPAccessStore(database),
         sending_limits=SqlSendingLimitsStore(database),
+        batches=SqlBatchStore(database),
     )
 
 

@@ -375,7 +375,9 @@ class Api:
             first_owner=self.first_owner,
         )
         batches = MailBatches(batches=control.batches, clock=self.clock, entropy=control.entropy)
-        scheduled = ScheduledSends(batches=control.batches, clock=self.clock)
+        scheduled = ScheduledSends(
+            batches=control.batches, batches_as=lambda actor: control.acting_as(actor).batches, clock=self.clock
+        )
         access_settings = AccessSettings(
             callers=self.callers,
             lists=control.ip_access,

@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from tests.contracts.api.conftest import PEER, key_id
 
 from gatepost.mailflow.queue.recipient import Predicate, RecipientState
 from gatepost.mailflow.queue.start import start_due
 from gatepost.storage.queue_sqlite.reader import QueueReader
+from gatepost.tenancy.audit.entry import Act
 
 SEND, BATCH, SCHEDULED = "/v3/mail/send", "/v3/mail/batch", "/v3/user/scheduled_sends"
 SCOPES = [
@@ -188,3 +190,23 @@ async def test_another_accounts_batch_is_unknown(api, key, batch, method, change
 
     assert (reply.status, reply.errors) == (404, [("batch_id", "batch id not found")])
     assert (await api.ask("GET", SCHEDULED, key=key)).json == [{"batch_id": batch, "status": "cancel"}]
+
+
+async def test_each_decision_is_in_the_audit_log_with_who_made_it(api, account, key, batch):
+    one = f"{SCHEDULED}/{batch}"
+    await api.ask("POST", SCHEDULED, {"batch_id": batch, "status": "pause"}, key=key)
+    await api.ask("PATCH", one, {"status": "cancel"}, key=key)
+    await api.ask("PATCH", one, {"status": "cancel"}, key=key)
+    await api.ask("DELETE", one, key=key)
+    await api.ask("DELETE", one, key=key)
+    await api.ask("POST", SCHEDULED, {"batch_id": "unknown", "status": "pause"}, key=key)
+
+    events = [each.event for each in api.control.audit.list_after(account, 0, 100)]
+    decided = [each for each in events if each.subject == f"batch/{batch}"]
+    assert [(each.act, each.before["status"], each.after["status"]) for each in decided] == [
+        (Act.BATCH_PAUSED, None, "pause"),
+        (Act.BATCH_CANCELLED, "pause", "cancel"),
+        (Act.BATCH_RELEASED, "cancel", None),
+    ]
+    assert {(each.actor.id, each.actor.origin) for each in decided} == {(key_id(key), PEER)}
+    assert not [each for each in events if each.subject.startswith("batch/") and each not in decided]

@@ -108,6 +108,10 @@ class Act(Enum):
     IP_ACCESS_CHANGED = "ip_access_changed"
     #: The same, by somebody who knew that it may shut himself out.
     IP_ACCESS_FORCED = "ip_access_forced"
+    #: Mail that waits under a batch id; and let go again.
+    BATCH_PAUSED = "batch_paused"
+    BATCH_CANCELLED = "batch_cancelled"
+    BATCH_RELEASED = "batch_released"
     #: How much the account may send in a time.
     SENDING_LIMITS_CHANGED = "sending_limits_changed"
 

@@ -5,6 +5,7 @@ that is past MAIL at that moment runs to its end.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Final, cast
 
@@ -17,6 +18,7 @@ from gatepost.mailflow.queue.schedule import BatchStatus
 from gatepost.primitives.clock import Clock
 from gatepost.telemetry.logger import get_logger
 from gatepost.tenancy.access.person import id_of
+from gatepost.tenancy.audit.entry import Actor
 
 _STATUSES: Final = {status.value: status for status in BatchStatus}
 _STATUS_INVALID: Final = FieldError(message="status must be either cancel or pause", field="status")
@@ -57,9 +59,15 @@ class ScheduledSendStatus(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduledSends:
-    """Pauses and cancels batches of the caller's account."""
+    """Pauses and cancels batches of the caller's account.
+
+    Attributes:
+        batches: Reads.
+        batches_as: Decides, on the record as that actor's.
+    """
 
     batches: BatchStore
+    batches_as: Callable[[Actor], BatchStore]
     clock: Clock
 
     def operations(self) -> tuple[Operation, ...]:
@@ -106,7 +114,7 @@ class ScheduledSends:
             missing = [_BATCH_MISSING] if isinstance(batch_id, UnsetType) else []
             return invalid([*missing, *([_STATUS_INVALID] if status is None else [])])
         refused = await asyncio.to_thread(
-            self.batches.decide,
+            self.batches_as(call.actor).decide,
             call.principal.account_id,
             batch_id,
             status,
@@ -136,7 +144,7 @@ class ScheduledSends:
             return invalid([_STATUS_INVALID])
         batch_id = call.parameters["batch_id"]
         changed = await asyncio.to_thread(
-            self.batches.change, call.principal.account_id, batch_id, status, self.clock.now()
+            self.batches_as(call.actor).change, call.principal.account_id, batch_id, status, self.clock.now()
         )
         if not changed:
             return _NOT_FOUND
@@ -145,7 +153,9 @@ class ScheduledSends:
 
     async def undo(self, call: Call) -> Answer | Problem:
         """Take a decision back."""
-        if not await asyncio.to_thread(self.batches.undo, call.principal.account_id, call.parameters["batch_id"]):
+        if not await asyncio.to_thread(
+            self.batches_as(call.actor).undo, call.principal.account_id, call.parameters["batch_id"]
+        ):
             return _NOT_FOUND
         _note(call, "none")
         return Answer(status=204)
