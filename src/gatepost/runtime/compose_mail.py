@@ -53,6 +53,7 @@ from gatepost.runtime.compose_queue import open_queue_in_turn, retry_schedule
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
 from gatepost.runtime.key_upkeep import keep_up_keys
 from gatepost.runtime.measurement import Sources, measure
+from gatepost.runtime.people_upkeep import keep_up_people
 from gatepost.runtime.periodic import Periodic
 from gatepost.runtime.reload import Reloader, certificate_chains
 from gatepost.runtime.roles import MailListener, MailParts, QueueState
@@ -71,6 +72,7 @@ from gatepost.telemetry.logger import get_logger
 from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.access.sending_rate import SendingRate
 from gatepost.tenancy.access.tab import open_tab
+from gatepost.tenancy.accounts.person_ports import SystemMailer
 from gatepost.tenancy.senders.alignment import VerifiedDomains
 from gatepost.tenancy.senders.dkim_key import SigningKeys
 from gatepost.tenancy.senders.public_suffix import PublicSuffixes
@@ -96,6 +98,7 @@ class _Base:
     rate: SendingRate
     meters: WorkerMeters
     door: Acceptance
+    mailer: SystemMailer
     acts: ActsInProgress
     database: Path
     metrics: Metrics
@@ -148,7 +151,7 @@ async def compose_mail_parts(
         reload=reloader.reload,
         queue_state=partial(_queue_state, base),
         metrics=base.metrics,
-        periodic=_compose_periodic(base, _compose_sources(base, smtp, tls)),
+        periodic=_compose_periodic(base, _compose_sources(base, smtp, tls), is_serving=tls is not None),
         close=partial(_close_control, control),
     )
 
@@ -167,6 +170,7 @@ def _compose_base(
         rate=rate,
         meters=meters,
         door=_compose_door(settings, control, queue, domains, disk=disk, rate=rate),
+        mailer=compose_system_mail(settings, control, queue, domains),
         acts=ActsInProgress(),
         database=ShardPaths.of(settings.queue_dir, index).database,
         metrics=Metrics(),
@@ -233,7 +237,7 @@ def _compose_api(base: _Base, names: Sequence[str], tls: ServerTLS) -> dict[str,
         metrics=base.metrics,
         domains=base.domains,
         resolver=compose_resolver(base.settings),
-        mailer=compose_system_mail(base.settings, base.control, base.queue, base.domains),
+        mailer=base.mailer,
         meters=base.meters,
     )
     return {name: compose_api_listener(base.settings, parts, tls.context_for(name))}
@@ -414,7 +418,7 @@ def _compose_sources(base: _Base, listeners: Mapping[str, SMTPListener], tls: Se
     )
 
 
-def _compose_periodic(base: _Base, sources: Sources) -> tuple[Periodic, ...]:
+def _compose_periodic(base: _Base, sources: Sources, *, is_serving: bool) -> tuple[Periodic, ...]:
     async def flush_last_used() -> None:
         # It waits for other writers, and for a server that may be gone.
         await asyncio.to_thread(base.control.principals.flush_last_used)
@@ -434,6 +438,8 @@ def _compose_periodic(base: _Base, sources: Sources) -> tuple[Periodic, ...]:
 
     return (
         *keep_up_keys(base.control, base.metrics),
+        # A worker that only empties its shard takes nothing in.
+        *(keep_up_people(base.settings, base.control, base.mailer, base.metrics) if is_serving else ()),
         Periodic(name="flush_last_used", every=LAST_USED_EVERY, work=flush_last_used),
         Periodic(name="give_back_credits", every=LAST_USED_EVERY, work=give_back_credits),
         Periodic(name="start_scheduled", every=START_EVERY, work=start_scheduled, at_start=True),

@@ -382,16 +382,23 @@ class Delivery(Section, frozen=True, kw_only=True):
 
 
 class SystemMail(Section, frozen=True, kw_only=True):
-    """The service's own mail: invitations, password resets."""
+    """The service's own mail: invitations, password resets, proofs of addresses, security notices."""
 
     author: Annotated[
         str | None,
         Meta(
             description="The address that the service writes from, `accounts@example.com`. Its domain must be "
             "verified for one of the accounts, to which the mail then belongs. Unset, nobody can be invited by mail, "
-            "and no password be reset by mail.",
+            "and no password or address of a person be changed by mail.",
         ),
     ] = None
+    notices: Annotated[
+        bool,
+        Meta(
+            description="Whether people are told by mail of what was done to their passwords, second factors, "
+            "addresses, keys and address lists. Off only where something else tells them.",
+        ),
+    ] = True
 
 
 class Console(Section, frozen=True, kw_only=True):

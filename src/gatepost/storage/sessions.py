@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from gatepost.primitives.ids import SessionId
 from gatepost.storage.database import Database
@@ -129,16 +129,7 @@ class SqlAttemptStore:
         c = sign_in_attempts.c
         with self._database.writing() as connection:
             connection.execute(delete(sign_in_attempts).where(c.at < at - _ATTEMPTS_KEPT_FOR))
-            waits: list[timedelta] = []
-            for each in counted:
-                for window in each.windows:
-                    # A clock set back must not forget what was counted before.
-                    latest = select(c.at).where(
-                        c.kind == kind.value, c.subject == each.subject, c.at > at - window.time
-                    )
-                    row = connection.execute(latest.order_by(c.at.desc()).offset(window.count - 1).limit(1)).first()
-                    if row is not None:
-                        waits.append(min(row.at, at) + window.time - at)
+            waits = [wait for each in counted for wait in _find_waits(connection, kind, each, at)]
             if waits:
                 return max(waits)
             rows = [{"id": attempt, "subject": each.subject, "kind": kind.value, "at": at} for each in counted]
@@ -146,10 +137,27 @@ class SqlAttemptStore:
                 connection.execute(insert(sign_in_attempts), rows)
         return None
 
+    def is_spent(self, kind: AttemptKind, counted: Counted, at: datetime) -> bool:
+        """Say whether no further guess would be looked at, as far as that subject goes."""
+        with self._database.reading() as connection:
+            return bool(_find_waits(connection, kind, counted, at))
+
     def forgive(self, attempt: bytes) -> None:
         """Count it no more."""
         with self._database.writing() as connection:
             connection.execute(delete(sign_in_attempts).where(sign_in_attempts.c.id == attempt))
+
+
+def _find_waits(connection: Connection, kind: AttemptKind, counted: Counted, at: datetime) -> list[timedelta]:
+    """Return how long to wait for each window of a subject that is full."""
+    c, waits = sign_in_attempts.c, []
+    for window in counted.windows:
+        # A clock set back must not forget what was counted before.
+        latest = select(c.at).where(c.kind == kind.value, c.subject == counted.subject, c.at > at - window.time)
+        row = connection.execute(latest.order_by(c.at.desc()).offset(window.count - 1).limit(1)).first()
+        if row is not None:
+            waits.append(min(row.at, at) + window.time - at)
+    return waits
 
 
 def _of(person: Teammate) -> Any:

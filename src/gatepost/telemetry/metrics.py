@@ -113,6 +113,9 @@ class Metrics:
         self.tls_handshakes = Counter(r, "tls_handshakes", "TLS handshakes of clients.", ("outcome",))
         self.authentications = Counter(r, "authentications", "AUTH exchanges, by how they ended.", ("outcome",))
         self.honey_key_uses = Counter(r, "honey_key_uses", "Times that somebody proved to hold a honey key.")
+        self.security_notices = Counter(
+            r, "security_notices", "Notices to people, by outcome (sent, limited, refused).", ("outcome",)
+        )
         self.submissions = Counter(
             r, "submissions", "Messages offered, by outcome (accepted, refused, deferred) and reason.",
             ("outcome", "reason"),

@@ -27,6 +27,10 @@ class AttemptKind(Enum):
     TOKEN = "token"  # noqa: S105 - a kind, not a token
     #: Not a guess: a letter to an address that somebody has named, which may be a stranger's.
     SENDER_LETTER = "sender_letter"
+    #: Not a guess: a notice of one kind to one person.
+    NOTICE = "notice"
+    #: Not a guess: that a limit of guesses was written down.
+    LIMIT_NOTED = "limit_noted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ PER_USER: Final[dict[AttemptKind, tuple[Window, ...]]] = {
     AttemptKind.RESET: (Window(5, _DAY),),
     AttemptKind.TOKEN: (),
     AttemptKind.SENDER_LETTER: (Window(5, _DAY),),
+    AttemptKind.NOTICE: (Window(5, timedelta(hours=1)), Window(10, _DAY)),
+    AttemptKind.LIMIT_NOTED: (Window(1, _DAY),),
 }
 PER_ADDRESS: Final[dict[AttemptKind, tuple[Window, ...]]] = {
     AttemptKind.PASSWORD: (Window(10, _MINUTES),),
@@ -53,6 +59,8 @@ PER_ADDRESS: Final[dict[AttemptKind, tuple[Window, ...]]] = {
     AttemptKind.RESET: (Window(10, timedelta(hours=1)),),
     AttemptKind.TOKEN: (Window(10, _MINUTES),),
     AttemptKind.SENDER_LETTER: (Window(50, _DAY),),
+    AttemptKind.NOTICE: (),
+    AttemptKind.LIMIT_NOTED: (),
 }
 
 

@@ -74,9 +74,12 @@ class FactorProof:
         if isinstance(opened, Deny):
             return opened
         tools.stores.sessions.remember_network(person, network_of(visitor.peer), now)
+        after = {"session": proved.id, "at": now.isoformat()}
+        if kind is FactorKind.RECOVERY_CODE:
+            after["recovery_codes_left"] = str(tools.stores.factors.describe(person).recovery_codes_left)
         act = Act.FACTOR_PROVED if held.session.factor else Act.SIGNED_IN
         tools.record_as(actor(proved, visitor)).record(
-            person.account_id, act, subject(person), before=None, after={"session": proved.id, "at": now.isoformat()}
+            person.account_id, act, subject(person), before=None, after=after
         )
         return opened
 

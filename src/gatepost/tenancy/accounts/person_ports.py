@@ -175,6 +175,10 @@ class AttemptStore(Protocol):
         """Count a guess before it is looked at; or say how long to wait, and count nothing. One transaction."""
         ...
 
+    def is_spent(self, kind: AttemptKind, counted: Counted, at: datetime) -> bool:
+        """Say whether no further guess would be looked at, as far as that subject goes."""
+        ...
+
     def forgive(self, attempt: bytes) -> None:
         """Count it no more: it was right."""
         ...

@@ -1,6 +1,7 @@
 """What accounts needs from the world."""
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -114,4 +115,25 @@ class SendingLimitsStore(Protocol):
 
     def put(self, account_id: AccountId, limits: SendingLimits) -> None:
         """Set them, in place of all that were set. The account must exist."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogPlace:
+    """How far the people of an account have been told of its audit log: up to entry ``told`` of ``last``."""
+
+    account_id: AccountId
+    told: int
+    last: int
+
+
+class NoticeCursors(Protocol):
+    """How far each account's audit log has been gone through for notices."""
+
+    def list_behind(self, limit: int) -> Sequence[LogPlace]:
+        """Return accounts of which there is more to go through."""
+        ...
+
+    def advance(self, account_id: AccountId, sequence: int) -> None:
+        """Note that it has been gone through up to that entry; never goes back."""
         ...

@@ -1,6 +1,6 @@
 """Opening, renewing and ending sessions: the part that every way to sign in shares."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
@@ -10,7 +10,7 @@ from gatepost.primitives.decision import Deny
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.ids import SessionId, new_session_id
 from gatepost.primitives.secret import Secret
-from gatepost.tenancy.accounts.attempt_limit import KNOWN_FOR, AttemptKind, count_as, network_of
+from gatepost.tenancy.accounts.attempt_limit import KNOWN_FOR, AttemptKind, Counted, count_as, network_of
 from gatepost.tenancy.accounts.console_session import ABSOLUTE_AFTER, Session, Step, next_step
 from gatepost.tenancy.accounts.denial import PersonDenial, TooManyAttempts
 from gatepost.tenancy.accounts.person_ports import PeerRules, PeopleStores, Sealer
@@ -25,6 +25,8 @@ _MAX_CLIENT: int = 200
 
 RecordAs: TypeAlias = Callable[[Actor], Recorder]
 ATTEMPT_OCTETS = 16
+_TOLD_OF = {AttemptKind.PASSWORD: "password", AttemptKind.FACTOR: "second factor"}
+"""Guesses whose limit, once reached, is written down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +99,28 @@ class SessionKeeper:
         counted = count_as(kind, user, network, is_known=is_known, keyed_hash=tools.sealer.hash_secret)
         attempt = tools.entropy.draw(ATTEMPT_OCTETS)
         wait = tools.stores.attempts.reserve(attempt, kind, counted, now)
-        return attempt if wait is None else TooManyAttempts(PersonDenial.TOO_MANY_ATTEMPTS, retry_after=wait)
+        if wait is None:
+            return attempt
+        if kind in _TOLD_OF and tools.stores.attempts.is_spent(kind, counted[0], now):
+            limit = count_as(
+                AttemptKind.LIMIT_NOTED, user, network, is_known=is_known, keyed_hash=tools.sealer.hash_secret
+            )
+            self._note_limit(kind, limit, person, visitor)
+        return TooManyAttempts(PersonDenial.TOO_MANY_ATTEMPTS, retry_after=wait)
+
+    def _note_limit(
+        self, kind: AttemptKind, limit: Sequence[Counted], person: Teammate | None, visitor: Visitor
+    ) -> None:
+        """Write down that a person's limit was reached, once a day; for nobody's name the same work but the entry."""
+        tools, now = self._tools, self._tools.clock.now()
+        recorder = tools.record_as(nobody(visitor))
+        with recorder.acting():
+            noted = tools.stores.attempts.reserve(
+                tools.entropy.draw(ATTEMPT_OCTETS), AttemptKind.LIMIT_NOTED, limit, now
+            )
+            if noted is None and person is not None:
+                after = {"guessed_at": _TOLD_OF[kind], "at": now.isoformat()}
+                recorder.record(person.account_id, Act.GUESSES_LIMITED, subject(person), before=None, after=after)
 
     def forgive(self, attempt: bytes) -> None:
         """Count a guess no more."""
@@ -187,6 +210,11 @@ class SessionKeeper:
 def actor(session: Session, visitor: Visitor) -> Actor:
     """Describe the person of a session, for the record."""
     return Actor(kind=ActorKind.PERSON, id=session.teammate_id, origin=str(visitor.peer), credential=session.credential)
+
+
+def nobody(visitor: Visitor) -> Actor:
+    """Describe somebody who has not said yet who he is."""
+    return Actor(kind=ActorKind.PERSON, id="", origin=str(visitor.peer))
 
 
 def subject(person: Teammate) -> str:

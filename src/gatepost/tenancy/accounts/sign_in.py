@@ -10,10 +10,18 @@ from gatepost.primitives.secret import Secret
 from gatepost.tenancy.accounts.attempt_limit import AttemptKind
 from gatepost.tenancy.accounts.denial import PersonDenial
 from gatepost.tenancy.accounts.person_ports import PasswordHash, ResetKind, ResetToken
-from gatepost.tenancy.accounts.session_keeper import NotOpened, Opened, PeopleTools, SessionKeeper, Visitor, subject
+from gatepost.tenancy.accounts.session_keeper import (
+    NotOpened,
+    Opened,
+    PeopleTools,
+    SessionKeeper,
+    Visitor,
+    nobody,
+    subject,
+)
 from gatepost.tenancy.accounts.teammate import Teammate
 from gatepost.tenancy.accounts.token import TokenKind, hash_token
-from gatepost.tenancy.audit.entry import Act, Actor, ActorKind
+from gatepost.tenancy.audit.entry import Act
 
 RESET_VALID_FOR: Final = timedelta(hours=1)
 
@@ -60,7 +68,7 @@ class SignIn:
         if token_hash is None:
             return Deny(PersonDenial.TOKEN_NOT_VALID)
         try:
-            with self._tools.record_as(_nobody(visitor)).acting():
+            with self._tools.record_as(nobody(visitor)).acting():
                 person, kind = self._take(token_hash)
                 if person is None:
                     return Deny(PersonDenial.TOKEN_NOT_VALID)
@@ -85,7 +93,7 @@ class SignIn:
             return None
         token, token_hash = self._keeper.draw(TokenKind.RESET)
         now = tools.clock.now()
-        recorder = tools.record_as(_nobody(visitor))
+        recorder = tools.record_as(nobody(visitor))
         with recorder.acting():
             reset = ResetToken(
                 account_id=person.account_id,
@@ -113,7 +121,7 @@ class SignIn:
 
     def _open(self, attempt: bytes, person: Teammate, encoded: str | None, visitor: Visitor) -> Opened | Deny:
         """Open the session, if the password that was right is still the person's."""
-        with self._tools.record_as(_nobody(visitor)).acting():
+        with self._tools.record_as(nobody(visitor)).acting():
             if find_password(self._tools, person) != encoded:
                 return Deny(PersonDenial.WRONG_PASSWORD)
             self._keeper.forgive(attempt)
@@ -142,8 +150,3 @@ def find_password(tools: PeopleTools, person: Teammate) -> str | None:
 def password_context(person: Teammate) -> str:
     """Name what a sealed password hash is, and whose."""
     return f"password/{person.id}"
-
-
-def _nobody(visitor: Visitor) -> Actor:
-    """Describe somebody who has not said yet who he is."""
-    return Actor(kind=ActorKind.PERSON, id="", origin=str(visitor.peer))

@@ -97,6 +97,8 @@ class Act(Enum):
     #: Shown again in a session that was signed in already.
     FACTOR_PROVED = "factor_proved"
     FACTOR_REFUSED = "factor_refused"
+    #: So many wrong ones, for one person, that no more are looked at for a while; once a day.
+    GUESSES_LIMITED = "guesses_limited"
     RECOVERY_CODES_MADE = "recovery_codes_made"
     #: The password, or a token in its place, was right; the second factor is due.
     SESSION_OPENED = "session_opened"

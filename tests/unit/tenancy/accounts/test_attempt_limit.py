@@ -25,6 +25,8 @@ def test_the_numbers_are_the_anchors():
         AttemptKind.RESET: [(5, day)],
         AttemptKind.TOKEN: [],
         AttemptKind.SENDER_LETTER: [(5, day)],
+        AttemptKind.NOTICE: [(5, hour), (10, day)],
+        AttemptKind.LIMIT_NOTED: [(1, day)],
     }
     assert [(window.count, window.time) for window in PER_ADDRESS[AttemptKind.PASSWORD]] == [(10, minutes)]
 
