@@ -18,8 +18,6 @@ class Reader(Enum):
 
     #: Whom the act was done to.
     PERSON = auto()
-    #: The same, at the address that he had before.
-    PERSON_BEFORE = auto()
     #: Whoever did it, if it was one of the account's people.
     ACTOR = auto()
     #: The account's owner; where a subuser has none, its parent's.
@@ -157,7 +155,7 @@ _RULES: Final[Mapping[Act, _Rule]] = {
         "proof is worthless then.",
     ),
     Act.EMAIL_CHANGED: _Rule(
-        readers=frozenset({Reader.PERSON_BEFORE}),
+        readers=_PERSON,
         what="Your e-mail address was changed. Mail about your account does not come here any more.",
         advice="If it was not you, somebody has your session and your second factor: call whoever runs this service "
         "at once.",

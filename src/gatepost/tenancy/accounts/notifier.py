@@ -6,7 +6,7 @@ is told at least once: a crash between the letter and the note of it may send it
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -19,9 +19,9 @@ from gatepost.tenancy.accounts.attempt_limit import AttemptKind, count_as
 from gatepost.tenancy.accounts.notice import Notice, Reader, find_notice
 from gatepost.tenancy.accounts.person_ports import SystemMailer
 from gatepost.tenancy.accounts.ports import LogPlace, NoticeCursors
-from gatepost.tenancy.accounts.session_keeper import ATTEMPT_OCTETS, PeopleTools
+from gatepost.tenancy.accounts.session_keeper import ATTEMPT_OCTETS, PeopleTools, subject
 from gatepost.tenancy.accounts.teammate import Role, Teammate
-from gatepost.tenancy.audit.entry import ActorKind, AuditEvent
+from gatepost.tenancy.audit.entry import Act, ActorKind, AuditEvent
 from gatepost.tenancy.audit.ports import AuditLog
 
 TOLD_FOR: Final = timedelta(hours=24)
@@ -101,31 +101,34 @@ class Notifier:
             return [], place.last
         since = self._tools.clock.now() - TOLD_FOR
         told: dict[tuple[TeammateId, str], tuple[Teammate, list[_Item]]] = {}
-        for event in [entry.event for entry in entries if entry.event.at > since]:
+        addresses: dict[str, str] = {}
+        # From the last back: what was done before an address was changed, that change too, is told at the old one.
+        for event in [entry.event for entry in reversed(entries) if entry.event.at > since]:
+            if event.act is Act.EMAIL_CHANGED:
+                addresses[event.subject] = str((event.before or {})["email"])
             notice = find_notice(event)
             if notice is None:
                 continue
             item = _Item(notice, event, self._describe_actor(event))
-            for person, address in self._find_readers(notice, event):
-                told.setdefault((person.id, address), (person, []))[1].append(item)
+            for person in self._find_readers(notice, event):
+                address = addresses.get(subject(person), person.email)
+                told.setdefault((person.id, address), (person, []))[1].insert(0, item)
         letters = [_Letter(person=who, address=at, items=items) for (_, at), (who, items) in told.items()]
         return letters, entries[-1].sequence if entries else place.last
 
-    def _find_readers(self, notice: Notice, event: AuditEvent) -> Iterator[tuple[Teammate, str]]:
-        """Return who is told, each once, and where."""
-        subject, found = TeammateId(event.subject.removeprefix("teammate/")), dict[TeammateId, tuple[Teammate, str]]()
+    def _find_readers(self, notice: Notice, event: AuditEvent) -> Collection[Teammate]:
+        """Return who is told, each once."""
+        found: dict[TeammateId, Teammate] = {}
         for reader in notice.readers:
             match reader:
                 case Reader.OWNER:
                     people = self._find_owners(event.account_id)
                 case Reader.ACTOR:
                     people = self._find(event.account_id, TeammateId(event.actor.id))
-                case Reader.PERSON | Reader.PERSON_BEFORE:
-                    people = self._find(event.account_id, subject)
-            before = (event.before or {}).get("email") if reader is Reader.PERSON_BEFORE else None
-            for person in people:
-                found[person.id] = (person, before if isinstance(before, str) else person.email)
-        yield from found.values()
+                case Reader.PERSON:
+                    people = self._find(event.account_id, TeammateId(event.subject.removeprefix("teammate/")))
+            found |= {person.id: person for person in people}
+        return found.values()
 
     def _find(self, account_id: AccountId, person_id: TeammateId) -> list[Teammate]:
         person = self._tools.stores.teammates.find(account_id, person_id)
@@ -170,8 +173,8 @@ class Notifier:
         if not items:
             return
         try:
-            subject, text = f"Security notice from {self._host_name}", self._word(letter.person, items)
-            await self._mailer.send(letter.address, subject, text)
+            title = f"Security notice from {self._host_name}"
+            await self._mailer.send(letter.address, title, self._word(letter.person, items))
         except Misconfigured as error:
             log.error("notice_refused", teammate_id=letter.person.id, reason=str(error))  # noqa: TRY400 - the text says it all
             self._metrics.security_notices.add("refused", amount=len(items))

@@ -18,7 +18,7 @@ ON, OFF, SEEN = (
     {"mode": "enforced", "networks": []},
     {"mode": "observed", "networks": ["192.0.2.0/24"]},
 )
-PERSON, BEFORE, ACTOR, OWNER = Reader
+PERSON, ACTOR, OWNER = Reader
 
 
 def event(act, actor=ANN, *, subject="teammate/per_ann", before=None, after=None):
@@ -40,7 +40,7 @@ ROWS = [
     (event(Act.FACTOR_PROVED, RECOVERED, after={"recovery_codes_left": "8"}), {PERSON}, "your second factor. 8 are"),
     (event(Act.GUESSES_LIMITED, after={"guessed_at": "password"}), {PERSON}, "too often at your password"),
     (event(Act.EMAIL_CHANGE_REQUESTED), {PERSON}, "Another e-mail address was asked for"),
-    (event(Act.EMAIL_CHANGED), {BEFORE}, "e-mail address was changed"),
+    (event(Act.EMAIL_CHANGED), {PERSON}, "e-mail address was changed"),
     (event(Act.TEAMMATE_RECOVERED, OPERATOR), {PERSON, OWNER}, "token for a new start"),
     (event(Act.KEY_ISSUED, subject="key/abc"), {ACTOR, OWNER}, "API key was made: abc"),
     (event(Act.KEY_REVOKED, OPERATOR, subject="key/abc"), {OWNER}, "API key abc was revoked"),
