@@ -138,7 +138,7 @@ ELSEWHERE = {
     "tenancy/accounts/email_change.py": "tests/contracts/api/test_api_email_change.py",
     "tenancy/accounts/notifier.py": "tests/contracts/api/test_api_notices.py",
     "runtime/people_upkeep.py": "tests/contracts/api/test_api_notices.py",
-    "storage/notices.py": "tests/contracts/api/test_api_notices.py",
+    "storage/notices.py": f"{_CONTROL_PLANE}notices.py",
     "tenancy/accounts/enrolment.py": "tests/contracts/api/test_api_sessions.py",
     "tenancy/accounts/factor_proof.py": f"{_CONTROL_PLANE}people.py",
     "tenancy/accounts/joining.py": "tests/contracts/api/test_api_teammates.py",

@@ -256,6 +256,29 @@ def test_an_owner_joins_invites_and_the_invited_one_joins(relay: Relay, sink: Si
     assert ann.split()[1] not in relay.log()
 
 
+def test_an_address_is_proved_by_mail_and_the_old_one_hears_of_it_and_of_the_operators_acts(
+    relay: Relay, sink: Sink
+) -> None:
+    relay.command("account", "create", "people")
+    invitation = relay.command("account", "owner", "people", "old@dest.test").strip()
+    with ApiClient(relay) as client:
+        session = join(client, invitation, "eve")
+        asked = client.call("PUT", "/v3/user/email", {"email": "new@dest.test"}, Authorization=session)
+        letter = sink.wait_for(b"Subject: Confirm your new address")
+        token = re.search(rb"gpe_[\w-]{43}", letter)[0].decode()  # type: ignore[index]
+        confirmed = client.call("POST", "/v3/user/email/confirm", {"token": token}, Authorization=session)
+    notice = sink.wait_for(b"Your e-mail address was changed")
+    reset = relay.command("account", "recover", "eve").split()[0]
+    recovered = sink.wait_for(b"made a token for a new start")
+
+    assert (asked.status, confirmed.status, confirmed.body["email"]) == (202, 200, "new@dest.test")
+    assert b"To: new@dest.test" in letter
+    assert (b"To: old@dest.test" in notice, b"To: new@dest.test" in recovered) == (True, True)
+    assert all(b"DKIM-Signature: v=1; a=rsa-sha256;" in each for each in (letter, notice, recovered))
+    assert not [each for each in (notice, recovered) if re.search(rb"gp[sirve]_|https?:", each)]
+    assert (token in relay.log(), reset in relay.log()) == (False, False)
+
+
 def join(client: ApiClient, invitation: str, username: str) -> str:
     """Accept an invitation and enrol an authenticator; return what goes into the Authorization header."""
     body = {"token": invitation, "username": username, "password": "tin-lantern-oboe-47"}
