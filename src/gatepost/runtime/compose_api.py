@@ -162,10 +162,6 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
         hash_secret=control.keyring.hash_secret,
     )
     subusers = _compose_subusers(settings, parts, callers)
-    batches = MailBatches(batches=control.batches, clock=control.clock, entropy=control.entropy)
-    scheduled = ScheduledSends(
-        batches=control.batches, batches_as=lambda actor: control.acting_as(actor).batches, clock=control.clock
-    )
     access_settings = AccessSettings(
         callers=callers,
         lists=control.ip_access,
@@ -177,8 +173,7 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
     )
     return (
         *sending.operations(),
-        *batches.operations(),
-        *scheduled.operations(),
+        *_compose_batches(control),
         *keys.operations(),
         *access_settings.operations(),
         *scopes.OPERATIONS,
@@ -188,6 +183,14 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
         *compose_whitelabel(_compose_whitelabel(settings, parts, callers, rights_changed), control.branding),
         *_compose_people_operations(settings, parts, callers, rights_changed),
     )
+
+
+def _compose_batches(control: ControlPlane) -> tuple[Operation, ...]:
+    scheduled = ScheduledSends(
+        batches=control.batches, batches_as=lambda actor: control.acting_as(actor).batches, clock=control.clock
+    )
+    batches = MailBatches(batches=control.batches, clock=control.clock, entropy=control.entropy)
+    return (*batches.operations(), *scheduled.operations())
 
 
 def _compose_subusers(settings: Settings, parts: APIParts, callers: CurrentCallers) -> Subusers:

@@ -8,6 +8,7 @@ from tests.support.authenticator import SoftwarePasskey
 
 from gatepost.primitives.errors import Misconfigured, Transient
 from gatepost.tenancy.accounts.membership import recover
+from gatepost.tenancy.accounts.person_ports import AddressRefused
 from gatepost.tenancy.accounts.teammate import Role
 from gatepost.tenancy.audit.entry import SERVICE, Act
 
@@ -85,7 +86,9 @@ async def test_a_token_is_good_for_an_hour(api, ann):
         await ann.ask("GET", "/v3/scopes")
     await ann.show(code=ann.code())
 
-    assert (await confirm(ann, token)).errors == [("token", "the token is unknown, used already, or expired")]
+    assert (await confirm(ann, token)).errors == [
+        ("token", "the token is unknown, used already, or expired: have another one sent")
+    ]
 
 
 async def test_only_the_last_token_is_good(ann):
@@ -182,6 +185,14 @@ async def test_without_a_letter_nothing_changes(api, ann, trouble):
 
     assert reply.status == 503
     assert (await ann.ask("GET", EMAIL)).json["email"] == "ann@x.example"
+
+
+async def test_an_address_that_takes_no_mail_is_said_to_take_none(api, ann):
+    api.mailbox.trouble = AddressRefused("recipient not routable")
+
+    reply = await ann.ask("PUT", EMAIL, {"email": NEW})
+
+    assert (reply.status, reply.errors[0][0]) == (400, "email")
 
 
 async def test_five_letters_a_day_go_to_one_address(api, ann):

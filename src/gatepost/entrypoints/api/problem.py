@@ -6,6 +6,7 @@ field of a request is worded where it is checked (``v3/*_checks``), because the 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from math import ceil
 from typing import Final, cast
 
@@ -83,6 +84,7 @@ NO_MAIL: Final = problem(
     503,
     "the service cannot write mail of its own: ask its operator to set `author` in [system_mail]; nothing was changed",
 )
+NO_MAIL_THERE: Final = problem(400, "no mail can be sent to that address: its domain takes none", at="email")
 INTERNAL_ERROR: Final = problem(500, "internal server error")
 NO_ROOM: Final = problem(
     503, "no room for the request at the moment; try again", headers={"Retry-After": "5", "Connection": "close"}
@@ -173,12 +175,37 @@ _STEPS: Final = {
 #: Status, field, text; ``{detail}`` is where the denial's own words go.
 _PERSON: Final[dict[PersonDenial, tuple[int, str | None, str]]] = {
     PersonDenial.WRONG_PASSWORD: (401, None, "the user name or the password is wrong"),
-    PersonDenial.WRONG_FACTOR: (401, None, "the second factor is wrong, or was used already"),
-    PersonDenial.CLOCK_OUT_OF_STEP: (401, "code", "the code is of another time: set the clock of your phone"),
-    PersonDenial.TOO_MANY_ATTEMPTS: (429, None, "too many attempts"),
-    PersonDenial.TOKEN_NOT_VALID: (401, "token", "the token is unknown, used already, or expired"),
-    PersonDenial.NETWORK_NOT_ALLOWED: (403, None, "access forbidden"),
-    PersonDenial.ACCOUNT_CLOSED: (403, None, "access forbidden: the account is closed"),
+    PersonDenial.WRONG_OLD_PASSWORD: (
+        401,
+        "old_password",
+        "old_password is not your present password; if you forgot it, have it reset: POST /v3/password_resets",
+    ),
+    PersonDenial.WRONG_FACTOR: (
+        401,
+        None,
+        "the second factor is wrong, or was used already: wait for the next code, or use a recovery code",
+    ),
+    PersonDenial.CLOCK_OUT_OF_STEP: (
+        401,
+        "code",
+        "the code is of another time: set the clock of your phone, or use a recovery code",
+    ),
+    PersonDenial.TOO_MANY_ATTEMPTS: (429, None, "too many attempts: none is looked at for another {detail}"),
+    PersonDenial.TOKEN_NOT_VALID: (
+        401,
+        "token",
+        "the token is unknown, used already, or expired: have another one sent",
+    ),
+    PersonDenial.NETWORK_NOT_ALLOWED: (
+        403,
+        None,
+        "access forbidden: the account may not be used from your address; whoever runs this service can change that",
+    ),
+    PersonDenial.ACCOUNT_CLOSED: (
+        403,
+        None,
+        "access forbidden: the account is closed, for good; ask whoever runs this service",
+    ),
     PersonDenial.WEBSITE_BARRED: (
         403,
         None,
@@ -190,24 +217,47 @@ _PERSON: Final[dict[PersonDenial, tuple[int, str | None, str]]] = {
     PersonDenial.PASSWORD_NOT_TAKEN: (400, "new_password", "{detail}"),
     PersonDenial.NAME_TAKEN: (400, "{detail}", "{detail} is already in use"),
     PersonDenial.LAST_FACTOR: (400, None, "this is your last second factor: enrol another one first"),
-    PersonDenial.NOTHING_PENDING: (400, None, "nothing has been begun that this could end, or too long ago"),
+    PersonDenial.NOTHING_PENDING: (
+        400,
+        None,
+        "nothing was begun in this session, or too long ago: begin again with POST to the same path",
+    ),
     PersonDenial.UNKNOWN: (404, None, "not found"),
     PersonDenial.TOO_MANY: (403, None, "there are as many as there may be"),
+}
+
+
+#: What a person is told beyond what a key is: he can ask somebody.
+_ACCESS_OF_PEOPLE: Final = {
+    AccessDenial.SCOPE_MISSING: problem(
+        403, "access forbidden: your rights in this account do not go so far; GET /v3/scopes shows them"
+    ),
+    AccessDenial.ACCOUNT_NOT_ACTIVE: problem(
+        403, "access forbidden: the account is suspended, and can only be looked at; ask whoever runs this service"
+    ),
 }
 
 
 def problem_of_person(denial: Deny, *, password_field: str = "new_password") -> Problem:  # noqa: S107 - a field's name
     """Put the refusal of a person, or of what he wants, into words."""
     if isinstance(denial.reason, AccessDenial):
-        return problem_of_access(denial, sends_mail=False)
+        return _ACCESS_OF_PEOPLE.get(denial.reason) or problem_of_access(denial, sends_mail=False)
     reason = cast("PersonDenial", denial.reason)
     status, at, text = _PERSON[reason]
     detail = _STEPS.get(denial.detail, denial.detail)
+    if isinstance(denial, TooManyAttempts):
+        detail = _spell(denial.retry_after)
     at = password_field if at == "new_password" else at and at.replace("{detail}", detail)
     made = problem(status, text.replace("{detail}", detail), at=at, headers=_CHALLENGE if status == 401 else None)
     if isinstance(denial, TooManyAttempts):
         return replace(made, headers={"Retry-After": str(max(1, ceil(denial.retry_after.total_seconds())))})
     return made
+
+
+def _spell(wait: timedelta) -> str:
+    """Say how long, as somebody who waits wants to know it."""
+    minutes = ceil(wait / timedelta(minutes=1))
+    return f"{minutes} min" if minutes < 120 else f"{ceil(minutes / 60)} h"
 
 
 def problem_of_access(denial: Deny, *, sends_mail: bool) -> Problem:

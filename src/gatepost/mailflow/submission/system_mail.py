@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from gatepost.mailflow.envelope import Origin
 from gatepost.mailflow.submission.compose import BOUNDARY_OCTETS, Draft, compose
+from gatepost.mailflow.submission.policy import SubmissionDenial
 from gatepost.mailflow.submission.submission import Submission
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.entropy import Entropy
@@ -22,6 +23,7 @@ from gatepost.standards.message.mime_build import build_text
 from gatepost.tenancy.access.principal import Principal
 from gatepost.tenancy.access.scope import MAIL_SEND
 from gatepost.tenancy.accounts.account import AccountState
+from gatepost.tenancy.accounts.person_ports import AddressRefused
 from gatepost.tenancy.senders.alignment import VerifiedDomains
 
 SYSTEM_KEY: Final = KeyId("gatepost")
@@ -64,7 +66,7 @@ class QueuedSystemMail:
         self._on_refusal: Final = on_refusal
 
     async def send(self, to: str, subject: str, text: str) -> None:
-        """Have a message on stable storage, queued. Raises ``Transient``, or ``Misconfigured`` if it is not set up."""
+        """Have a message on stable storage, queued. Raises as the port says."""
         author, principal = self._find_sender()
         draft = Draft(
             author=NamedMailbox(author, "Gatepost"),
@@ -79,6 +81,8 @@ class QueuedSystemMail:
             Submission(principal=principal, envelope=envelope, content=content, origin=origin)
         )
         if isinstance(outcome, Deny):
+            if outcome.reason is SubmissionDenial.RECIPIENT_NOT_ROUTABLE:
+                raise AddressRefused(f"no mail can be sent to that address: {outcome.reason.value}")
             self._on_refusal(outcome.reason.value)
             raise Misconfigured(f"the service's own mail was refused: {outcome.reason.value}")
 

@@ -99,7 +99,7 @@ class People:
 
     def _decide(self, person: Person, peer: Address, need: Need) -> Decision:
         if not self._peers.permits(person.account_id, peer):
-            return Deny(AccessDenial.NETWORK_NOT_ALLOWED)
+            return Deny(PersonDenial.NETWORK_NOT_ALLOWED)
         if person.step is not None:
             return ALLOW if person.step in need.steps else Deny(PersonDenial.STEP_DUE, person.step.value)
         if need.scope is not None and need.scope not in person.scopes:

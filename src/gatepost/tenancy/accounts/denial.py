@@ -12,6 +12,8 @@ class PersonDenial(Enum):
 
     #: No such person, no password, or a wrong one: nobody is told which.
     WRONG_PASSWORD = "wrong password"  # noqa: S105 - a reason, not a password
+    #: Asked for again, of somebody who is signed in.
+    WRONG_OLD_PASSWORD = "wrong old password"  # noqa: S105 - a reason, not a password
     WRONG_FACTOR = "wrong factor"
     #: The code would have been right some minutes earlier or later.
     CLOCK_OUT_OF_STEP = "clock out of step"

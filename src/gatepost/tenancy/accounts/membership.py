@@ -117,7 +117,7 @@ class Membership:
             return attempt
         encoded = await asyncio.to_thread(find_password, self._tools, held.person)
         if not await self._hasher.verify(encoded, old):
-            return Deny(PersonDenial.WRONG_PASSWORD)
+            return Deny(PersonDenial.WRONG_OLD_PASSWORD)
         await asyncio.to_thread(self._keeper.forgive, attempt)
         return None
 

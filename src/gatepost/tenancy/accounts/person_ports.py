@@ -11,6 +11,7 @@ from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol
 
+from gatepost.primitives.errors import Misconfigured
 from gatepost.primitives.ids import AccountId, InvitationId, SessionId, TeammateId
 from gatepost.primitives.secret import Secret
 from gatepost.tenancy.accounts.attempt_limit import AttemptKind, Counted
@@ -360,9 +361,19 @@ class PeerRules(Protocol):
         ...
 
 
+class AddressRefused(Misconfigured):
+    """The service's own mail cannot be sent to that address, whatever its operator does."""
+
+
 class SystemMailer(Protocol):
     """The service's own mail."""
 
     async def send(self, to: str, subject: str, text: str) -> None:
-        """Have a message on stable storage, queued. Raises ``Transient``, or ``Misconfigured`` if it is not set up."""
+        """Have a message on stable storage, queued.
+
+        Raises:
+            Transient: Not now.
+            AddressRefused: Never to that address.
+            Misconfigured: It is not set up; the text says how to.
+        """
         ...

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 
 from gatepost.entrypoints.api import problem as problems
@@ -6,6 +8,7 @@ from gatepost.mailflow.submission.policy import SubmissionDenial
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.errors import Permanent, Transient
 from gatepost.tenancy.access.principal import AccessDenial
+from gatepost.tenancy.accounts.denial import PersonDenial, TooManyAttempts
 
 
 @pytest.mark.parametrize("sends_mail", [True, False])
@@ -27,6 +30,37 @@ def test_every_denial_of_a_message_has_words_that_name_a_field_and_the_reason(re
     assert error.field
     assert "{" not in error.message + error.field
     assert error.message.endswith(": told why")
+
+
+@pytest.mark.parametrize("reason", list(PersonDenial))
+def test_every_refusal_of_a_person_has_words_and_a_status(reason):
+    problem = problems.problem_of_person(Deny(reason, "detail"))
+
+    assert problem.status in {400, 401, 403, 404, 429}
+    assert problem.errors[0].message
+    assert "{" not in problem.errors[0].message + str(problem.errors[0].field)
+
+
+@pytest.mark.parametrize(
+    ("wait", "said"),
+    [(timedelta(seconds=3), "1 min"), (timedelta(minutes=5), "5 min"), (timedelta(hours=23, seconds=1), "24 h")],
+)
+def test_who_has_to_wait_is_told_how_long(wait, said):
+    problem = problems.problem_of_person(TooManyAttempts(PersonDenial.TOO_MANY_ATTEMPTS, retry_after=wait))
+
+    assert problem.errors[0].message.endswith(f"another {said}")
+    assert problem.headers["Retry-After"] == str(int(wait.total_seconds()))
+
+
+@pytest.mark.parametrize("reason", [AccessDenial.SCOPE_MISSING, AccessDenial.ACCOUNT_NOT_ACTIVE])
+def test_a_person_is_told_more_than_a_key(reason):
+    of_person, of_key = (
+        problems.problem_of_person(Deny(reason)),
+        problems.problem_of_access(Deny(reason), sends_mail=False),
+    )
+
+    assert of_person.status == of_key.status == 403
+    assert len(of_person.errors[0].message) > len(of_key.errors[0].message)
 
 
 def test_a_recipient_is_named_by_its_personalization():

@@ -6,10 +6,13 @@ from ipaddress import ip_address
 import pytest
 
 from gatepost.mailflow.submission.accept import Acceptance
+from gatepost.mailflow.submission.policy import SubmissionDenial
 from gatepost.mailflow.submission.system_mail import SYSTEM_KEY, OwnRights, QueuedSystemMail
+from gatepost.primitives.decision import Deny
 from gatepost.primitives.errors import Misconfigured, Transient
 from gatepost.standards.address import AddressError
 from gatepost.tenancy.access.spending import NOTHING
+from gatepost.tenancy.accounts.person_ports import AddressRefused
 
 
 class Clock:
@@ -92,12 +95,30 @@ async def test_without_a_name_of_its_own_it_says_what_to_set(mail, queue, author
     assert queue.queued == []
 
 
-async def test_what_the_door_refuses_is_told(mail, queue):
+async def test_an_address_that_takes_no_mail_is_not_the_operators_fault(mail, queue):
     made = mail()
 
-    with pytest.raises(Misconfigured, match="not routable"):
+    with pytest.raises(AddressRefused, match="not routable"):
         await made.send("bob@localhost", "Hello", "A line.\n")
-    assert (made.refused, queue.queued) == (["recipient not routable"], [])
+    assert (made.refused, queue.queued) == ([], [])
+
+
+class ClosedDoor:
+    async def accept(self, submission):
+        return Deny(SubmissionDenial.LOOP)
+
+
+async def test_whatever_else_the_door_refuses_is_told_to_the_operator(domains):
+    refused = []
+    made = QueuedSystemMail(
+        author="accounts@example.com", door=ClosedDoor(), domains=domains, entropy=Entropy(),
+        on_refusal=refused.append,
+    )  # fmt: skip
+
+    with pytest.raises(Misconfigured) as raised:
+        await made.send("bob@example.org", "Hello", "A line.\n")
+    assert not isinstance(raised.value, AddressRefused)
+    assert refused == [SubmissionDenial.LOOP.value]
 
 
 async def test_a_queue_that_takes_nothing_is_told_as_passing(mail, queue):

@@ -14,7 +14,7 @@ from gatepost.entrypoints.api.acts import ActsInProgress
 from gatepost.entrypoints.api.letters import Letters
 from gatepost.entrypoints.api.operation import Answer, Call, Operation
 from gatepost.entrypoints.api.ports import Callers, RightsChanged
-from gatepost.entrypoints.api.problem import FORBIDDEN, NO_MAIL, Problem, problem, problem_of_person
+from gatepost.entrypoints.api.problem import FORBIDDEN, NO_MAIL, NO_MAIL_THERE, Problem, problem, problem_of_person
 from gatepost.primitives.decision import Decision, Deny
 from gatepost.primitives.errors import Misconfigured
 from gatepost.primitives.ids import InvitationId
@@ -27,6 +27,7 @@ from gatepost.tenancy.access.team import decide_change, decide_grant, decide_rem
 from gatepost.tenancy.accounts.denial import PersonDenial
 from gatepost.tenancy.accounts.invitation import Invitation
 from gatepost.tenancy.accounts.people import PeopleUseCases
+from gatepost.tenancy.accounts.person_ports import AddressRefused
 from gatepost.tenancy.accounts.teammate import PROFILE_FIELDS, PersonRefused, Role, Teammate, require_email
 
 _MAX_LIMIT: Final = 500
@@ -327,7 +328,7 @@ class Teammates:
             log.warning("invitation_not_mailed", invitation_id=invitation.id, reason=str(error))
             withdraw = self.people.inviting.withdraw
             await asyncio.to_thread(withdraw, invitation.account_id, invitation.id, call.actor)
-            return NO_MAIL
+            return NO_MAIL_THERE if isinstance(error, AddressRefused) else NO_MAIL
         body = TeammateInvited(
             token=invitation.id,
             email=invitation.email,

@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from gatepost.entrypoints.api.letters import Letters
 from gatepost.entrypoints.api.operation import PEOPLE_ONLY, Answer, Call, Operation
-from gatepost.entrypoints.api.problem import NO_MAIL, NOT_FOUND, Problem, problem, problem_of_person
+from gatepost.entrypoints.api.problem import NO_MAIL, NO_MAIL_THERE, NOT_FOUND, Problem, problem, problem_of_person
 from gatepost.entrypoints.api.session_answer import SessionToken, answer_session, describe_session
 from gatepost.primitives.decision import Deny
 from gatepost.primitives.errors import Misconfigured
@@ -21,6 +21,7 @@ from gatepost.telemetry.logger import get_logger
 from gatepost.tenancy.access.person import Person
 from gatepost.tenancy.accounts.console_session import Step
 from gatepost.tenancy.accounts.people import PeopleUseCases
+from gatepost.tenancy.accounts.person_ports import AddressRefused
 from gatepost.tenancy.accounts.teammate import (
     PROFILE_FIELDS,
     PersonRefused,
@@ -233,7 +234,7 @@ class User:
         except Misconfigured as error:
             log.warning("email_token_not_mailed", teammate_id=held.person.id, reason=str(error))
             await asyncio.to_thread(changes.withdraw, held)
-            return NO_MAIL
+            return NO_MAIL_THERE if isinstance(error, AddressRefused) else NO_MAIL
         body = UserEmailPending(
             email=held.person.email, pending_email=change.email, expires_at=int(change.expires_at.timestamp())
         )

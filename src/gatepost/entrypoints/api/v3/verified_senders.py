@@ -37,6 +37,7 @@ from gatepost.primitives.secret import Secret
 from gatepost.standards.address import Mailbox, parse_mailbox
 from gatepost.telemetry.logger import get_logger
 from gatepost.tenancy.access.person import id_of
+from gatepost.tenancy.accounts.person_ports import AddressRefused
 from gatepost.tenancy.audit.entry import Actor
 from gatepost.tenancy.senders.alignment import VerifiedDomains, decide_author
 from gatepost.tenancy.senders.author_policy import (
@@ -67,6 +68,7 @@ UNKNOWN: Final = _refusal(404, "there is no such sender", "not_found")
 _NOT_SENT: Final = problem(
     503, "the letter to that address could not be queued: ask for another one with POST …/resend/{id}"
 )
+_NEVER_SENT: Final = problem(400, "no mail can be sent to that address: its domain takes none", at="from_email")
 _DENIALS: Final = {
     SenderDenial.UNKNOWN: UNKNOWN,
     SenderDenial.EXISTS: _refusal(400, "already exists", "duplicate", "from_email"),
@@ -291,7 +293,7 @@ class VerifiedSenders:
             await self.letters.send_sender_token(made.sender.email, made.token)
         except RelayError as error:
             log.warning("sender_letter_failed", account_id=made.sender.account_id, reason=str(error))
-            return _NOT_SENT
+            return _NEVER_SENT if isinstance(error, AddressRefused) else _NOT_SENT
         warning = _word(await self._find_policy(made.sender.mailbox.domain), made.sender.mailbox.domain)
         return Answer(status=status, body=describe(made.sender, is_verified=False, warning=warning))
 
