@@ -268,7 +268,7 @@ def test_an_address_is_proved_by_mail_and_the_old_one_hears_of_it_and_of_the_ope
         token = re.search(rb"gpe_[\w-]{43}", letter)[0].decode()  # type: ignore[index]
         confirmed = client.call("POST", "/v3/user/email/confirm", {"token": token}, Authorization=session)
     notice = sink.wait_for(b"Your e-mail address was changed")
-    reset = relay.command("account", "recover", "eve").split()[0]
+    reset = relay.command("account", "recover", "eve", "--yes").split()[0]
     recovered = sink.wait_for(b"made a token for a new start")
 
     assert (asked.status, confirmed.status, confirmed.body["email"]) == (202, 200, "new@dest.test")
