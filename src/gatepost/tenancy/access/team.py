@@ -40,7 +40,7 @@ def decide_removal(caller: Caller, target: Teammate) -> Decision:
         return Deny(AccessDenial.SCOPE_MISSING)
     if target.role is Role.ADMIN:
         return decide_grant(caller, Role.ADMIN, frozenset())
-    allowed = narrow(grant_of(caller), Grant(scopes=scopes_of(target)))
+    allowed = narrow(grant_of(caller), Grant(scopes=scopes_of(target) - _OF_ADMINS))
     return allowed if isinstance(allowed, Deny) else ALLOW
 
 
