@@ -15,14 +15,13 @@ from gatepost.cli.output import instant, say
 from gatepost.primitives.decision import Deny
 from gatepost.tenancy.access.budget import new_purse
 from gatepost.tenancy.access.grant import Grant, limit
+from gatepost.tenancy.access.honey import HONEY_SCOPES
 from gatepost.tenancy.access.issue import issue_key
 from gatepost.tenancy.access.rotate import MAX_OVERLAP, Rotation, rotate_key
 from gatepost.tenancy.access.scope import MAIL_SEND
-from gatepost.tenancy.access.scope_group import AccessLevel, require_groups
 from gatepost.tenancy.accounts.account import AccountState
 
 _MAX_NAME = 100
-_HONEY_SCOPES = require_groups([("Mail Send", AccessLevel.FULL.value)])
 
 
 @click.command()
@@ -50,7 +49,7 @@ def create(
     """Make a key. Prints it, once: it cannot be shown again."""
     _require_name(name)
     granted = read_kind(scopes=scopes, groups=groups, full=full, billing=billing)
-    if honey and not granted <= _HONEY_SCOPES:
+    if honey and not granted <= HONEY_SCOPES:
         raise click.UsageError(
             "a honey key may only have scopes of the group Mail Send: what a key reads would be real"
         )

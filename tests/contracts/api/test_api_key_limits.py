@@ -277,6 +277,19 @@ async def test_a_honey_key_makes_and_changes_nothing(api, account, honey):
     assert [(key.id, key.grant) for key in api.control.keys.list_all(account)] == before
 
 
+async def test_a_honey_key_that_was_given_more_reads_nothing_with_it(api, account, honey):
+    """By a manager of the account, who cannot know what it is."""
+    trap = honey("mail.send")
+    manager = api.key(account, *MANAGE, "mail.send")
+    body = {"name": "backup", "scopes": ["mail.send", "api_keys.read"]}
+
+    changed = await api.ask("PUT", f"{KEYS}/{key_id(trap)}", body, key=manager)
+    read = await api.ask("GET", KEYS, key=trap)
+    own = await api.ask("GET", "/v3/scopes", key=trap)
+
+    assert (changed.status, read.status, own.status) == (200, 503, 200)
+
+
 # ---------------------------------------------------------------- leaked keys
 
 

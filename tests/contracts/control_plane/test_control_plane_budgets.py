@@ -190,6 +190,17 @@ async def test_known_recipients_cost_nothing_of_the_budget_for_new_ones(process,
     assert await count_accepted(process(), sender, 1, "emil") == 0
 
 
+async def test_recipients_are_learnt_under_a_high_limit_before_a_low_one_holds(process, principal, purse):
+    """How a budget is switched on without refusing old customers; without any limit nothing is learnt."""
+    customers = ("ann", "bob", "carl")
+    await spend(process(), principal(purse("none", messages_per_day=10)), "dora")
+    assert await count_accepted(process(), principal(purse(new_recipients_per_day=1_000_000)), 1, *customers) == 1
+    narrowed = principal(purse("narrowed", new_recipients_per_day=0))
+
+    assert await count_accepted(process(), narrowed, 1, *customers) == 1
+    assert await count_accepted(process(), narrowed, 1, "dora") == 0
+
+
 async def test_recipients_are_known_to_the_account_and_to_no_other(process, principal, control_plane, purse):
     other = AccountId("acc_other")
     store = SqlBudgetStore(control_plane.database)

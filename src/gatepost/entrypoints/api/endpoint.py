@@ -29,6 +29,7 @@ from gatepost.primitives.clock import Clock
 from gatepost.primitives.errors import Permanent, Transient
 from gatepost.telemetry.logger import get_logger
 from gatepost.telemetry.metrics import Metrics
+from gatepost.tenancy.access.honey import HONEY_SCOPES
 from gatepost.tenancy.access.person import Caller
 from gatepost.tenancy.access.principal import Principal
 from gatepost.tenancy.access.scope import MAIL_SEND
@@ -198,7 +199,8 @@ class Endpoint:
 def _refuse_honey(caller: Caller | None, operation: Operation) -> None:
     """As the one door does it with mail: a honey key's holder hears what anybody hears when there is trouble."""
     changes = operation.method != "GET" and operation.scope != MAIL_SEND
-    if changes and isinstance(caller, Principal) and caller.is_honey:
+    is_beyond = operation.scope is not None and operation.scope not in HONEY_SCOPES
+    if (changes or is_beyond) and isinstance(caller, Principal) and caller.is_honey:
         raise Transient("a honey key was used: nothing is done under it")
 
 

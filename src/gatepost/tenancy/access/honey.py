@@ -17,11 +17,16 @@ from gatepost.telemetry.logger import get_logger
 from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.access.client import describe_client
 from gatepost.tenancy.access.ip_allowlist import Address, unmapped
+from gatepost.tenancy.access.scope_group import AccessLevel, require_groups
 from gatepost.tenancy.audit.entry import Act, Actor, ActorKind
 from gatepost.tenancy.audit.recorder import Recorder
 
 QUIET_FOR: Final = timedelta(minutes=1)
 """How long after an alarm further uses of that key from that address only make the next alarm's count."""
+
+HONEY_SCOPES: Final = require_groups([("Mail Send", AccessLevel.FULL.value)])
+"""What a honey key may have: what it reads with others would be real. If it is given others later, by somebody who does
+not know what it is, they open nothing."""
 
 _MAX_REMEMBERED: Final = 10_000
 

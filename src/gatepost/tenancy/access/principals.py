@@ -3,7 +3,8 @@
 Exactness (architecture, promise 3): rights are held only for as long as the control plane has not changed, and each
 question compares. Once the commit that takes a right away has returned, in whatever process, the next question here
 gets the new answer. Equal cost: a cache can make a *right* credential fast, never a wrong one, so every refusal of a
-key does the same work, whether the key is unknown, revoked or in use this very moment.
+key does the same work, whether the key is unknown, revoked or in use this very moment; and as much as the first use of
+a right one, since the rights of a decoy are read for it.
 """
 
 from collections.abc import Callable
@@ -39,6 +40,9 @@ MAX_REMEMBERED: Final = 50_000
 MAX_HONEY_USES: Final = 1000
 """How many uses of honey keys wait to be raised at a time; those from further addresses are only counted as use."""
 
+NO_KEY: Final = KeyId("no key")
+"""What stands for a key while none has been looked up."""
+
 _ADDRESS_DENIALS: Final = frozenset({AccessDenial.ADDRESS_NOT_LISTED, AccessDenial.NETWORK_NOT_ALLOWED})
 
 _Held: TypeAlias = dict[KeyId, Principal | None]
@@ -73,6 +77,8 @@ class Principals:
         # Hashes of secrets that proved right. A key's secret never changes, so this outlives every other change;
         # it says who is knocking, never that he may come in.
         self._proved: dict[KeyId, bytes] = {}
+        # The key whose rights were looked up last: what is read in its place for a wrong secret costs as much.
+        self._decoy: KeyId = NO_KEY
         self._used: dict[KeyId, tuple[AccountId, datetime, Address, str]] = {}
         self._honey_uses: dict[tuple[KeyId, Address], HoneyUse] = {}
 
@@ -111,6 +117,7 @@ class Principals:
             if not self._throttle.admits(peer, now):
                 return Refusal(AccessDenial.TOO_MANY_ATTEMPTS)
             if not compare_digest(self._keys.secret_hash(key_id, otherwise=NO_HASH), offered):
+                self._read_decoy()
                 return self._refuse(AccessDenial.KEY_NOT_VALID, peer, key_id, now)
             self._remember(key_id, offered)
         principal = self._find(key_id)
@@ -213,9 +220,16 @@ class Principals:
             return held[key_id]
         except KeyError:
             held[key_id] = principal = self._look_up(key_id)
+            if principal is not None:
+                self._decoy = key_id
             if len(held) > MAX_REMEMBERED:
                 self._current.drop()
             return principal
+
+    def _read_decoy(self) -> None:
+        """Read what a right secret would have had read, of a key that has nothing to do with the one that was named."""
+        self._current.get()
+        self._look_up(self._decoy)
 
     def _look_up(self, key_id: KeyId) -> Principal | None:
         key = self._keys.resolve(key_id)

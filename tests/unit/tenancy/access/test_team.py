@@ -9,14 +9,14 @@ from gatepost.tenancy.access.budget import Budget, Purse, PurseId
 from gatepost.tenancy.access.person import Person
 from gatepost.tenancy.access.principal import Principal
 from gatepost.tenancy.access.scope import CATALOGUE
-from gatepost.tenancy.access.team import decide_change, decide_grant, decide_removal
+from gatepost.tenancy.access.team import decide_change, decide_grant, decide_removal, grant_of
 from gatepost.tenancy.accounts.account import AccountState
 from gatepost.tenancy.accounts.console_session import Session
 from gatepost.tenancy.accounts.teammate import Role, Teammate
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 ACCOUNT = AccountId("acc_1")
-SEND, READ = frozenset({"mail.send"}), frozenset({"stats.read"})
+SEND, READ, UPDATE = frozenset({"mail.send"}), frozenset({"stats.read"}), frozenset({"teammates.update"})
 
 
 def teammate(role, scopes=frozenset(), name="x"):
@@ -78,12 +78,14 @@ def test_nobody_gives_what_he_does_not_hold(caller, role, scopes, may):
         (person(Role.ADMIN), teammate(Role.ADMIN, name="caller"), False),
         (person(Role.SCOPED, SEND), teammate(Role.SCOPED, SEND), True),
         (person(Role.SCOPED, SEND), teammate(Role.SCOPED, READ), False),
+        (person(Role.SCOPED, SEND | UPDATE), teammate(Role.SCOPED, SEND | UPDATE), True),
         (person(Role.SCOPED, CATALOGUE), teammate(Role.ADMIN), False),
         (key(), teammate(Role.ADMIN), True),
         (key(SEND), teammate(Role.SCOPED, READ), False),
         (key(), teammate(Role.OWNER), False),
     ],
-    ids=["owner admin", "admin owner", "himself", "scoped his like", "scoped another", "scoped admin", "key admin",
+    ids=["owner admin", "admin owner", "himself", "scoped his like", "scoped another",
+         "scoped his like with a scope of admins", "scoped admin", "key admin",
          "key another", "key owner"],
 )  # fmt: skip
 def test_who_removes_a_person_holds_all_that_person_holds(caller, target, may):
@@ -97,3 +99,15 @@ def test_a_change_is_for_admins():
     assert not decide_change(person(Role.SCOPED, CATALOGUE), target, Role.SCOPED, READ)
     assert not decide_change(key(SEND), target, Role.SCOPED, READ)
     assert not decide_change(person(Role.ADMIN), replace(target, role=Role.OWNER), Role.SCOPED, READ)
+
+
+@pytest.mark.parametrize(
+    ("caller", "held"),
+    [
+        pytest.param(person(Role.SCOPED, SEND | UPDATE), SEND, id="a scoped person changes nobody"),
+        pytest.param(person(Role.ADMIN), CATALOGUE, id="an admin does"),
+        pytest.param(key(SEND | UPDATE), SEND | UPDATE, id="a key that was given it does"),
+    ],
+)
+def test_what_a_caller_may_hand_on_is_what_he_can_do_himself(caller, held):
+    assert grant_of(caller).scopes == held

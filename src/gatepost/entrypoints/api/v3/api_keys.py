@@ -168,7 +168,7 @@ class ApiKeys:
 
     def _grant_made(self, call: Call, maker: Caller, wanted: WantedKey) -> Grant | Deny:
         own = grant_of(maker)
-        scopes = of_one_kind(maker.scopes) if wanted.scopes is None else wanted.scopes
+        scopes = of_one_kind(own.scopes) if wanted.scopes is None else wanted.scopes
         grant = limit(inherit(own, scopes=scopes), wanted.limits, purse=new_purse(call.account_id, self.entropy))
         return narrow_to(own, wanted.limits, grant)
 

@@ -16,6 +16,7 @@ from gatepost.entrypoints.api.v3.whitelabel_bodies import DomainShown, show_doma
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.entropy import Entropy
 from gatepost.standards.address import AddressError, parse_domain
+from gatepost.tenancy.access.person import Caller
 from gatepost.tenancy.accounts.account import Account
 from gatepost.tenancy.accounts.ports import AccountStore
 from gatepost.tenancy.audit.entry import Actor
@@ -58,9 +59,16 @@ class Whitelabel:
     resolver: Callable[[], Resolver]
     guard_as: Callable[[Actor], LookAlikeGuard]
 
-    async def act(self, call: Call, scope: str, act: Callable[[], T]) -> T | Problem:
+    async def act(
+        self,
+        call: Call,
+        scope: str,
+        act: Callable[[], T],
+        *,
+        object_to: Callable[[Caller], Problem | None] = lambda _: None,
+    ) -> T | Problem:
         """Do something in a thread, by the rights that the caller has at this moment."""
-        return await do_judged(self.acts, self.callers, call, scope=scope, act=act)
+        return await do_judged(self.acts, self.callers, call, scope=scope, act=act, object_to=object_to)
 
     async def read(self, act: Callable[[], T]) -> T:
         """Read something in a thread."""

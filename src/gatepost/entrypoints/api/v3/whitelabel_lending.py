@@ -2,15 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Final, cast
 
 from gatepost.entrypoints.api.operation import Answer, Call, Operation
-from gatepost.entrypoints.api.problem import Problem
+from gatepost.entrypoints.api.problem import Problem, problem
 from gatepost.entrypoints.api.v3.whitelabel import READ, UNKNOWN, UPDATE, Whitelabel, number_in
 from gatepost.entrypoints.api.v3.whitelabel_bodies import DomainShown, SubuserNamed, show_domain
+from gatepost.primitives.decision import Deny
+from gatepost.tenancy.access.grant import narrow
+from gatepost.tenancy.access.person import Caller
+from gatepost.tenancy.access.team import grant_of
 from gatepost.tenancy.accounts.account import Account
 from gatepost.tenancy.audit.entry import Actor
 from gatepost.tenancy.senders.domain import AuthenticatedDomain
+
+_BEYOND_OWN_AUTHORS: Final = problem(
+    403, "access forbidden: your own key may not write as every address of this domain, and so cannot lend it"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,19 +65,25 @@ class WhitelabelLending:
         )  # fmt: skip
 
     async def lend(self, call: Call) -> Answer | Problem:
-        """Let a subuser send as a domain that stays the account's."""
+        """Let a subuser send as a domain that stays the account's: as all of it, so only who may do so himself."""
         username = cast("SubuserNamed", call.body).username
+        claim = await self.service.read(lambda: self.service.find_claim(call))
+        if claim is None:
+            return UNKNOWN
 
         def lend() -> AuthenticatedDomain | Problem | None:
-            claim, subuser = self.service.find_claim(call), self.service.find_subuser(call, username)
-            if claim is None:
-                return None
+            subuser = self.service.find_subuser(call, username)
             if isinstance(subuser, Problem):
                 return subuser
             self.service.domains_as(_as_parent(call)).assign(claim.account_id, claim.name, subuser.id)
             return self.service.find_claim(call)
 
-        lent = await self.service.act(call, UPDATE, lend)
+        def object_to(caller: Caller) -> Problem | None:
+            own = grant_of(caller)
+            allowed = narrow(own, replace(own, allowed_authors=(claim.name,)))
+            return _BEYOND_OWN_AUTHORS if isinstance(allowed, Deny) else None
+
+        lent = await self.service.act(call, UPDATE, lend, object_to=object_to)
         return await self.service.shown(call, lent, status=201)
 
     async def show_lent(self, call: Call) -> Answer | Problem:
