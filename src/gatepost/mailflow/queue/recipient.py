@@ -12,7 +12,7 @@ from gatepost.primitives.ids import AccountId, KeyId, MessageId
 from gatepost.standards.address import Mailbox
 from gatepost.tenancy.senders.sender_names import SenderNames
 
-HELD_UNTIL_RETURN = "the domain's DNS records are gone"
+HELD_UNTIL_RETURN = "the DNS records of its sender's domain are gone"
 """The one reason that the service takes back by itself: the mail goes on when the records are back."""
 
 
