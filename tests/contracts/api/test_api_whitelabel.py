@@ -189,7 +189,7 @@ async def test_a_domain_given_up_is_withdrawn_settled_and_forgotten(api, key, ac
     deleted = await api.ask("DELETE", f"{DOMAINS}/{made['id']}", key=key)
 
     assert deleted.status == 204
-    assert api.rights_changed.asked[-1][:2] == ("hold", account)
+    assert api.rights_changed.asked == [("settle_domain", account, "example.com", "domain removed")] * 2
     assert api.control.domains.list_all(account) == []
 
 
@@ -220,7 +220,7 @@ async def test_a_domain_is_lent_to_a_subuser_and_taken_back(api, key, subuser):
     assert (lent.status, [each["username"] for each in lent.json["subusers"]]) == (201, ["news"])
     assert [each["id"] for each in listed.json] == [first.json["id"]] == [made["id"]]
     assert taken.status == 204
-    assert api.rights_changed.asked[-1][:2] == ("hold", subuser)
+    assert api.rights_changed.asked == [("settle_domain", subuser, "example.com", "domain taken back")]
     assert (await api.ask("GET", f"{DOMAINS}/subuser?username=news", key=key)).status == 404
     unknown = await api.ask("POST", f"{DOMAINS}/{made['id']}/subuser:add", {"username": "nobody"}, key=key)
     assert unknown.status == 400

@@ -109,6 +109,9 @@ class RecordingWorkers:
     def refresh_and_hold(self, predicate: Predicate, *, reason: str, timeout: timedelta) -> Sequence[Report]:
         return self._note("hold", predicate, reason)
 
+    def release(self, predicate: Predicate, *, timeout: timedelta) -> Sequence[Report]:
+        return self._note("release", predicate, "")
+
     def _note(self, what: str, predicate: Predicate | None, reason: str) -> Sequence[Report]:
         self.asked.append((what, predicate, reason))
         self.seen.append(self.witness())

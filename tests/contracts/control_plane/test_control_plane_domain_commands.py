@@ -18,6 +18,7 @@ from gatepost.tenancy.accounts import lifecycle
 from gatepost.tenancy.accounts.account import Account
 from gatepost.tenancy.senders.dkim_key import SigningKeys
 from gatepost.tenancy.senders.domain import DomainState
+from gatepost.tenancy.senders.sender_names import SenderNames
 
 
 @pytest.fixture(autouse=True)
@@ -205,7 +206,8 @@ def test_removing_withdraws_then_holds_then_forgets(
     result = run(commands, "remove", "--yes", "example.com")
 
     assert result.exit_code == 0
-    assert commands.mail_workers.asked == [("hold", Predicate(account_id=account.id), "domain removed")]
+    gone = Predicate(account_id=account.id, sender=SenderNames(name="example.com"))
+    assert commands.mail_workers.asked == [("hold", gone, "domain removed")]
     assert commands.mail_workers.seen == [(None, True)]
     assert control_plane.domains.find(account.id, "example.com") is None
 

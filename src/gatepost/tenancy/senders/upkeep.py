@@ -118,7 +118,9 @@ class RecheckPolicy:
 
     def is_due(self, claim: AuthenticatedDomain, now: datetime) -> bool:
         """Say whether it is time; claims are spread by their numbers, over a tenth of the pause."""
-        looked_at = max(filter(None, (claim.checked_at, claim.verified_at)), default=None)
+        # One that is failing may just have been given back without a look that came to its end.
+        proved_at = None if claim.failing_since is not None else claim.verified_at
+        looked_at = max(filter(None, (claim.checked_at, proved_at)), default=None)
         if looked_at is None:
             return True
         is_hopeful = claim.failing_since is not None and now - claim.failing_since < _HOPEFUL_FOR
