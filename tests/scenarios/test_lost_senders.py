@@ -38,17 +38,21 @@ class Customer:
             "example.test": self.relay.records,
             "other.test": {record["name"]: record["value"] for record in added},
         }
+        self.relay.zone.ttl = 1
         self.publish("example.test", "other.test")
         self.relay.command("domain", "verify", "other.test", "--account", "acme")
         self.relay.start()
         self.sessions = [self._open_session() for _ in range(SESSIONS)]
 
     def publish(self, *domains: str) -> None:
-        """Let the DNS show the records of these domains, and of no other."""
+        """Let the DNS show the records of these domains; where those of others stood, something else stands now.
+
+        What is not there at all would be remembered for as long as the zone says of such names.
+        """
         shown = {
-            (name, "TXT"): [" ".join(f'"{text[i : i + 200]}"' for i in range(0, len(text), 200))]
-            for domain in domains
-            for name, text in self.records[domain].items()
+            (name, "TXT"): [_quote(text if domain in domains else "something else")]
+            for domain, records in self.records.items()
+            for name, text in records.items()
         }
         self.relay.zone.publish({**OWN_RECORDS, **shown})
 
@@ -82,6 +86,10 @@ class Customer:
         client.starttls(context=ssl.create_default_context(cafile=str(self.relay.ca_file)))
         client.login("apikey", self.relay.key)
         return client
+
+
+def _quote(text: str) -> str:
+    return " ".join(f'"{text[i : i + 200]}"' for i in range(0, len(text), 200))
 
 
 @pytest.fixture
