@@ -5,11 +5,11 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from gatepost.cli.arguments import get_account, get_key, read_destination, read_domain
+from gatepost.cli.arguments import get_account, get_key, read_destination
 from gatepost.mailflow.queue.recipient import Predicate, RecipientState
 from gatepost.primitives.ids import MessageId
 from gatepost.runtime.control_plane import ControlPlane
-from gatepost.standards.address import AddressError, parse_mailbox
+from gatepost.standards.address import AddressError, parse_domain, parse_mailbox
 from gatepost.tenancy.senders.sender_names import SenderNames
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -78,10 +78,8 @@ def read_some_predicate(control_plane: ControlPlane, **which: str | None) -> Pre
 
 
 def _read_sender(text: str) -> str:
-    if "@" not in text:
-        return read_domain(text)
     try:
-        return str(parse_mailbox(text.encode(), allow_utf8=True))
+        return str(parse_mailbox(text.encode(), allow_utf8=True)) if "@" in text else parse_domain(text)
     except AddressError as error:
         raise click.BadParameter(
             f"{text!r}: {error}; write name@example.com or example.com", param_hint="--sender"
