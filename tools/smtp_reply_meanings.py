@@ -100,10 +100,10 @@ MEANINGS: Final = {
     "missing.",
     "SubmissionDenial.AUTHOR_AMBIGUOUS": "See [the author rule](../explanation/author-rule.md).",
     "SubmissionDenial.AUTHOR_NOT_VERIFIED": "`gatepost domain add`, publish the records, `gatepost domain verify`; or "
-    "write a From that the account owns.",
+    "[prove the one address](../how-to/verify-a-single-sender.md); or write a From that the account owns.",
     "SubmissionDenial.AUTHOR_NOT_ALLOWED": "The key is limited to authors (`--from`): use another key, or that author.",
     "SubmissionDenial.SENDER_NOT_VERIFIED": "Leave Sender and Resent fields out, or name somebody in a verified "
-    "domain.",
+    "domain, or a verified single sender.",
     "SubmissionDenial.EIGHT_BIT_NOT_DECLARED": "The header section holds octets above 127: encode them (RFC 2047), or "
     "send with SMTPUTF8.",
     "SubmissionDenial.LOOP": "More than 50 Received fields: two servers hand the message to each other.",

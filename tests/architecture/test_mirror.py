@@ -157,6 +157,8 @@ ELSEWHERE = {
     "storage/domain_reviews.py": f"{_CONTROL_PLANE}single_senders.py",
     "storage/single_senders.py": f"{_CONTROL_PLANE}single_senders.py",
     "runtime/compose_senders.py": f"{_CONTROL_PLANE}sender_commands.py",
+    "tenancy/senders/sender_advice.py": f"{_CONTROL_PLANE}sender_commands.py",
+    "tenancy/senders/sender_rights.py": f"{_CONTROL_PLANE}sender_rights.py",
     "tenancy/senders/audited_single_sender.py": f"{_CONTROL_PLANE}single_senders.py",
     "tenancy/senders/single_sender.py": f"{_CONTROL_PLANE}single_senders.py",
     "tenancy/senders/single_sender_proof.py": "tests/contracts/api/test_api_verified_senders.py",

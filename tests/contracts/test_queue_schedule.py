@@ -293,7 +293,9 @@ async def test_a_shard_of_version_1_is_brought_up_to_date_when_it_is_opened(rig)
     await rig.queue.close()
     with closing(sqlite3.connect(rig.database)) as database:
         database.executescript(
-            "DROP TABLE message_options; DROP TABLE schedule; DROP TABLE request; PRAGMA user_version=1;"
+            "DROP TABLE message_options; DROP TABLE schedule; DROP TABLE request;"
+            "ALTER TABLE recipient DROP COLUMN author; ALTER TABLE recipient DROP COLUMN reverse_path;"
+            "PRAGMA user_version=1;"
         )
 
     await rig.start()

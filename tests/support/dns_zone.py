@@ -11,7 +11,9 @@ Records = Mapping[tuple[str, str], Sequence[str]]
 
 
 class DNSZone:
-    """Serves one zone for ``origin``."""
+    """Serves one zone for ``origin``; ``ttl``, in seconds, holds for what is published from then on."""
+
+    ttl = 60
 
     def __init__(self, origin: str, records: Records) -> None:
         self._origin = origin
@@ -25,7 +27,7 @@ class DNSZone:
 
     def publish(self, records: Records) -> None:
         """Serve these from now on."""
-        self._server.zones = ZoneSet([Zone(self._origin, records, name_servers=[f"ns.{self._origin}"])])
+        self._server.zones = ZoneSet([Zone(self._origin, records, name_servers=[f"ns.{self._origin}"], ttl=self.ttl)])
 
     def stop(self) -> None:
         """Serve no more."""

@@ -2,16 +2,17 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from gatepost.cli.arguments import get_account, read_domain
-from gatepost.cli.certainty import settle_and_hold
+from gatepost.cli.certainty import settle_domain
 from gatepost.cli.context import CommandContext
 from gatepost.cli.domain_review import approve, held, reject, state_of, word_review
 from gatepost.cli.output import instant, print_fields, print_json, print_table, say
-from gatepost.mailflow.queue.recipient import Predicate
+from gatepost.mailflow.queue.recipient import HELD_UNTIL_RETURN
 from gatepost.runtime.compose_senders import compose_guard
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.tenancy.accounts.account import Account
@@ -133,6 +134,8 @@ def verify(context: CommandContext, *, name: str, account: str) -> None:
             raise click.ClickException(word_review(error.review, holder)) from error
         except LookupError as error:
             raise click.ClickException(f"{claim.name} has been removed meanwhile") from error
+        if is_proved(findings) and claim.failing_since is not None:
+            _take_back_in(context, plane, claim)
     _print_findings(findings)
     if not is_proved(findings):
         raise click.ClickException(
@@ -150,8 +153,8 @@ def verify(context: CommandContext, *, name: str, account: str) -> None:
 def remove(context: CommandContext, *, name: str, account: str, yes: bool) -> None:
     """Give up a domain and destroy its DKIM keys.
 
-    If it was verified, what the account has queued is held, all of it: a queue does not know which messages were in
-    this domain's name, and those can no longer be signed. Release what may go with `gatepost queue release`.
+    If it was verified, what is queued in its name, or in that of a domain below it, is held where the account has no
+    other right to that name; mail in other names goes on. See `gatepost queue list --sender DOMAIN`.
     """
     with context.control_plane() as plane:
         holder = get_account(plane, account)
@@ -161,9 +164,10 @@ def remove(context: CommandContext, *, name: str, account: str, yes: bool) -> No
         if claim.verified_at is not None:
             # The claim is forgotten last: a command that could not be certain finds it, and finishes, when given again.
             plane.domains.withdraw(holder.id, claim.id)
-            settle_and_hold(
+            settle_domain(
                 context,
-                Predicate(account_id=holder.id),
+                plane,
+                claim,
                 done=f"Account {holder.name} may no longer send as {claim.name}",
                 reason="domain removed",
             )
@@ -210,6 +214,19 @@ def doctor(context: CommandContext, *, name: str, selectors: tuple[str, ...], ac
 
 for _command in (held, approve, reject):
     domain.add_command(_command)
+
+
+def _take_back_in(context: CommandContext, plane: ControlPlane, claim: AuthenticatedDomain) -> None:
+    """Let go on what waited for the records of a claim; noted last, so that a command that failed does it again."""
+    settle_domain(
+        context,
+        plane,
+        claim,
+        done=f"The records of {claim.name} are back",
+        reason=HELD_UNTIL_RETURN,
+        moved="released",
+    )
+    plane.domains.change(claim.account_id, claim.id, lambda present: replace(present, failing_since=None))
 
 
 async def _prove(context: CommandContext, plane: ControlPlane, claim: AuthenticatedDomain) -> tuple[Finding, ...]:

@@ -19,6 +19,7 @@ from gatepost.tenancy.access.scope import MAIL_SEND
 from gatepost.tenancy.accounts.account import Account
 from gatepost.tenancy.senders.alignment import VerifiedDomains
 from gatepost.tenancy.senders.public_suffix import PublicSuffixes
+from gatepost.tenancy.senders.sender_advice import SenderAdvice
 
 EXIT_NO = 1
 
@@ -64,12 +65,20 @@ def explain(
             steps, principal = _explain_key(plane, get_key(plane, key_id, account), _read_peer(peer))
         else:
             steps, principal = _explain_account(get_account(plane, account or ""))
+        verified = VerifiedDomains(plane.domains, PublicSuffixes(), plane.senders)
         steps += explain_names(
             principal,
             offer,
-            VerifiedDomains(plane.domains, PublicSuffixes(), plane.senders),
+            verified,
             own_host_names=frozenset({context.settings.host_name.lower()}),
             signing_domain=context.settings.senders.signing_domain,
+            advisor=SenderAdvice(
+                accounts=plane.accounts,
+                domains=plane.domains,
+                senders=plane.senders,
+                reviews=plane.reviews,
+                verified=verified,
+            ),
         )
     _print(steps, as_json=as_json)
     if not is_allowed(steps):
@@ -117,13 +126,16 @@ def _print(steps: list[Step], *, as_json: bool) -> None:
             {
                 "is_allowed": allowed,
                 "steps": [
-                    {"check": step.check.value, "outcome": _outcome(step), "detail": step.detail} for step in steps
+                    {"check": step.check.value, "outcome": _outcome(step), "detail": step.detail, "mend": step.mend}
+                    for step in steps
                 ],
             }
         )
         return
     print_table([["CHECK", "ANSWER", "WHY"], *[[step.check.value, _outcome(step), step.detail] for step in steps]])
     say("Yes: such a message would be taken." if allowed else "No: such a message would be refused.")
+    for mend in dict.fromkeys(step.mend for step in steps if step.mend):
+        say(f"To mend it: {mend}.")
 
 
 def _outcome(step: Step) -> str:

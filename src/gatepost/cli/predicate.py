@@ -9,6 +9,8 @@ from gatepost.cli.arguments import get_account, get_key, read_destination
 from gatepost.mailflow.queue.recipient import Predicate, RecipientState
 from gatepost.primitives.ids import MessageId
 from gatepost.runtime.control_plane import ControlPlane
+from gatepost.standards.address import AddressError, parse_domain, parse_mailbox
+from gatepost.tenancy.senders.sender_names import SenderNames
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -22,6 +24,11 @@ _OPTIONS: Final = (
         "--state",
         type=click.Choice([state.value for state in _LIVE_STATES]),
         help="In which state; leased means that an attempt is under way.",
+    ),
+    click.option(
+        "--sender",
+        metavar="NAME",
+        help="In whose name, as author or reverse-path: an address, or a domain and all below it.",
     ),
     click.option("--message", help="Which message: the id that the client was told."),
 )
@@ -42,6 +49,7 @@ def read_predicate(
     domain: str | None = None,
     state: str | None = None,
     message: str | None = None,
+    sender: str | None = None,
 ) -> Predicate:
     """Read the options of ``predicate_options``; all that is given must match, and nothing given matches all.
 
@@ -54,6 +62,7 @@ def read_predicate(
         domain=read_destination(domain) if domain else None,
         state=RecipientState(state) if state else None,
         message_id=MessageId(message) if message else None,
+        sender=SenderNames(name=_read_sender(sender)) if sender else None,
     )
 
 
@@ -62,7 +71,16 @@ def read_some_predicate(control_plane: ControlPlane, **which: str | None) -> Pre
     predicate = read_predicate(control_plane, **which)
     if predicate == Predicate():
         raise click.UsageError(
-            "say which recipients: --account, --key, --domain, --state or --message. For the whole queue, "
+            "say which recipients: --account, --key, --domain, --sender, --state or --message. For the whole queue, "
             "give the command once for each --state"
         )
     return predicate
+
+
+def _read_sender(text: str) -> str:
+    try:
+        return str(parse_mailbox(text.encode(), allow_utf8=True)) if "@" in text else parse_domain(text)
+    except AddressError as error:
+        raise click.BadParameter(
+            f"{text!r}: {error}; write name@example.com or example.com", param_hint="--sender"
+        ) from error

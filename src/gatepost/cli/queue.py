@@ -27,7 +27,7 @@ _STATES: Final = (RecipientState.QUEUED, RecipientState.LEASED, RecipientState.H
 def queue() -> None:
     """List, hold, release and remove queued mail.
 
-    Recipients are chosen by account, key, domain, state and message; all that is given must match.
+    Recipients are chosen by account, key, domain, sender, state and message; all that is given must match.
     """
 
 

@@ -40,11 +40,10 @@ from gatepost.entrypoints.api.v3.whitelabel_ips import WhitelabelIps
 from gatepost.entrypoints.api.v3.whitelabel_lending import WhitelabelLending
 from gatepost.entrypoints.api.v3.whitelabel_links import WhitelabelLinks
 from gatepost.mailflow.submission.accept import Acceptance
-from gatepost.runtime.compose_commands import compose_workers
 from gatepost.runtime.compose_jobs import compose_checking_resolver
 from gatepost.runtime.compose_meters import WorkerMeters
 from gatepost.runtime.compose_people import compose_people, make_token_text
-from gatepost.runtime.compose_senders import compose_guard
+from gatepost.runtime.compose_senders import compose_guard, compose_rights_changed
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.runtime.own_zone import relay_of
 from gatepost.runtime.rights_changed import ControlledWorkers
@@ -123,7 +122,7 @@ def _compose_operator_routes(settings: Settings, parts: APIParts, proxies: Proxi
     leaked = LeakedKeys(
         token_hash=hash_token(token),
         keys_as=lambda actor: control.acting_as(actor).keys,
-        rights_changed=ControlledWorkers(compose_workers(settings)),
+        rights_changed=compose_rights_changed(settings, control),
         clock=control.clock,
         hash_secret=control.keyring.hash_secret,
         throttle=AuthenticationThrottle(),
@@ -150,7 +149,7 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
         max_size_octets=settings.submission.max_size_octets,
     )
     callers = CurrentCallers(control.principals, control.people)
-    rights_changed = ControlledWorkers(compose_workers(settings))
+    rights_changed = compose_rights_changed(settings, control)
     keys = ApiKeys(
         access=callers,
         keys=control.keys,
@@ -200,7 +199,7 @@ def _compose_subusers(settings: Settings, parts: APIParts, callers: CurrentCalle
         accounts=control.accounts,
         accounts_as=lambda actor: control.acting_as(actor).accounts,
         unit_of_work=control.audit.unit_of_work,
-        rights_changed=ControlledWorkers(compose_workers(settings)),
+        rights_changed=compose_rights_changed(settings, control),
         acts=parts.acts,
         clock=control.clock,
         entropy=control.entropy,

@@ -8,9 +8,11 @@ from datetime import timedelta
 from typing import Final
 
 from gatepost.mailflow.delivery.outgoing import SIGNATURE_LIFETIME
+from gatepost.mailflow.queue.recipient import HELD_UNTIL_RETURN
 from gatepost.network.dns_update import UpdateKey, push_zone
 from gatepost.network.resolver import CachingResolver, Nameserver, parse_nameserver, system_nameservers
 from gatepost.primitives.errors import Misconfigured
+from gatepost.runtime.compose_senders import compose_rights_changed
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
 from gatepost.runtime.jobs_worker import JobsParts
 from gatepost.runtime.own_zone import read_own_zone, relay_of
@@ -19,6 +21,7 @@ from gatepost.storage.leases import SqlLeases
 from gatepost.system.clock import SystemClock
 from gatepost.system.entropy import SystemEntropy
 from gatepost.telemetry.metrics import Metrics
+from gatepost.tenancy.senders.domain import AuthenticatedDomain
 from gatepost.tenancy.senders.ports import DomainStore
 from gatepost.tenancy.senders.rotation import RotationPolicy
 from gatepost.tenancy.senders.upkeep import KeyUpkeep, RecheckPolicy, RecordUpkeep
@@ -48,6 +51,12 @@ def rotation_policy(settings: Settings) -> RotationPolicy:
 def compose_jobs_parts(settings: Settings, control: ControlPlane) -> JobsParts:
     """Put together the jobs worker."""
     policy = rotation_policy(settings)
+    rights_changed = compose_rights_changed(settings, control)
+
+    async def settle(claim: AuthenticatedDomain) -> None:
+        holders = (claim.account_id, *sorted(claim.assigned_to))
+        await rights_changed.settle_domain(holders, claim.name, reason=HELD_UNTIL_RETURN)
+
     return JobsParts(
         domains=control.domains,
         leases=SqlLeases(control.database),
@@ -60,6 +69,7 @@ def compose_jobs_parts(settings: Settings, control: ControlPlane) -> JobsParts:
         ),
         records=RecordUpkeep(
             domains=control.domains,
+            settle=settle,
             resolver=_resolver(settings, *_nameservers(settings)),
             relay=relay_of(settings),
             clock=control.clock,

@@ -26,8 +26,8 @@ class Senders(Section, frozen=True, kw_only=True):
     signing_domain: Annotated[
         str | None,
         Meta(
-            description="The verified domain whose keys sign mail of single senders, who have none of their own. "
-            "Unset, their mail is not signed. It does not make their DMARC pass."
+            description="The verified domain whose keys sign mail of single senders whose account has no default "
+            "domain. Unset, that mail is not signed. It does not make their DMARC pass."
         ),
     ] = None
     recheck_every: Annotated[

@@ -36,6 +36,7 @@ class SqlDomainStore:
     def __init__(self, database: Database, version: AccessVersion) -> None:
         self._database: Final = database
         self._verified: Final[Current[dict[str, AuthenticatedDomain | None]]] = Current(version, dict)
+        self._defaults: Final[Current[dict[AccountId, AuthenticatedDomain | None]]] = Current(version, dict)
 
     def add(self, domain: AuthenticatedDomain) -> DomainId:
         """Store a new claim; return its number."""
@@ -166,6 +167,24 @@ class SqlDomainStore:
                 self._verified.drop()
             return found
 
+    def find_default(self, account_id: AccountId) -> AuthenticatedDomain | None:
+        """Return the account's own default claim if it is VERIFIED, else its parent's if that is assigned to it."""
+        held = self._defaults.get()
+        try:
+            return held[account_id]
+        except KeyError:
+            mine = or_(domains.c.account_id == account_id, _is_assigned_to(account_id))
+            found = self._select(and_(mine, domains.c.is_default, _VERIFIED))
+            own = [claim for claim in found if claim.account_id == account_id]
+            held[account_id] = default = next(iter([*own, *found]), None)
+            if len(held) > MAX_REMEMBERED:
+                self._defaults.drop()
+            return default
+
+    def list_verified_below(self, name: str) -> Sequence[AuthenticatedDomain]:
+        """Return the VERIFIED claims to names below a name, whoever holds them."""
+        return self._select(and_(domains.c.name.endswith(f".{name}", autoescape=True), _VERIFIED))
+
     def list_verified_names(self, except_of: AccountId) -> Sequence[str]:
         """Return every name that another account than this one has verified."""
         others = and_(domains.c.state == DomainState.VERIFIED.value, domains.c.account_id != except_of)
@@ -192,16 +211,7 @@ class SqlDomainStore:
 
     def list_assigned(self, subuser_id: AccountId) -> Sequence[AuthenticatedDomain]:
         """Return the claims that the account's parent has assigned to it, by name."""
-        assigned = (
-            select(domain_assignments.c.subuser_id)
-            .where(
-                domain_assignments.c.account_id == domains.c.account_id,
-                domain_assignments.c.domain_name == domains.c.name,
-                domain_assignments.c.subuser_id == subuser_id,
-            )
-            .exists()
-        )
-        return self._select(assigned)
+        return self._select(_is_assigned_to(subuser_id))
 
     def _select(self, condition: ColumnElement[bool]) -> list[AuthenticatedDomain]:
         order = (domains.c.name, domains.c.is_default.desc(), domains.c.id)
@@ -218,6 +228,18 @@ def _assignment(*, account_id: AccountId, domain_name: str, subuser_id: AccountI
         domain_assignments.c.account_id == account_id,
         domain_assignments.c.domain_name == domain_name,
         domain_assignments.c.subuser_id == subuser_id,
+    )
+
+
+def _is_assigned_to(subuser_id: AccountId) -> ColumnElement[bool]:
+    return (
+        select(domain_assignments.c.subuser_id)
+        .where(
+            domain_assignments.c.account_id == domains.c.account_id,
+            domain_assignments.c.domain_name == domains.c.name,
+            domain_assignments.c.subuser_id == subuser_id,
+        )
+        .exists()
     )
 
 

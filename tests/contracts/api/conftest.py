@@ -1,6 +1,6 @@
 """The API as an ASGI application on the real control plane and the real queue, without sockets."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -100,6 +100,12 @@ class RecordingRightsChanged:
     async def settle_and_hold(self, account_id: AccountId, key_id: KeyId | None, *, reason: str) -> None:
         self._note("hold", account_id, *([key_id] if key_id else []))
 
+    async def settle_domain(self, account_ids: Iterable[AccountId], name: str, *, reason: str) -> None:
+        self._note("settle_domain", *account_ids, name, reason)
+
+    async def settle_address(self, account_id: AccountId, address: str, *, reason: str) -> None:
+        self._note("settle_address", account_id, address, reason)
+
     def _note(self, *what: str) -> None:
         self.asked.append(what)
         if self.trouble:
@@ -111,6 +117,9 @@ class Claims:
 
     def __init__(self) -> None:
         self.holders: dict[str, AccountId] = {}
+
+    def find_default(self, account_id: AccountId) -> AuthenticatedDomain | None:
+        return None
 
     def find_verified(self, name: str) -> AuthenticatedDomain | None:
         if name not in self.holders:

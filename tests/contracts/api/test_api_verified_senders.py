@@ -148,7 +148,7 @@ async def test_another_address_must_be_proved_anew(api, account, manager):
     changed = await api.ask("PATCH", f"{PATH}/{number}", {"from_email": "eve@gmail.test"}, key=manager)
 
     assert changed.json["verified"] is False
-    assert api.rights_changed.asked == [("hold", account)]
+    assert api.rights_changed.asked == [("settle_address", account, "ann@gmail.test", "single sender removed")]
     assert [await send(api, manager, author) for author in ("ann@gmail.test", "eve@gmail.test")] == [403, 403]
     await verify(api, manager)
     assert await send(api, manager, "eve@gmail.test") == 202
@@ -171,7 +171,7 @@ async def test_a_sender_that_is_removed_is_so_on_every_worker(api, account, mana
     removed = await api.ask("DELETE", f"{PATH}/{number}", key=manager)
 
     assert removed.status == 204
-    assert api.rights_changed.asked == [("hold", account)]
+    assert api.rights_changed.asked == [("settle_address", account, "ann@gmail.test", "single sender removed")]
     assert await send(api, manager) == 403
     assert (await api.ask("DELETE", f"{PATH}/{number}", key=manager)).status == 404
     assert acts_of(api, account) == ["sender_added", "sender_verified", "sender_withdrawn", "sender_removed"]
@@ -188,7 +188,7 @@ async def test_a_removal_that_was_not_certain_is_finished_when_it_is_asked_again
     second = await api.ask("DELETE", f"{PATH}/{number}", key=manager)
 
     assert (first.status, refused, second.status) == (503, 403, 204)
-    assert api.rights_changed.asked == [("hold", account)] * 2
+    assert api.rights_changed.asked == [("settle_address", account, "ann@gmail.test", "single sender removed")] * 2
 
 
 async def test_a_sender_that_was_never_proved_is_removed_without_a_hold(api, manager):

@@ -1,7 +1,10 @@
 """Domains, links and reverse names over HTTP, in the shapes of the dialect."""
 
+from dataclasses import replace
+
 import pytest
 
+from gatepost.mailflow.queue.recipient import HELD_UNTIL_RETURN
 from gatepost.standards.dns.records import MX, TXT, Address, Name
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainState
 from gatepost.tenancy.senders.review import ReviewState
@@ -189,7 +192,7 @@ async def test_a_domain_given_up_is_withdrawn_settled_and_forgotten(api, key, ac
     deleted = await api.ask("DELETE", f"{DOMAINS}/{made['id']}", key=key)
 
     assert deleted.status == 204
-    assert api.rights_changed.asked[-1][:2] == ("hold", account)
+    assert api.rights_changed.asked == [("settle_domain", account, "example.com", "domain removed")] * 2
     assert api.control.domains.list_all(account) == []
 
 
@@ -220,7 +223,7 @@ async def test_a_domain_is_lent_to_a_subuser_and_taken_back(api, key, subuser):
     assert (lent.status, [each["username"] for each in lent.json["subusers"]]) == (201, ["news"])
     assert [each["id"] for each in listed.json] == [first.json["id"]] == [made["id"]]
     assert taken.status == 204
-    assert api.rights_changed.asked[-1][:2] == ("hold", subuser)
+    assert api.rights_changed.asked == [("settle_domain", subuser, "example.com", "domain taken back")]
     assert (await api.ask("GET", f"{DOMAINS}/subuser?username=news", key=key)).status == 404
     unknown = await api.ask("POST", f"{DOMAINS}/{made['id']}/subuser:add", {"username": "nobody"}, key=key)
     assert unknown.status == 400
@@ -325,3 +328,38 @@ async def test_a_domain_that_looks_like_anothers_is_held_until_the_operator_appr
 
     assert (held.status, approved.status, approved.json["valid"]) == (403, 200, True)
     assert b"examp1e.org" not in held.octets
+
+
+async def test_a_domain_that_is_proved_again_lets_go_on_what_waited_for_it(api, key, account):
+    made = await make(api, key)
+    publish(api, made)
+    path = f"{DOMAINS}/{made['id']}/validate"
+    await api.ask("POST", path, key=key)
+    at = api.clock.now()
+    api.control.domains.withdraw(account, made["id"])
+    api.control.domains.change(account, made["id"], lambda claim: replace(claim, failing_since=at))
+    api.rights_changed.trouble = "one worker does not answer"
+
+    unsure = await api.ask("POST", path, key=key)
+    api.rights_changed.trouble = ""
+    again = await api.ask("POST", path, key=key)
+    once_more = await api.ask("POST", path, key=key)
+
+    assert (unsure.status, again.status, once_more.status) == (503, 200, 200)
+    assert api.rights_changed.asked == [("settle_domain", account, "example.com", HELD_UNTIL_RETURN)] * 2
+    claim = api.control.domains.find_verified("example.com")
+    assert (claim.failing_since, claim.account_id) == (None, account)
+
+
+async def test_taking_back_that_was_not_certain_is_made_so_when_it_is_asked_again(api, key, subuser):
+    made = await make(api, key)
+    await api.ask("POST", f"{DOMAINS}/{made['id']}/subuser", {"username": "news"}, key=key)
+    path = f"{DOMAINS}/subuser?username=news"
+    api.rights_changed.trouble = "one worker does not answer"
+
+    unsure = await api.ask("DELETE", path, key=key)
+    api.rights_changed.trouble = ""
+    again = await api.ask("DELETE", path, key=key)
+
+    assert (unsure.status, again.status) == (503, 204)
+    assert api.rights_changed.asked == [("settle_domain", subuser, "example.com", "domain taken back")] * 2

@@ -109,6 +109,9 @@ class RecordingWorkers:
     def refresh_and_hold(self, predicate: Predicate, *, reason: str, timeout: timedelta) -> Sequence[Report]:
         return self._note("hold", predicate, reason)
 
+    def release(self, predicate: Predicate, *, timeout: timedelta) -> Sequence[Report]:
+        return self._note("release", predicate, "")
+
     def _note(self, what: str, predicate: Predicate | None, reason: str) -> Sequence[Report]:
         self.asked.append((what, predicate, reason))
         self.seen.append(self.witness())
@@ -276,15 +279,26 @@ def shorten_waiting(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequ
 
 
 @pytest.fixture
-def is_stored(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Callable[[bytes], bool]:
+def dump(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Callable[[], bytes]:
+    """Return the whole database: on SQLite its files, what deleted rows left behind too; on PostgreSQL its data as
+    text, octets in hexadecimal."""
+
+    def dump() -> bytes:
+        if database_url.startswith("sqlite"):
+            return b"".join(file.read_bytes() for file in tmp_path.glob("control.db*"))
+        server: PostgresqlServer = request.getfixturevalue("postgresql")
+        return server.dump_data(database_url.partition("@/")[2].partition("?")[0]).encode()
+
+    return dump
+
+
+@pytest.fixture
+def is_stored(dump: Callable[[], bytes]) -> Callable[[bytes], bool]:
     """Say whether octets are anywhere in the database, in a row or left behind by one."""
 
     def is_stored(octets: bytes) -> bool:
-        if database_url.startswith("sqlite"):
-            return any(octets in file.read_bytes() for file in tmp_path.glob("control.db*"))
-        server: PostgresqlServer = request.getfixturevalue("postgresql")
-        dump = server.dump_data(database_url.partition("@/")[2].partition("?")[0])
-        return octets in dump.encode() or octets.hex() in dump
+        dumped = dump()
+        return octets in dumped or octets.hex().encode() in dumped
 
     return is_stored
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,13 +12,14 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from sqlalchemy import text
 
 from gatepost.cli.domain import domain as domain_group
-from gatepost.mailflow.queue.recipient import Predicate
+from gatepost.mailflow.queue.recipient import HELD_UNTIL_RETURN, Predicate
 from gatepost.primitives.errors import Permanent
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.tenancy.accounts import lifecycle
 from gatepost.tenancy.accounts.account import Account
 from gatepost.tenancy.senders.dkim_key import SigningKeys
 from gatepost.tenancy.senders.domain import DomainState
+from gatepost.tenancy.senders.sender_names import SenderNames
 
 
 @pytest.fixture(autouse=True)
@@ -205,7 +207,8 @@ def test_removing_withdraws_then_holds_then_forgets(
     result = run(commands, "remove", "--yes", "example.com")
 
     assert result.exit_code == 0
-    assert commands.mail_workers.asked == [("hold", Predicate(account_id=account.id), "domain removed")]
+    gone = Predicate(account_id=account.id, sender=SenderNames(name="example.com"))
+    assert commands.mail_workers.asked == [("hold", gone, "domain removed")]
     assert commands.mail_workers.seen == [(None, True)]
     assert control_plane.domains.find(account.id, "example.com") is None
 
@@ -269,3 +272,48 @@ def test_the_doctor_has_no_fault_to_find_where_the_dns_is_silent(commands: Any) 
     assert result.exit_code == 0
     assert "unknown SPF" in " ".join(result.stdout.split())
     assert "ask again later" in result.stdout
+
+
+def test_a_domain_that_is_proved_again_lets_go_on_what_waited_for_it(
+    commands: Any, control_plane: ControlPlane, account: Account
+) -> None:
+    add_verified(commands)
+    claim = control_plane.domains.find(account.id, "example.com")
+    assert claim is not None
+    at = control_plane.clock.now()
+    control_plane.domains.withdraw(account.id, claim.id)
+    control_plane.domains.change(account.id, claim.id, lambda present: replace(present, failing_since=at))
+    commands.mail_workers.answer_with((2, "does not answer"))
+
+    unsure = run(commands, "verify", "example.com")
+    commands.mail_workers.answer_with((2, ""))
+    again = run(commands, "verify", "example.com")
+    once_more = run(commands, "verify", "example.com")
+
+    back = SenderNames(name="example.com", all_of_them=True)
+    release = ("release", Predicate(account_id=account.id, sender=back, held_for=HELD_UNTIL_RETURN), "")
+    assert (unsure.exit_code, again.exit_code, once_more.exit_code) == (1, 0, 0)
+    assert "NOT certain" in unsure.stderr
+    assert "queued recipients released" in again.stderr
+    assert commands.mail_workers.asked.count(release) == 2
+
+
+def test_removing_holds_what_subusers_have_in_the_name_too(
+    commands: Any, control_plane: ControlPlane, account: Account
+) -> None:
+    add_verified(commands)
+    news = lifecycle.create(
+        control_plane.accounts,
+        "news",
+        now=control_plane.clock.now(),
+        entropy=control_plane.entropy,
+        parent=account,
+        email="news@acme.example",
+        addresses=("198.51.100.7",),
+    )
+    control_plane.domains.assign(account.id, "example.com", news.id)
+
+    assert run(commands, "remove", "--yes", "example.com").exit_code == 0
+
+    held = [predicate.account_id for what, predicate, _ in commands.mail_workers.asked if what == "hold"]
+    assert held == [account.id, news.id]

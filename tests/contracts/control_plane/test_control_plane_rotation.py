@@ -76,6 +76,11 @@ def publish_zone(relay: Any, own_zone: OwnZone) -> None:
     }
 
 
+async def nothing_to_settle(_: AuthenticatedDomain) -> None:
+    """No claim is withdrawn here."""
+    raise AssertionError
+
+
 def jobs(plane: ControlPlane, relay: Any) -> JobsWorker:
     return JobsWorker(
         JobsParts(
@@ -90,6 +95,7 @@ def jobs(plane: ControlPlane, relay: Any) -> JobsWorker:
             ),
             records=RecordUpkeep(
                 domains=plane.domains,
+                settle=nothing_to_settle,
                 resolver=relay.dns,
                 relay=RELAY,
                 clock=plane.clock,

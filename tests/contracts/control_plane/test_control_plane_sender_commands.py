@@ -1,6 +1,7 @@
 """``gatepost explain``, and ``gatepost domain held``, ``approve``, ``reject``, on the real control plane."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_network
 from typing import Any
@@ -14,6 +15,7 @@ from gatepost.runtime.control_plane import ControlPlane
 from gatepost.tenancy.accounts import lifecycle
 from gatepost.tenancy.accounts.account import Account, AccountState
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainState
+from gatepost.tenancy.senders.review import DomainReview, ReviewState
 from gatepost.tenancy.senders.single_sender import SenderDetails, SingleSender
 
 
@@ -137,7 +139,98 @@ def test_the_signing_domain_of_the_operator_signs_for_single_senders(commands: A
     signed = ask(commands, "--account", "acme", "--from", "ann@gmail.test")[1]["signature"][1]
 
     assert unsigned.startswith("not signed")
-    assert signed == "DKIM with d=rival-shop.com"
+    assert signed == "DKIM with d=rival-shop.com, the service's own domain: DMARC does not pass for gmail.test"
+
+
+def test_the_default_domain_of_the_account_signs_for_its_single_senders(
+    commands: Any, control_plane: ControlPlane, account: Account
+) -> None:
+    commands.settings.senders.signing_domain = "rival-shop.com"
+    claim = control_plane.domains.find(account.id, "example.com")
+    assert claim is not None
+    control_plane.domains.change(account.id, claim.id, lambda present: replace(present, is_default=True))
+
+    signature = ask(commands, "--account", "acme", "--from", "ann@gmail.test")[1]["signature"][1]
+
+    assert signature == "DKIM with d=example.com, the account's default domain: DMARC does not pass for gmail.test"
+
+
+def pend(plane: ControlPlane, account: Account, name: str, **more: Any) -> None:
+    """Give an account a claim that is not verified."""
+    claim = AuthenticatedDomain(
+        name=name, account_id=account.id, state=DomainState.PENDING, dkim_keys=(), created_at=account.created_at, **more
+    )
+    plane.domains.add(claim)
+
+
+#: The address, and what the operator is told to do.
+MENDS = {
+    "nobody's": ("bob@gmail.test", "`gatepost domain add --account acme gmail.test`"),
+    "nobody's, the other way": ("bob@gmail.test", "POST /v3/verified_senders"),
+    "claimed": ("a@claimed.example", "`gatepost domain verify --account acme claimed.example`"),
+    "below a claimed one": ("a@x.claimed.example", "`gatepost domain verify --account acme claimed.example`"),
+    "withdrawn": ("a@gone.example", "gone since 2026-03-01 12:00 UTC"),
+    "held for review": ("a@rival-sh0p.com", "it looks like rival-shop.com: look at it, then `gatepost domain approve"),
+    "rejected": ("a@rivai-shop.com", "was rejected"),
+    "another tenant's": ("a@rival-shop.com", "account rival has verified rival-shop.com"),
+    "below another tenant's": ("a@x.rival-shop.com", "account rival has verified rival-shop.com"),
+    "an address not proved": ("eve@gmail.test", "GET /v3/verified_senders/verify/TOKEN"),
+    "a literal": ("a@[192.0.2.1]", "an address literal is nobody's"),
+}
+
+
+@pytest.mark.parametrize(("author", "advice"), MENDS.values(), ids=MENDS)
+def test_a_refusal_says_what_to_do_next(
+    commands: Any, control_plane: ControlPlane, account: Account, author: str, advice: str
+) -> None:
+    at = control_plane.clock.now()
+    pend(control_plane, account, "claimed.example")
+    pend(control_plane, account, "gone.example", verified_at=at, failing_since=at)
+    for name, state in (("rival-sh0p.com", ReviewState.HELD), ("rivai-shop.com", ReviewState.REJECTED)):
+        pend(control_plane, account, name)
+        review = DomainReview(account_id=account.id, name=name, looks_like="rival-shop.com", state=state, held_at=at)
+        control_plane.reviews.hold(review)
+    control_plane.senders.add(
+        SingleSender(
+            account_id=account.id,
+            email="eve@gmail.test",
+            details=SenderDetails(nickname="Eve", reply_to="eve@gmail.test"),
+            created_at=at,
+        ),
+        b"e" * 32,
+    )
+
+    told = " ".join(commands.run(explain, "--account", "acme", "--from", author).stderr.split())
+
+    assert advice in told
+
+
+def test_a_subuser_is_told_that_its_parent_can_lend_the_domain(
+    commands: Any, control_plane: ControlPlane, account: Account
+) -> None:
+    news = lifecycle.create(
+        control_plane.accounts,
+        "news",
+        now=control_plane.clock.now(),
+        entropy=control_plane.entropy,
+        parent=account,
+        email="news@acme.example",
+        addresses=("198.51.100.7",),
+    )
+    refused = commands.run(explain, "--account", "news", "--from", "a@example.com")
+    control_plane.domains.assign(account.id, "example.com", news.id)
+    status, steps = ask(commands, "--account", "news", "--from", "a@example.com")
+
+    assert "its parent acme has verified example.com and not lent it" in " ".join(refused.stderr.split())
+    assert (status, steps["From"][1]) == (0, "a@example.com: assigned domain example.com")
+
+
+def test_a_restricted_key_says_to_what(commands: Any, issue: Any) -> None:
+    key = issue(scopes=frozenset({"mail.send"}), allowed_authors=("b@example.com",)).key
+
+    told = commands.run(explain, "--key", key.id, "--from", "a@example.com").stderr
+
+    assert "this key is limited to b@example.com" in " ".join(told.split())
 
 
 def test_words_are_for_people_and_bad_input_says_what_to_write(commands: Any) -> None:

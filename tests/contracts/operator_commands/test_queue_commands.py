@@ -1,11 +1,13 @@
 import asyncio
 import json
 import sqlite3
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from gatepost.mailflow.queue.recipient import RecipientState
+from gatepost.standards.address import Mailbox
 
 QUEUED, LEASED, HELD = (RecipientState(name) for name in ("queued", "leased", "held"))
 DELIVERED = RecipientState.DELIVERED
@@ -345,3 +347,46 @@ def test_reading_command_leaves_a_damaged_shard_out_with_its_remedy_and_goes_on(
     assert ".recover" in result.stderr
     assert result.stderr.count("left out") == 1
     assert "acme" in result.stdout or "to1@x.example" in result.stdout
+
+
+# ---------------------------------------------------------------- by the name it is in
+
+
+@pytest.fixture
+def in_two_names(installation, acme):
+    rig = installation.shard(0)
+    ours = rig.message("a@x.example", account=acme)
+    other = replace(rig.message("b@x.example", account=acme), author=Mailbox(local_part="ann", domain="other.example"))
+    installation.fill(0, ours, replace(other, envelope=replace(other.envelope, reverse_path=None)))
+
+
+@pytest.mark.parametrize(
+    ("sender", "found"),
+    [
+        ("other.example", ["b@x.example"]),
+        ("OTHER.example", ["b@x.example"]),
+        ("ann@other.example", ["b@x.example"]),
+        ("bob@other.example", []),
+        ("example.com", ["a@x.example"]),
+    ],
+)
+def test_mail_is_found_by_the_name_it_is_in(installation, in_two_names, sender, found):
+    assert recipients(installation, "--sender", sender) == found
+
+
+def test_mail_in_a_name_is_held_and_released_alone(installation, in_two_names):
+    held = installation.run("queue", "hold", "--sender", "other.example")
+    while_held = states(installation)
+    released = installation.run("queue", "release", "--sender", "ann@other.example")
+
+    assert (held.stderr, released.stderr) == ("1 recipient held.\n", "1 recipient released.\n")
+    assert while_held == {"a@x.example": "queued", "b@x.example": "held"}
+    assert set(states(installation).values()) == {"queued"}
+
+
+@pytest.mark.parametrize("sender", ["@", "a@", "exa mple.com"])
+def test_what_is_no_name_is_refused(installation, sender):
+    refused = installation.run("queue", "list", "--sender", sender)
+
+    assert refused.exit_code == 2
+    assert "--sender" in refused.stderr

@@ -1,6 +1,6 @@
 """What the API needs of others."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol, TypeAlias
 
@@ -105,4 +105,16 @@ class RightsChanged(Protocol):
 
     async def settle_and_hold(self, account_id: AccountId, key_id: KeyId | None, *, reason: str) -> None:
         """As ``settle``; and everything that is queued under the key, or without one for the account, is held."""
+        ...
+
+    async def settle_domain(self, account_ids: Iterable[AccountId], name: str, *, reason: str) -> None:
+        """As ``settle``, for a change of who may send in a domain's name, of these accounts.
+
+        What they have queued in a name at or below it that they may not use any more is held, nothing else; what was
+        held until the domain's records are back goes on if they may use it.
+        """
+        ...
+
+    async def settle_address(self, account_id: AccountId, address: str, *, reason: str) -> None:
+        """As ``settle``, for an address that was proved by itself: what is queued in its name is held if it must."""
         ...

@@ -132,7 +132,8 @@ _SUBMISSION: Final[dict[SubmissionDenial, tuple[int, str | None, str]]] = {
     SubmissionDenial.AUTHOR_NOT_VERIFIED: (
         403,
         "from",
-        _SENDER_IDENTITY + " Add the domain to your account, publish its DNS records and have it verified{detail}",
+        _SENDER_IDENTITY + " Authenticate its domain (POST /v3/whitelabel/domains), or prove that one address"
+        " by POST /v3/verified_senders{detail}",
     ),
     SubmissionDenial.AUTHOR_NOT_ALLOWED: (
         403,
@@ -142,7 +143,9 @@ _SUBMISSION: Final[dict[SubmissionDenial, tuple[int, str | None, str]]] = {
     SubmissionDenial.SENDER_NOT_VERIFIED: (
         403,
         "headers",
-        _SENDER_IDENTITY + " A Sender or Resent header names an address outside the domains of your account{detail}",
+        _SENDER_IDENTITY
+        + " A Sender or Resent header names neither a verified domain nor a verified single sender of your"
+        " account{detail}",
     ),
     SubmissionDenial.REVERSE_PATH_NOT_VERIFIED: (403, "from", _SENDER_IDENTITY + "{detail}"),
     SubmissionDenial.RECIPIENT_NOT_ROUTABLE: (

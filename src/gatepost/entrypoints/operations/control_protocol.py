@@ -10,8 +10,10 @@ import msgspec
 
 from gatepost.mailflow.queue.recipient import Predicate, RecipientState
 from gatepost.primitives.ids import AccountId, KeyId, MessageId
+from gatepost.tenancy.senders.sender_names import SenderNames
 
-MAX_LINE_OCTETS: Final = 64 * 1024
+MAX_LINE_OCTETS: Final = 1024 * 1024
+"""Room for some thousand names that a predicate leaves out."""
 
 
 class _Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="request"):
@@ -46,6 +48,8 @@ class Which(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     message_id: MessageId | None = None
     domain: str | None = None
     state: RecipientState | None = None
+    sender: SenderNames | None = None
+    held_for: str | None = None
 
     def __post_init__(self) -> None:
         if all(getattr(self, name) is None for name in self.__struct_fields__):

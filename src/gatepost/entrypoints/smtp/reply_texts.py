@@ -76,8 +76,8 @@ _SUBMISSION: Final[dict[SubmissionDenial, Reply]] = {
     SubmissionDenial.AUTHOR_NOT_VERIFIED: Reply(
         550,
         "5.7.1",
-        _SENDER_IDENTITY + " Add the domain of the From field to your account, publish its DNS records and run:"
-        " gatepost domain verify{detail}",
+        _SENDER_IDENTITY + " Verify the domain of the From field (gatepost domain add, then verify), or that one"
+        " address by POST /v3/verified_senders{detail}",
     ),
     SubmissionDenial.AUTHOR_NOT_ALLOWED: Reply(
         550, "5.7.1", _SENDER_IDENTITY + " This API key may not be used with that From address{detail}"
@@ -85,14 +85,14 @@ _SUBMISSION: Final[dict[SubmissionDenial, Reply]] = {
     SubmissionDenial.SENDER_NOT_VERIFIED: Reply(
         550,
         "5.7.1",
-        _SENDER_IDENTITY + " The Sender field must keep to the domains of your account; leave it out, or run:"
-        " gatepost domain verify{detail}",
+        _SENDER_IDENTITY + " The Sender field must name a verified domain or single sender of your account; or"
+        " leave it out{detail}",
     ),
     SubmissionDenial.REVERSE_PATH_NOT_VERIFIED: Reply(
         550,
         "5.7.1",
-        _SENDER_IDENTITY + " The address given at MAIL FROM must lie in a domain of your account that passed:"
-        " gatepost domain verify{detail}",
+        _SENDER_IDENTITY + " The address given at MAIL FROM must lie in a verified domain of your account, or be a"
+        " verified single sender{detail}",
     ),
     SubmissionDenial.RECIPIENT_NOT_ROUTABLE: Reply(
         550, "5.1.2", "The recipient's domain is none that mail could be delivered to{detail}"

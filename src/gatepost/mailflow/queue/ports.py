@@ -96,6 +96,9 @@ class Queue(Protocol):
     async def hold(self, predicate: Predicate, *, reason: str) -> int:
         """Hold every live recipient that matches and is not on hold; return how many.
 
+        One that is held until its sender's right returns (``HELD_UNTIL_RETURN``) and is now held for another reason
+        is held for that one: its return releases it no more.
+
         When this returns, none of them is handed out any more. One whose attempt is under way is marked: the
         attempt runs to its end if it is past MAIL (``is_on_hold``), and where the recipient would be queued again
         it is HELD. Each leaves a ``held`` event. Large numbers are done in several transactions.

@@ -10,6 +10,10 @@ from gatepost.mailflow.events.event import Event
 from gatepost.mailflow.options import SendingOptions
 from gatepost.primitives.ids import AccountId, KeyId, MessageId
 from gatepost.standards.address import Mailbox
+from gatepost.tenancy.senders.sender_names import SenderNames
+
+HELD_UNTIL_RETURN = "the DNS records of its sender's domain are gone"
+"""The one reason that the service takes back by itself: the mail goes on when the records are back."""
 
 
 class RecipientState(Enum):
@@ -104,13 +108,21 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Predicate:
-    """Which recipients an operator means; all that is given must match, and at least one thing must be given."""
+    """Which recipients an operator means; all that is given must match, and at least one thing must be given.
+
+    Attributes:
+        domain: The destination.
+        sender: In whose name the mail is.
+        held_for: Why they are held, or will be when their attempt has ended.
+    """
 
     account_id: AccountId | None = None
     key_id: KeyId | None = None
     message_id: MessageId | None = None
     domain: str | None = None
     state: RecipientState | None = None
+    sender: SenderNames | None = None
+    held_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ is not known of a message (its content, its size) is not judged.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, Protocol
 
 from gatepost.mailflow.submission.policy import align, decide_recipient
 from gatepost.primitives.decision import ALLOW, Decision, Deny
@@ -38,11 +38,13 @@ class Step:
     Attributes:
         decision: None where it was not reached, or decides nothing.
         detail: The rule that answered, and by what, in words.
+        mend: What to do where the answer is no.
     """
 
     check: Check
     decision: Decision | None
     detail: str
+    mend: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,25 @@ _ACCESS_CHECKS: Final = {
     Check.ACCOUNT: {AccessDenial.ACCOUNT_NOT_ACTIVE, AccessDenial.ACCOUNT_UNDER_REVIEW},
     Check.CREDITS: {AccessDenial.CREDITS_EXCEEDED},
 }
+
+
+_ACCESS_MENDS: Final = {
+    AccessDenial.KEY_NOT_VALID: "it is revoked or expired, or its account is gone: `gatepost key create` makes another",
+    AccessDenial.BAD_CREDENTIAL: "`gatepost key create` makes another",
+    AccessDenial.NETWORK_NOT_ALLOWED: "use it from where it may be used (`gatepost key list`), or make another key",
+    AccessDenial.SCOPE_MISSING: "scopes cannot be added: `gatepost key create --scope mail.send` makes another key",
+    AccessDenial.ACCOUNT_NOT_ACTIVE: "see `gatepost account list`; `gatepost account resume` ends a suspension",
+    AccessDenial.ACCOUNT_UNDER_REVIEW: "`gatepost account resume` ends the review",
+    AccessDenial.CREDITS_EXCEEDED: "`gatepost account credits` gives more, or wait for the next period",
+}
+
+
+class SenderAdvisor(Protocol):
+    """Knows what would let an account use an address (``tenancy.senders.sender_advice``)."""
+
+    def advise(self, principal: Principal, mailbox: Mailbox, denial: Deny) -> str:
+        """Say what to do about a refusal of the author rule, for the operator."""
+        ...
 
 
 def is_allowed(steps: Sequence[Step]) -> bool:
@@ -84,7 +105,9 @@ def explain_access(decision: Principal | Decision, checks: Sequence[Check]) -> l
             steps.append(Step(check=check, decision=None, detail="not reached"))
         elif decision.reason in _ACCESS_CHECKS[check]:
             is_reached = False
-            steps.append(Step(check=check, decision=decision, detail=decision.reason.value))
+            steps.append(
+                Step(check=check, decision=decision, detail=decision.reason.value, mend=_ACCESS_MENDS[decision.reason])
+            )
         else:
             steps.append(Step(check=check, decision=ALLOW, detail=""))
     if is_reached:
@@ -100,16 +123,22 @@ def explain_names(
     *,
     own_host_names: Collection[str],
     signing_domain: str | None,
+    advisor: SenderAdvisor,
 ) -> list[Step]:
     """Say which rule allows or refuses each name of the envelope and the From, and who signs."""
     steps = []
     if offer.forward_path is not None:
         routable = decide_recipient(offer.forward_path, own_host_names)
-        steps.append(_step(Check.RECIPIENT, routable, str(offer.forward_path)))
+        mend = "" if routable else "write a recipient in a domain of the public DNS, other than this relay's own name"
+        steps.append(_step(Check.RECIPIENT, routable, str(offer.forward_path), mend))
     reverse_path = alignment.decide_reverse_path(principal.account_id, offer.reverse_path, domains=domains)
-    steps.append(_step(Check.REVERSE_PATH, reverse_path, f"<{offer.reverse_path or ''}>"))
+    mend = ""
+    if isinstance(reverse_path, Deny) and offer.reverse_path is not None:
+        mend = advisor.advise(principal, offer.reverse_path, reverse_path)
+    steps.append(_step(Check.REVERSE_PATH, reverse_path, f"<{offer.reverse_path or ''}>", mend))
     author = align(principal, offer.author, domains)
-    steps.append(_step(Check.AUTHOR, author, str(offer.author)))
+    mend = advisor.advise(principal, offer.author, author) if isinstance(author, Deny) else ""
+    steps.append(_step(Check.AUTHOR, author, str(offer.author), mend))
     if author:
         steps.append(_explain_signature(principal, offer.author, domains, signing_domain))
     return steps
@@ -120,14 +149,22 @@ def _explain_signature(
 ) -> Step:
     signer = domains.find_signer(principal.account_id, author.domain, signing_domain)
     if signer is None:
-        text = "not signed: no verified domain covers the address, and senders.signing_domain is not set"
+        text = (
+            "not signed: no verified domain covers the address, the account has no default domain, and "
+            "senders.signing_domain is not set"
+        )
     else:
         text = f"DKIM with d={signer.name}"
+        if domains.find_deciding(author.domain) is None:
+            is_theirs = signer.may_be_used_by(principal.account_id)
+            whose = "the account's default domain" if is_theirs else "the service's own domain"
+            text += f", {whose}: DMARC does not pass for {author.domain}"
     return Step(check=Check.SIGNATURE, decision=None, detail=text)
 
 
-def _step(check: Check, decision: Decision, what: str) -> Step:
+def _step(check: Check, decision: Decision, what: str, mend: str = "") -> Step:
     if isinstance(decision, AllowedBy):
         by = f" {decision.name}" if decision.name else ""
         return Step(check=check, decision=decision, detail=f"{what}: {decision.rule.value}{by}")
-    return Step(check=check, decision=decision, detail=f"{what}: {decision.reason.value}" if not decision else what)
+    detail = f"{what}: {decision.reason.value}" if not decision else what
+    return Step(check=check, decision=decision, detail=detail, mend=mend)

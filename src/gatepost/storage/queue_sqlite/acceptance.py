@@ -8,7 +8,14 @@ from typing import Final
 from gatepost.mailflow.options import SendingOptions
 from gatepost.mailflow.queue.recipient import Lease, LeasedRecipient, QueuedMessage, RecipientState
 from gatepost.storage.queue_sqlite.bulk import insert_rows
-from gatepost.storage.queue_sqlite.codec import EVENT_COLUMNS, MESSAGE_COLUMNS, Row, encode_options, to_milliseconds
+from gatepost.storage.queue_sqlite.codec import (
+    EVENT_COLUMNS,
+    MESSAGE_COLUMNS,
+    Row,
+    encode_options,
+    names_of,
+    to_milliseconds,
+)
 from gatepost.storage.queue_sqlite.jobs import AcceptJob, LeaseRecord
 from gatepost.storage.queue_sqlite.schema import MAX_RECIPIENTS, STATE_CODES
 
@@ -16,7 +23,9 @@ MAX_LEASE_RECIPIENTS: Final = 100
 """Every server takes this many recipients in one transaction (RFC 5321 §4.5.3.1.8)."""
 
 _MESSAGE: Final = f"message ({MESSAGE_COLUMNS}, processed_detail)"
-_RECIPIENT: Final = "recipient (id, state, account_id, key_id, local_part, domain, next_attempt_at, attempts)"
+_RECIPIENT: Final = (
+    "recipient (id, state, account_id, key_id, local_part, domain, next_attempt_at, attempts, author, reverse_path)"
+)
 
 _PROCESSED: Final = f"""
     INSERT INTO event ({EVENT_COLUMNS})
@@ -102,11 +111,13 @@ def lease_at_once(key: int, message: QueuedMessage, domains: Sequence[str]) -> l
 def _recipient_rows(key: int, accepted_at: int, job: AcceptJob) -> list[Row]:
     message, leased = job.message, job.leased_domains
     first = key * MAX_RECIPIENTS
+    author, reverse_path = names_of(message)
     waiting, due_at = (_SCHEDULED, to_milliseconds(message.due_at)) if message.is_scheduled else (_QUEUED, accepted_at)
     return [
         (
             first + position, _LEASED if mailbox.domain in leased else waiting, message.account_id, message.key_id,
             mailbox.local_part, mailbox.domain, due_at, 1 if mailbox.domain in leased else 0,
+            author, reverse_path,
         )
         for position, mailbox in enumerate(message.envelope.forward_paths)
     ]  # fmt: skip

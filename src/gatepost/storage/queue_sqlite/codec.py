@@ -122,6 +122,25 @@ def decode_head(head: bytes) -> tuple[Mailbox, Envelope, Origin]:
     return _decode_head(head)[:3]
 
 
+def names_of(message: QueuedMessage) -> tuple[str, str | None]:
+    """Return the author, and the reverse-path if it is another address, as they are stored beside each recipient."""
+    return _names(message.author, message.envelope.reverse_path)
+
+
+def find_names(head: bytes) -> tuple[str | None, str | None]:
+    """Return what ``names_of`` says of a message that is stored; nothing where its head cannot be read."""
+    try:
+        author, envelope, _ = decode_head(head)
+    except Unreadable:
+        return None, None
+    return _names(author, envelope.reverse_path)
+
+
+def _names(author: Mailbox, reverse_path: Mailbox | None) -> tuple[str, str | None]:
+    is_other = reverse_path is not None and reverse_path != author
+    return str(author), str(reverse_path) if is_other else None
+
+
 def _decode_head(head: bytes) -> tuple[Mailbox, Envelope, Origin, SendingOptions | None]:
     try:
         read = _HEAD_DECODER.decode(head)

@@ -9,13 +9,14 @@ from collections import Counter
 from typing import Final
 
 from gatepost.mailflow.events.event import EventType
-from gatepost.mailflow.queue.recipient import Predicate, RecipientState
+from gatepost.mailflow.queue.recipient import HELD_UNTIL_RETURN, Predicate, RecipientState
 from gatepost.primitives.ids import AccountId
 from gatepost.storage.queue_sqlite.bulk import key_list
 from gatepost.storage.queue_sqlite.codec import EVENT_COLUMNS, encode_detail
 from gatepost.storage.queue_sqlite.jobs import HoldJob, PruneJob, ReleaseJob, RemoveJob, Sweep
 from gatepost.storage.queue_sqlite.schema import MAX_RECIPIENTS, MESSAGE_ID_OF_RECIPIENT, STATE_CODES
 from gatepost.storage.queue_sqlite.settlement import count_final, delete_finished_messages
+from gatepost.tenancy.senders.sender_names import SenderNames
 
 STRETCH_ROWS: Final = 2000
 """How many recipients one transaction looks at, give or take those of one message."""
@@ -29,13 +30,16 @@ _PRUNE_OPTIONS: Final = """
 
 _IS_SCHEDULED: Final = "EXISTS (SELECT 1 FROM schedule WHERE message_key = recipient.id / 65536)"
 
+# A hold that the service takes back by itself gives way to any other.
+_MAY_BE_HELD: Final = "(held_reason IS NULL OR held_reason = ? AND held_reason <> ?)"
+
 _END_OF_STRETCH: Final = "SELECT id FROM recipient WHERE id >= ? ORDER BY id LIMIT 1 OFFSET ?"
 
 
 def hold(connection: sqlite3.Connection, job: HoldJob) -> None:
     """Hold what is queued, mark what is leased."""
     where, values = _select(connection, job)
-    where += " AND held_reason IS NULL"
+    where, values = f"{where} AND {_MAY_BE_HELD}", (*values, HELD_UNTIL_RETURN, job.reason)
     job.marked = _keys(connection, f"{where} AND state = 1", values)
     _add_events(connection, job, EventType.HELD, where, values)
     job.count = connection.execute(
@@ -95,7 +99,7 @@ def prune_events(connection: sqlite3.Connection, job: PruneJob) -> None:
 def compile_predicate(
     predicate: Predicate, *, states_matter: bool = True, may_be_empty: bool = False
 ) -> tuple[list[str], list[object]]:
-    """Return the conditions on ``recipient`` and their values; ``message_id`` is the caller's.
+    """Return the conditions on ``recipient`` and their values; ``message_id`` and ``sender`` are the caller's.
 
     Raises:
         ValueError: The predicate names nothing, which would mean everything, and ``may_be_empty`` is false.
@@ -108,6 +112,7 @@ def compile_predicate(
         ("account_id", predicate.account_id),
         ("key_id", predicate.key_id),
         ("domain", predicate.domain),
+        ("held_reason", predicate.held_for),
     ):
         if value is not None:
             conditions.append(f"{column} = ?")
@@ -116,6 +121,15 @@ def compile_predicate(
         conditions.append("state = ?")
         values.append(STATE_CODES.get(predicate.state, -1))  # a final one has no row
     return conditions, values
+
+
+def match_sender(connection: sqlite3.Connection, sender: SenderNames, table: str = "") -> str:
+    """Return the condition on ``recipient`` that its mail is in these names; it has no values.
+
+    It is the last to be asked of a row. The connection knows one such question at a time.
+    """
+    connection.create_function("is_in_name", 2, sender.mean, deterministic=True)
+    return f"is_in_name({table}author, {table}reverse_path)"
 
 
 def _select(
@@ -134,6 +148,8 @@ def _select(
         last = end[0] // MAX_RECIPIENTS if end else 1 << 46
         job.next_first = last + 1 if end else None
     conditions.insert(0, "id BETWEEN ? AND ?")
+    if predicate.sender is not None:
+        conditions.append(match_sender(connection, predicate.sender))
     return " AND ".join(conditions), (first * MAX_RECIPIENTS, (last + 1) * MAX_RECIPIENTS - 1, *values)
 
 

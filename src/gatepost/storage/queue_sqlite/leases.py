@@ -11,7 +11,7 @@ from gatepost.mailflow.queue.recipient import Lease, Predicate, QueuedMessage, R
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.errors import Permanent
 from gatepost.primitives.ids import MessageId
-from gatepost.storage.queue_sqlite.codec import to_milliseconds
+from gatepost.storage.queue_sqlite.codec import names_of, to_milliseconds
 from gatepost.storage.queue_sqlite.counters import QueueCounters
 from gatepost.storage.queue_sqlite.in_hand import InHand
 from gatepost.storage.queue_sqlite.jobs import (
@@ -317,4 +317,6 @@ def _is_meant(predicate: Predicate, lease: Lease) -> bool:
         and predicate.message_id in {None, message.id}
         and predicate.domain in {None, lease.domain}
         and predicate.state in {None, RecipientState.QUEUED}
+        and predicate.held_for is None
+        and (predicate.sender is None or predicate.sender.mean(*names_of(message)))
     )

@@ -22,7 +22,7 @@ from gatepost.storage.queue_sqlite.codec import (
     to_milliseconds,
     to_nearest_instant,
 )
-from gatepost.storage.queue_sqlite.intervention import compile_predicate
+from gatepost.storage.queue_sqlite.intervention import compile_predicate, match_sender
 from gatepost.storage.queue_sqlite.schema import STATE_CODES, STATES, connect_reader, unreadable
 
 _ROW: Final = """
@@ -239,6 +239,8 @@ def _books(ledger: Row, live: dict[int, int]) -> Books:
 
 def _where_event(predicate: Predicate | None, types: Iterable[EventType]) -> tuple[str, list[object]]:
     """Return the condition on ``event`` and its values; "TRUE" for no condition."""
+    if predicate is not None and (predicate.sender is not None or predicate.held_for is not None):
+        raise ValueError("events are not found by the names of their mail, nor by why it is held")
     conditions, values = compile_predicate(predicate or Predicate(), states_matter=False, may_be_empty=True)
     if predicate is not None and predicate.message_id is not None:
         conditions.append("message_id = ?")
@@ -258,6 +260,8 @@ def _where(connection: sqlite3.Connection, predicate: Predicate, table: str) -> 
         key = found[0] if found else -1
         conditions.append(f"{table}id BETWEEN ? AND ?")
         values += [key * 65536, key * 65536 + 65535]
+    if predicate.sender is not None:
+        conditions.append(match_sender(connection, predicate.sender, table))
     return " AND ".join(conditions) or "TRUE", values
 
 

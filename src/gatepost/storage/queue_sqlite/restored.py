@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import Final
 
 from gatepost.mailflow.events.event import EventType
+from gatepost.mailflow.queue.recipient import HELD_UNTIL_RETURN
 from gatepost.storage.queue_sqlite.codec import EVENT_COLUMNS, encode_detail
 from gatepost.storage.queue_sqlite.schema import MESSAGE_ID_OF_RECIPIENT
 
 REASON: Final = "restored from a backup: it may have been delivered since"
 
+# What the service would release by itself may have been delivered too.
+_MEANT: Final = "(state IN (0, 3) OR held_reason = ?)"
+
 _NOTE: Final = f"""
     INSERT INTO event ({EVENT_COLUMNS})
     SELECT ?, '{EventType.HELD.value}', account_id, key_id, {MESSAGE_ID_OF_RECIPIENT}, local_part, domain, ?
-    FROM recipient WHERE state IN (0, 3)
+    FROM recipient WHERE {_MEANT}
 """  # noqa: S608 - constants
 
 
@@ -30,9 +34,10 @@ def hold_if_restored(connection: sqlite3.Connection, mark: Path, *, now: int) ->
     if not mark.exists():
         return 0
     connection.execute("BEGIN IMMEDIATE")
-    connection.execute(_NOTE, (now, encode_detail({"reason": REASON})))
+    connection.execute(_NOTE, (now, encode_detail({"reason": REASON}), HELD_UNTIL_RETURN))
     held = connection.execute(
-        "UPDATE recipient SET state = 2, held_reason = ? WHERE state IN (0, 3)", (REASON,)
+        f"UPDATE recipient SET state = 2, held_reason = ? WHERE {_MEANT}",  # noqa: S608 - constants
+        (REASON, HELD_UNTIL_RETURN),
     ).rowcount
     connection.execute("COMMIT")
     mark.unlink()

@@ -6,8 +6,9 @@ from typing import Final
 
 from gatepost.mailflow.queue.recipient import RecipientState
 from gatepost.primitives.errors import Misconfigured, RelayError, Transient
+from gatepost.storage.queue_sqlite.codec import find_names
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 STATE_CODES: Final = {
     RecipientState.QUEUED: 0,
@@ -123,8 +124,25 @@ CREATE TABLE request (                   -- carried out, not to be carried out a
 CREATE INDEX request_at ON request (at);
 """
 
-_UPGRADES: Final = {0: _TABLES + _TABLES_OF_SENDERS, 1: _TABLES_OF_SENDERS}
-"""By the version found, what makes the present one of it."""
+#: Of version 3: in whose name the mail is, beside each recipient, for a message's row ends with its content.
+_NAMES_OF_SENDERS = """
+ALTER TABLE recipient ADD COLUMN author TEXT;
+ALTER TABLE recipient ADD COLUMN reverse_path TEXT;  -- if it is neither the author's address nor the null one
+"""
+
+#: Rows from before version 3 are read once. What cannot be read back has no names, and is never sent either.
+_FILL_IN_NAMES = """
+UPDATE recipient SET
+    author = (SELECT author_of(head) FROM message WHERE message.id = recipient.id / 65536),
+    reverse_path = (SELECT reverse_path_of(head) FROM message WHERE message.id = recipient.id / 65536);
+"""
+
+_UPGRADES: Final = {
+    0: _TABLES + _TABLES_OF_SENDERS + _NAMES_OF_SENDERS,
+    1: _TABLES_OF_SENDERS + _NAMES_OF_SENDERS + _FILL_IN_NAMES,
+    2: _NAMES_OF_SENDERS + _FILL_IN_NAMES,
+}
+"""By the version found, what makes the present one of it, in one transaction."""
 
 
 # Beside the version: a program that does not know it does without, and one that does makes it.
@@ -230,6 +248,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA temp_store=MEMORY")
     upgrade = _UPGRADES.get(_version(connection))
     if upgrade is not None:
+        connection.create_function("author_of", 1, lambda head: find_names(head)[0])
+        connection.create_function("reverse_path_of", 1, lambda head: find_names(head)[1])
         connection.executescript(f"BEGIN IMMEDIATE; {upgrade} PRAGMA user_version={VERSION}; COMMIT;")
     _check_version(connection, path)
     connection.execute(_SUSPECT)

@@ -112,12 +112,16 @@ class VerifiedDomains:
     def find_signer(self, account_id: AccountId, name: str, own_domain: str | None) -> AuthenticatedDomain | None:
         """Return the verified claim whose keys sign mail of that account with an author in that domain.
 
-        Where no domain decides, the author is a single sender: then the operator's own domain signs, if he has named
-        one. Where another account's decides, nobody does.
+        The claim that lets the account use the author signs. Where no domain decides, the author is a single sender:
+        then the account's default domain signs, else its parent's if that is assigned to it, else the operator's own
+        if he has named one; none of them makes DMARC pass. Where another account's decides, nobody signs.
         """
         claim = self.find_deciding(name)
         if claim is not None:
             return claim if claim.may_be_used_by(account_id) else None
+        default = self._source.find_default(account_id)
+        if default is not None:
+            return default
         return None if own_domain is None else self.find_deciding(own_domain)
 
     def _plan_walk(self, name: str) -> list[str]:

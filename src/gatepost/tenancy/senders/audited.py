@@ -88,6 +88,14 @@ class AuditedDomainStore:
         """Return the VERIFIED claim to that exact name, whoever holds it."""
         return self._store.find_verified(name)
 
+    def find_default(self, account_id: AccountId) -> AuthenticatedDomain | None:
+        """Return the VERIFIED claim that signs for the account where no domain decides."""
+        return self._store.find_default(account_id)
+
+    def list_verified_below(self, name: str) -> Sequence[AuthenticatedDomain]:
+        """Return the VERIFIED claims to names below a name, whoever holds them."""
+        return self._store.list_verified_below(name)
+
     def list_verified_names(self, except_of: AccountId) -> Sequence[str]:
         """Return every name that another account than this one has verified."""
         return self._store.list_verified_names(except_of)

@@ -17,8 +17,8 @@ from gatepost.tenancy.senders.public_suffix import PublicSuffixes
 MIN_FUZZY_LENGTH: Final = 6
 """Shorter names differ by one letter too often to mean anything."""
 
-#: Applied in this order, to a name in which every letter is ASCII already.
-_ASCII_SHAPES = (("rn", "m"), ("vv", "w"), ("cl", "d"), ("0", "o"), ("1", "l"), ("i", "l"), ("5", "s"), ("-", ""))
+#: Applied in this order, to a name in which every letter is ASCII already: digits first, for "c1" is "cl" is "d".
+_ASCII_SHAPES = (("0", "o"), ("1", "l"), ("5", "s"), ("rn", "m"), ("vv", "w"), ("cl", "d"), ("i", "l"), ("-", ""))
 
 
 class LookAlikes:

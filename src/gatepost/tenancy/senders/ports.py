@@ -30,6 +30,13 @@ class VerifiedDomainSource(Protocol):
         """Return the one VERIFIED claim to that exact name, whoever holds it. Fast: the hot path asks."""
         ...
 
+    def find_default(self, account_id: AccountId) -> AuthenticatedDomain | None:
+        """Return the VERIFIED claim that signs where no domain decides. Fast: the hot path asks.
+
+        That is the account's own default one; else the default one of its parent, if that is assigned to it.
+        """
+        ...
+
 
 class SingleSenderSource(Protocol):
     """The other question the author rule asks, where no domain decides; any SingleSenderStore answers it."""
@@ -140,6 +147,14 @@ class DomainStore(Protocol):
 
         Fast: the hot path asks.
         """
+        ...
+
+    def find_default(self, account_id: AccountId) -> AuthenticatedDomain | None:
+        """Return the VERIFIED claim that signs for the account where no domain decides; see VerifiedDomainSource."""
+        ...
+
+    def list_verified_below(self, name: str) -> Sequence[AuthenticatedDomain]:
+        """Return the VERIFIED claims to names below a name, whoever holds them. For a right that ends or returns."""
         ...
 
     def list_verified_names(self, except_of: AccountId) -> Sequence[str]:

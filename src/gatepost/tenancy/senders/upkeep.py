@@ -5,7 +5,7 @@ within its own transaction, on the claim as it is then.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -118,7 +118,9 @@ class RecheckPolicy:
 
     def is_due(self, claim: AuthenticatedDomain, now: datetime) -> bool:
         """Say whether it is time; claims are spread by their numbers, over a tenth of the pause."""
-        looked_at = max(filter(None, (claim.checked_at, claim.verified_at)), default=None)
+        # One that is failing may just have been given back without a look that came to its end.
+        proved_at = None if claim.failing_since is not None else claim.verified_at
+        looked_at = max(filter(None, (claim.checked_at, proved_at)), default=None)
         if looked_at is None:
             return True
         is_hopeful = claim.failing_since is not None and now - claim.failing_since < _HOPEFUL_FOR
@@ -128,29 +130,57 @@ class RecheckPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordUpkeep:
-    """Looks whether the records of verified claims are still there."""
+    """Looks whether the records of verified claims are still there.
+
+    Attributes:
+        settle: Makes certain, on every mail worker, what may be sent in the name of a claim whose standing has changed:
+            what is queued is held, or goes on. Raises ``Transient`` where that is not certain.
+    """
 
     domains: DomainStore
+    settle: Callable[[AuthenticatedDomain], Awaitable[None]]
     resolver: Resolver
     relay: Relay
     clock: Clock
     policy: RecheckPolicy
 
     async def look(self, claim: AuthenticatedDomain) -> tuple[Standing, tuple[Finding, ...]]:
-        """Look at one claim; note what was found, withdraw the claim or give it back."""
+        """Look at one claim; note what was found, withdraw the claim or give it back.
+
+        The note is the last thing that is done: a look that was cut short, or could not be made certain everywhere,
+        is taken again.
+        """
         now = self.clock.now()
         plan = plan_records(claim, self.relay)
         findings = await check_domain(claim.name, plan, self.resolver, relay=self.relay, at=now)
-        standing = judge_standing(claim, findings, self.policy, now)
-        return await asyncio.to_thread(self._settle, claim, standing, now), findings
+        standing = await asyncio.to_thread(self._move, claim, judge_standing(claim, findings, self.policy, now), now)
+        if self._is_unsettled(claim, standing):
+            await self.settle(claim)
+        await asyncio.to_thread(self._note, claim, standing, now)
+        return standing, findings
 
-    def _settle(self, claim: AuthenticatedDomain, standing: Standing, now: datetime) -> Standing:
+    def _move(self, claim: AuthenticatedDomain, standing: Standing, now: datetime) -> Standing:
+        if standing is Standing.WITHDRAWN and claim.state is DomainState.VERIFIED:
+            self.domains.withdraw(claim.account_id, claim.id)
         if standing is Standing.RETURNED:
             try:
                 self.domains.mark_verified(claim.account_id, claim.id, now)
             except (DomainTaken, LookupError):
                 # It is another one's now, or nobody's: this claim stays without it.
-                standing = Standing.WITHDRAWN
+                return Standing.WITHDRAWN
+        return standing
+
+    def _is_unsettled(self, claim: AuthenticatedDomain, standing: Standing) -> bool:
+        """Say whether the queue may not agree with the claim: it has, or had not, been looked at since it changed."""
+        if standing in {Standing.KEPT, Standing.RETURNED}:
+            return claim.failing_since is not None
+        if standing is not Standing.WITHDRAWN:
+            return False
+        if claim.failing_since is None or claim.checked_at is None:
+            return True
+        return claim.checked_at - claim.failing_since < self.policy.grace
+
+    def _note(self, claim: AuthenticatedDomain, standing: Standing, now: datetime) -> None:
         is_there = standing in {Standing.KEPT, Standing.RETURNED}
 
         def note(present: AuthenticatedDomain) -> AuthenticatedDomain:
@@ -160,9 +190,6 @@ class RecordUpkeep:
             return replace(present, checked_at=now, failing_since=failing_since)
 
         self.domains.change(claim.account_id, claim.id, note)
-        if standing is Standing.WITHDRAWN and claim.state is DomainState.VERIFIED:
-            self.domains.withdraw(claim.account_id, claim.id)
-        return standing
 
 
 def judge_standing(

@@ -58,7 +58,7 @@ def test_a_stranger_is_told_no_detail(reason: AccessDenial) -> None:
 def test_detail_is_appended_where_the_client_can_use_it() -> None:
     reply = reply_texts.reply_to_denial(Deny(SubmissionDenial.AUTHOR_NOT_VERIFIED, "news@example.com"))
 
-    assert reply.text.endswith("gatepost domain verify (news@example.com)")
+    assert reply.text.endswith("or that one address by POST /v3/verified_senders (news@example.com)")
 
 
 def test_detail_is_escaped_and_cut() -> None:

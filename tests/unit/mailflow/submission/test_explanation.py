@@ -1,6 +1,13 @@
 import pytest
 
-from gatepost.mailflow.submission.explanation import Check, Offer, explain_access, explain_names, is_allowed
+from gatepost.mailflow.submission.explanation import (
+    _ACCESS_CHECKS,
+    Check,
+    Offer,
+    explain_access,
+    explain_names,
+    is_allowed,
+)
 from gatepost.primitives.decision import ALLOW, Deny
 from gatepost.standards.address import parse_mailbox
 from gatepost.tenancy.access.principal import AccessDenial
@@ -22,6 +29,14 @@ def test_what_comes_after_the_first_refusal_is_not_reached():
     assert [step.decision for step in steps] == [ALLOW, ALLOW, Deny(AccessDenial.SCOPE_MISSING), None, None]
 
 
+class Advisor:
+    def advise(self, principal, mailbox, denial):
+        return f"mend {mailbox}"
+
+
+ADVISOR = Advisor()
+
+
 def mailbox(text):
     return None if text is None else parse_mailbox(text.encode(), allow_utf8=True)
 
@@ -41,7 +56,9 @@ def mailbox(text):
 def test_every_name_is_judged_even_after_a_refusal(principal, domains, author, reverse_path, to, expected):
     offer = Offer(author=mailbox(author), reverse_path=mailbox(reverse_path), forward_path=mailbox(to))
 
-    steps = explain_names(principal, offer, domains, own_host_names={"relay.test"}, signing_domain=None)
+    steps = explain_names(
+        principal, offer, domains, own_host_names={"relay.test"}, signing_domain=None, advisor=ADVISOR
+    )
 
     answers = [None if step.decision is None else bool(step.decision) for step in steps]
     assert list(zip([step.check.value for step in steps], answers, strict=True)) == expected
@@ -51,6 +68,27 @@ def test_every_name_is_judged_even_after_a_refusal(principal, domains, author, r
 def test_who_signs_is_said(principal, domains):
     offer = Offer(author=mailbox("a@news.example.com"), reverse_path=None)
 
-    *_, step = explain_names(principal, offer, domains, own_host_names=(), signing_domain=None)
+    *_, step = explain_names(principal, offer, domains, own_host_names=(), signing_domain=None, advisor=ADVISOR)
 
     assert (step.check, step.detail) == (Check.SIGNATURE, "DKIM with d=example.com")
+
+
+@pytest.mark.parametrize("reason", AccessDenial)
+def test_every_refusal_of_a_key_or_an_account_says_what_to_do(reason):
+    (refused,) = [step for step in explain_access(Deny(reason), CHECKS) if isinstance(step.decision, Deny)]
+
+    assert refused.mend or reason not in {each for reasons in _ACCESS_CHECKS.values() for each in reasons}
+
+
+def test_what_to_do_is_asked_for_what_is_refused_alone(principal, domains):
+    offer = Offer(
+        author=mailbox("a@victim.example"), reverse_path=mailbox("a@example.com"), forward_path=mailbox("b@relay.test")
+    )
+
+    steps = explain_names(
+        principal, offer, domains, own_host_names={"relay.test"}, signing_domain=None, advisor=ADVISOR
+    )
+
+    recipient, reverse_path, author = [step.mend for step in steps]
+    assert recipient.startswith("write a recipient")
+    assert (reverse_path, author) == ("", "mend a@victim.example")

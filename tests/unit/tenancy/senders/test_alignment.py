@@ -191,6 +191,11 @@ PROVED = {
 class Spoofed:
     """One world for the table: who has verified what, and which addresses are proved."""
 
+    default = None
+
+    def find_default(self, account_id):
+        return self.find_verified(self.default)
+
     def find_verified(self, name):
         if name not in DOMAINS:
             return None
@@ -339,19 +344,39 @@ def test_who_decides_is_named():
     assert decision == AllowedBy(ABOVE, "example.com")
 
 
-@pytest.mark.parametrize(
-    ("account", "name", "own", "signer"),
-    [
-        (OURS, "news.example.com", "relay.example", "example.com"),
-        (SUBUSER, "example.com", None, "example.com"),
-        (OURS, "theirs.example", "example.com", None),
-        (OURS, "gmail.test", "example.com", "example.com"),
-        (THEIRS, "gmail.test", "example.com", "example.com"),
-        (OURS, "gmail.test", "nobody.example", None),
-        (OURS, "gmail.test", None, None),
-    ],
-)
-def test_who_signs(spoofed, account, name, own, signer):
-    found = spoofed.find_signer(account, name, own)
+#: Whose mail, the author's domain, the account's default one, the operator's own, and which signs.
+SIGNERS = {
+    "below a verified domain, that one": (OURS, "news.example.com", None, None, "example.com"),
+    "of several above, the nearest": (THEIRS, "x.lent.example.com", "theirs.example", "relay.example",
+                                      "lent.example.com"),
+    "a domain of one's own rather than the default": (OURS, "example.com", "kept.example", "relay.example",
+                                                      "example.com"),
+    "a subuser's assigned domain": (SUBUSER, "example.com", None, "relay.example", "example.com"),
+    "a subuser's assigned domain rather than its default": (SUBUSER, "example.com", "kept.example", None,
+                                                            "example.com"),
+    "a single sender, the default": (OURS, "gmail.test", "kept.example", "theirs.example", "kept.example"),
+    "a subuser's single sender, its default": (SUBUSER, "gmail.test", "kept.example", None, "kept.example"),
+    "a single sender without a default, the operator's own": (OURS, "gmail.test", None, "theirs.example",
+                                                              "theirs.example"),
+    "a single sender, an own domain that is not verified": (OURS, "gmail.test", None, "nobody.example", None),
+    "a single sender, and nothing else": (OURS, "gmail.test", None, None, None),
+    "another account's domain, nobody": (OURS, "theirs.example", "kept.example", "example.com", None),
+    "a parent's domain that is not assigned, nobody": (SUBUSER, "kept.example", "example.com", "example.com", None),
+}  # fmt: skip
+
+
+@pytest.fixture
+def spoofed_by_default():
+    def make(default):
+        world = Spoofed()
+        world.default = default
+        return VerifiedDomains(world, SUFFIXES, world)
+
+    return make
+
+
+@pytest.mark.parametrize(("account", "name", "default", "own", "signer"), SIGNERS.values(), ids=SIGNERS)
+def test_who_signs(spoofed_by_default, account, name, default, own, signer):
+    found = spoofed_by_default(default).find_signer(account, name, own)
 
     assert (found and found.name) == signer

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gatepost.primitives.errors import Transient
 from gatepost.primitives.ids import AccountId
 from gatepost.standards.dns.question import Answer, AnswerStatus
 from gatepost.standards.dns.records import TXT, Name
@@ -184,6 +185,16 @@ class TestKeys:
         assert store.claim == published
 
 
+class Settled:
+    def __init__(self):
+        self.store, self.states, self.trouble = None, [], ""
+
+    async def settle(self, claim):
+        if self.trouble:
+            raise Transient(self.trouble)
+        self.states.append(self.store.claim.state)
+
+
 class TestRecords:
     @pytest.fixture
     def nameserver(self, store):
@@ -192,8 +203,16 @@ class TestRecords:
         return nameserver
 
     @pytest.fixture
-    def records(self, store, clock, nameserver):
-        return RecordUpkeep(domains=store, resolver=nameserver, relay=RELAY, clock=clock, policy=RecheckPolicy())
+    def settled(self):
+        """What was told to the mail workers: the state of the claim at that time, and whether its note was made."""
+        return Settled()
+
+    @pytest.fixture
+    def records(self, store, clock, nameserver, settled):
+        settled.store = store
+        return RecordUpkeep(
+            domains=store, settle=settled.settle, resolver=nameserver, relay=RELAY, clock=clock, policy=RecheckPolicy()
+        )
 
     @staticmethod
     async def look(records, store):
@@ -226,6 +245,62 @@ class TestRecords:
         nameserver.answers = published
         assert await self.look(records, store) is Standing.RETURNED
         assert (store.claim.state, store.claim.failing_since) == (DomainState.VERIFIED, None)
+
+    async def test_each_change_is_made_certain_once(self, records, store, clock, nameserver, settled):
+        published = dict(nameserver.answers)
+        nameserver.answers = {}
+        told = []
+        for _ in range(5):
+            clock.instant += 36 * HOUR
+            told.append((await self.look(records, store), tuple(settled.states)))
+        nameserver.answers = published
+        told += [(await self.look(records, store), tuple(settled.states)) for _ in range(2)]
+
+        gone, back = DomainState.PENDING, DomainState.VERIFIED
+        assert told == [
+            (Standing.FAILING, ()), (Standing.FAILING, ()), (Standing.WITHDRAWN, (gone,)),
+            (Standing.WITHDRAWN, (gone,)), (Standing.WITHDRAWN, (gone,)), (Standing.RETURNED, (gone, back)),
+            (Standing.KEPT, (gone, back)),
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize("is_back", [False, True], ids=["withdrawn", "returned"])
+    async def test_what_was_not_certain_is_made_so_at_the_next_look(
+        self, records, store, clock, nameserver, settled, is_back
+    ):
+        published = dict(nameserver.answers)
+        nameserver.answers = {}
+        await self.look(records, store)
+        clock.instant += 72 * HOUR
+        if is_back:
+            await self.look(records, store)
+            nameserver.answers = published
+            clock.instant += HOUR
+        settled.states, settled.trouble = [], "worker 1 does not answer"
+        before = store.claim
+
+        with pytest.raises(Transient):
+            await self.look(records, store)
+        moved = store.claim
+        settled.trouble = ""
+        await self.look(records, store)
+        await self.look(records, store)
+
+        # The right has moved at once; only the note that all is done was not made.
+        now = DomainState.VERIFIED if is_back else DomainState.PENDING
+        assert (moved.state, moved.checked_at, moved.failing_since) == (now, before.checked_at, before.failing_since)
+        assert records.policy.is_due(moved, clock.instant)
+        assert settled.states == [now]
+
+    async def test_a_record_that_came_back_in_time_is_settled_too(self, records, store, clock, nameserver, settled):
+        # The claim may have been withdrawn and proved again by hand in between.
+        published = dict(nameserver.answers)
+        nameserver.answers = {}
+        await self.look(records, store)
+        nameserver.answers = published
+        clock.instant += HOUR
+
+        assert await self.look(records, store) is Standing.KEPT
+        assert (settled.states, store.claim.failing_since) == ([DomainState.VERIFIED], None)
 
     async def test_it_does_not_come_back_where_another_account_has_the_name(self, records, store, clock):
         store.withdraw(store.claim.account_id, 1)

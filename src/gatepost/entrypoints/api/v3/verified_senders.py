@@ -276,7 +276,7 @@ class VerifiedSenders:
         )  # fmt: skip
         if isinstance(withdrawn, Problem):
             return withdrawn
-        await self.rights_changed.settle_and_hold(call.account_id, None, reason="single sender removed")
+        await self.rights_changed.settle_address(call.account_id, present.email, reason="single sender removed")
         log.info("sender_withdrawn", account_id=call.account_id, sender=present.id, by=id_of(call.principal))
         return None
 

@@ -35,6 +35,7 @@ from gatepost.entrypoints.api.v3.whitelabel_bodies import (
     show_posture,
     show_validation,
 )
+from gatepost.mailflow.queue.recipient import HELD_UNTIL_RETURN
 from gatepost.telemetry.logger import get_logger
 from gatepost.tenancy.access.person import id_of
 from gatepost.tenancy.accounts.account import Account
@@ -281,8 +282,8 @@ class WhitelabelDomains:
         if claim is None:
             return UNKNOWN
         if claim.verified_at is not None:
-            for holder_id in (claim.account_id, *sorted(claim.assigned_to)):
-                await self.service.rights_changed.settle_and_hold(holder_id, None, reason="domain removed")
+            holders = (claim.account_id, *sorted(claim.assigned_to))
+            await self.service.rights_changed.settle_domain(holders, claim.name, reason="domain removed")
 
         def remove() -> bool:
             return self.service.changing(call).remove(claim.account_id, claim.id)
@@ -316,19 +317,27 @@ class WhitelabelDomains:
                 return _ANOTHERS
             except LookupError:
                 return UNKNOWN
-            store.change(
-                claim.account_id,
-                claim.id,
-                lambda present: replace(
-                    present, checked_at=now, failing_since=None if proved else present.failing_since
-                ),
-            )
+            store.change(claim.account_id, claim.id, lambda present: replace(present, checked_at=now))
             return proved
 
         noted = await self.service.act(call, UPDATE, note)
         if isinstance(noted, Problem):
             return noted
+        if noted and claim.failing_since is not None and (trouble := await self._take_back_in(call, claim)):
+            return trouble
         return Answer(status=200, body=show_validation(claim.id, findings, valid=noted))
+
+    async def _take_back_in(self, call: Call, claim: AuthenticatedDomain) -> Problem | None:
+        """Let go on what waited for the records of a claim; noted last, so that a call that failed does it again."""
+        holders = (claim.account_id, *sorted(claim.assigned_to))
+        await self.service.rights_changed.settle_domain(holders, claim.name, reason=HELD_UNTIL_RETURN)
+
+        def note() -> None:
+            self.service.changing(call).change(
+                claim.account_id, claim.id, lambda present: replace(present, failing_since=None)
+            )
+
+        return await self.service.act(call, UPDATE, note)
 
     async def explain(self, call: Call) -> Answer | Problem:
         """Explain the whole mail posture of a domain of the account's own."""

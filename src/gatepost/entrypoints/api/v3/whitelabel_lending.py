@@ -119,20 +119,24 @@ class WhitelabelLending:
         return await self._take_back(call, lambda _: True)
 
     async def _take_back(self, call: Call, is_meant: Callable[[AuthenticatedDomain], bool]) -> Answer | Problem:
-        def take() -> Account | Problem:
+        def take() -> tuple[Account, list[str]] | Problem:
             subuser = self.service.find_subuser(call, call.parameters.get("username", ""))
             if isinstance(subuser, Problem):
                 return subuser
             store = self.service.domains_as(_as_parent(call))
-            for claim in self.service.domains.list_assigned(subuser.id):
-                if is_meant(claim):
-                    store.unassign(claim.account_id, claim.name, subuser.id)
-            return subuser
+            meant = [claim for claim in self.service.domains.list_assigned(subuser.id) if is_meant(claim)]
+            for claim in meant:
+                store.unassign(claim.account_id, claim.name, subuser.id)
+            # Asked again after it could not be made certain, there is nothing left to take, but all to be made certain.
+            taken = meant or [each for each in self.service.domains.list_all(call.account_id) if is_meant(each)]
+            return subuser, sorted({claim.name for claim in taken})
 
         taken = await self.service.act(call, UPDATE, take)
         if isinstance(taken, Problem):
             return taken
-        await self.service.rights_changed.settle_and_hold(taken.id, None, reason="domain taken back")
+        subuser, names = taken
+        for name in names:
+            await self.service.rights_changed.settle_domain((subuser.id,), name, reason="domain taken back")
         return Answer(status=204)
 
 
