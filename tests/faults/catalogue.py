@@ -10,6 +10,7 @@ from tests.faults.campaigns import (
     breaking_attempts,
     clock_jumps,
     database_faults,
+    disk_error_calls,
     disk_errors,
     dns_faults,
     idle_sessions,
@@ -71,6 +72,9 @@ CAMPAIGNS = {
         title="disk errors",
         run=disk_errors.run,
         broken={"refuse_for_good": "wrong 5xx", "trust_failed_flush": "suspect"},
+    ),
+    "D4calls": Campaign(
+        title="an error at every call", run=disk_error_calls.run, broken={"trust_failed_flush": "suspect"}
     ),
     "D5": Campaign(title="PostgreSQL faults", run=database_faults.run, broken={"wait_for_the_database": "late"}),
     "D6": Campaign(title="DNS faults", run=dns_faults.run, broken={"bounce_on_servfail": "ending"}),

@@ -24,6 +24,7 @@ NEEDS = {
     "D3": power_cuts.is_usable,
     "D3disk": recorded_disk.is_usable,
     "D4": strace.is_usable,
+    "D4calls": strace.is_usable,
     "D5": database_faults.is_usable,
 }
 BROKEN = [
