@@ -13,6 +13,7 @@ from tests.faults.campaigns import (
     disk_error_calls,
     disk_errors,
     dns_faults,
+    failing_disk,
     idle_sessions,
     kills,
     late_replies,
@@ -76,6 +77,7 @@ CAMPAIGNS = {
     "D4calls": Campaign(
         title="an error at every call", run=disk_error_calls.run, broken={"trust_failed_flush": "suspect"}
     ),
+    "D4disk": Campaign(title="a disk that fails", run=failing_disk.run, broken={"answer_early": "lost"}),
     "D5": Campaign(title="PostgreSQL faults", run=database_faults.run, broken={"wait_for_the_database": "late"}),
     "D6": Campaign(title="DNS faults", run=dns_faults.run, broken={"bounce_on_servfail": "ending"}),
     "D7": Campaign(title="clock jumps", run=clock_jumps.run, broken={"expire_untried": "expired"}),

@@ -25,8 +25,8 @@ from gatepost.storage.queue_sqlite.shard import list_shards
 HOUR, DAY = 3600, 86_400
 SETTLE_SECONDS = 10.0
 """Retries here come after two seconds at most; a jump may cost one of them, and the relay looks at its clock anew."""
-CHANGE_AFTER_SECONDS = 20.0
-"""From before the start to the change of local time: enough for a start and for the mail that is to wait."""
+CHANGE_AFTER_SECONDS = 40.0
+"""From before the start to the change of local time: enough for a start beside much other work."""
 CYCLES = 10
 
 

@@ -149,7 +149,7 @@ async def _fail_once(rig: Rig, load: Load, point: Point, seen: Seen, result: Res
     found = find_injected(log)
     if not found:
         return False
-    name = f"{point.error} at call {point.number} of thread {point.thread}: {found[0].partition(' ')[2].strip()[:120]}"
+    name = f"{point.error} at call {point.number} of thread {point.thread}: {_shorten(found[0])}"
     check_answers(name, [submission], result, may_accept=True)
     call, path = _describe(found[0])
     is_file = call in {"open", "openat", "rename", "unlink"} or path.startswith("/")
@@ -159,7 +159,7 @@ async def _fail_once(rig: Rig, load: Load, point: Point, seen: Seen, result: Res
     if not is_alive(pid):
         seen.died += 1
         rig.note_kill(pid)
-        result.expect(not is_file, f"died: {name}")
+        result.expect(not is_file, f"died: {name}: {await _last_words(rig, pid)}")
     elif call in FLUSHES.split(",") and "/queue/shard-" in path:
         await _expect_suspect(rig, load, pid, name, seen, result)
     took = await time_until_accepted(load)
@@ -179,6 +179,18 @@ async def _expect_suspect(rig: Rig, load: Load, pid: int, name: str, seen: Seen,
     await asyncio.sleep(LIFE_SECONDS)
     os.kill(pid, signal.SIGTERM)
     await rig.wait_for_worker(other_than=pid)
+
+
+async def _last_words(rig: Rig, pid: int) -> str:
+    """Return how the supervisor says that a worker ended, and what that worker had to say last."""
+    await rig.wait_for_worker(other_than=pid)
+    lines = [line for line in rig.relay.log_lines() if line["level"] in {"error", "critical"}]
+    return str(lines[-3:])[:1000]
+
+
+def _shorten(line: str) -> str:
+    """Leave out what was to be written."""
+    return re.sub(r'"[^"]*"\.*', "…", line)[:200]
 
 
 def _describe(line: str) -> tuple[str, str]:

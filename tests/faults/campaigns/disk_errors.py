@@ -7,13 +7,13 @@ flush only by a worker that was started anew.
 import asyncio
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.faults.block_device import make_ext4, mounted
 from tests.faults.checker import judge
 from tests.faults.history import Answer, Submission
 from tests.faults.loader import Load, Plan
@@ -136,7 +136,7 @@ async def _fill_disk(options: Options, result: Result) -> None:
             return Reply(text="451 not now") if waiting and stage == "MAIL" else None
 
         ballast = disk / "ballast"
-        ballast.write_bytes(bytes(26 << 20))
+        ballast.write_bytes(bytes(18 << 20))
         setup = Setup(workers=1, state_dir=disk / "state", extra=f"[queue]\nreserve_octets = {RESERVE}\n")
         folder = options.folder / "filling"
         folder.mkdir()
@@ -171,10 +171,11 @@ def _in_folder(options: Options, folder: Path) -> Options:
 
 @contextmanager
 def _small_disk(place: Path, mebibytes: int) -> Iterator[Path]:
-    """A tmpfs of so many MiB. It has no flush to speak of: it shows what happens without room, and no more."""
+    """An ext4 of so many MiB, in a file."""
     place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(place)], check=True)
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", "-l", str(place)], check=True)
+    image = place / "image"
+    with image.open("wb") as file:
+        file.truncate(mebibytes << 20)
+    make_ext4(str(image))
+    with mounted(str(image), place / "mounted", "-o", "loop") as mount:
+        yield mount
