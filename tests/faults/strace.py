@@ -23,7 +23,8 @@ async def injecting(
     Args:
         pid: The process; with ``one_thread`` the id of the thread.
         calls: Comma-separated names.
-        fault: As strace wants it: ``error=ENOSPC``, ``signal=KILL:when=3``; numbers count for each thread.
+        fault: As strace wants it: ``error=ENOSPC``, ``signal=KILL:when=3``; numbers count for each thread and
+            name of call.
         log: Takes the calls, one a line as they are made, with the paths of their files; for ``find_injected``.
     """
     threads = ["-p", str(pid)] if one_thread else ["-f", "-p", str(pid)]

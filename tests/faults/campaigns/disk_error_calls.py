@@ -1,8 +1,8 @@
 """D4, call by call: one error at the Nth call of each thread of a mail worker, through one message's whole life.
 
-As D2 does with kills: strace attaches to one thread and lets its Nth call of a kind fail, once. Nothing may be lost or
-come twice, no reply is a 5xx, and ten seconds later mail is taken again; after a failed flush of a database only by a
-worker that was started anew. Calls on sockets, pipes and the like are no disk's; they are made to fail all the same.
+As D2 does with kills: strace attaches to one thread and lets its Nth call of one name fail, once. Nothing may be lost
+or come twice, no reply is a 5xx, and ten seconds later mail is taken again; after a failed flush of a database only by
+a worker that was started anew. Calls on sockets, pipes and the like are no disk's; they are made to fail all the same.
 """
 
 import asyncio
@@ -11,9 +11,7 @@ import random
 import re
 import signal
 import time
-from collections import Counter
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from tests.faults.campaigns.disk_errors import AGAIN_SECONDS, check_answers, time_until_accepted, try_one
 from tests.faults.checker import Rules, judge, longest_settling
@@ -22,15 +20,14 @@ from tests.faults.loader import Load, Plan
 from tests.faults.result import Result
 from tests.faults.rig import Options, Rig, Setup, is_alive, running
 from tests.faults.strace import find_injected, injecting, thread_ids
+from tests.faults.survey import LIFE_SECONDS, Survey, survey_calls
 
-WRITES = "write,writev,pwrite64,ftruncate,rename,unlink"
-FLUSHES = "fsync,fdatasync"
-OPENS = "open,openat,accept,accept4,socket,dup"
-ERRORS = {WRITES: ("EIO", "ENOSPC", "EDQUOT"), FLUSHES: ("EIO", "ENOSPC", "EDQUOT"), OPENS: ("EMFILE",)}
+FLUSHES = ("fsync", "fdatasync")
+WRITES = ("write", "writev", "pwrite64", "ftruncate", "rename", "unlink")
+OPENS = ("open", "openat", "accept", "accept4", "socket", "dup")
+ERRORS = dict.fromkeys((*WRITES, *FLUSHES), ("EIO", "ENOSPC", "EDQUOT")) | dict.fromkeys(OPENS, ("EMFILE",))
 SPOOLED = 100_000
 SIZES = (None, SPOOLED)
-LIFE_SECONDS = 1.5
-"""From acceptance past delivery, settlement and the checkpoint that follows half a second later."""
 SMALL = {WRITES: 6, FLUSHES: 3, OPENS: 1}
 """So many calls of each kind are chosen in the small size."""
 
@@ -53,15 +50,11 @@ class Seen:
 class Point:
     """Which call to let fail."""
 
-    calls: str
+    call: str
     error: str
     size: int | None
     thread: int
     number: int
-
-
-Survey: TypeAlias = "Counter[tuple[str, int | None, int]]"
-"""How many calls of a kind a thread makes in the life of a message of a size."""
 
 
 async def run(options: Options) -> Result:
@@ -70,14 +63,11 @@ async def run(options: Options) -> Result:
     extra = "[submission]\nspool_threshold_octets = 65536\n"
     async with running(options, Setup(workers=1, extra=extra)) as rig:
         load = rig.load(Plan(seed=options.seed, connections=1, max_recipients=1))
-        for size in SIZES * 5:  # every thread has been started, and every file opened that stays so
-            await load.send_one(size=size)
-        await rig.drain()
-        survey = await _survey(rig, load)
+        survey = await survey_calls(rig, load, tuple(ERRORS), SIZES)
         if options.is_full:
-            for (calls, size, thread), error in [(life, error) for life in survey for error in ERRORS[life[0]]]:
+            for (call, size, thread), error in [(life, error) for life in survey for error in ERRORS[life[0]]]:
                 number = 1
-                while await _fail_once(rig, load, Point(calls, error, size, thread, number), seen, result):
+                while await _fail_once(rig, load, Point(call, error, size, thread, number), seen, result):
                     number += 1
         else:
             for point in _choose(survey, random.Random(options.seed)):
@@ -98,38 +88,17 @@ async def run(options: Options) -> Result:
     return result
 
 
-async def _survey(rig: Rig, load: Load) -> Survey:
-    """Count the calls of each thread in the life of a message of each size."""
-    survey: Survey = Counter()
-    pid = await rig.wait_for_worker()
-    tasks = [str(task) for task in thread_ids(pid)]
-    every = ",".join(ERRORS)
-    for size in SIZES:
-        log = rig.options.folder / "survey.log"
-        async with injecting(pid, every, "error=EIO:when=60000", log=log):
-            await load.send_one(size=size)
-            await asyncio.sleep(LIFE_SECONDS)
-        for line in log.read_text(errors="replace").splitlines():
-            task, _, call = line.partition(" ")
-            kind = next((kind for kind in ERRORS if call.strip().partition("(")[0] in kind.split(",")), None)
-            if kind and task in tasks:
-                survey[kind, size, tasks.index(task)] += 1
-        log.unlink()
-    return survey
-
-
 def _choose(survey: Survey, chance: random.Random) -> list[Point]:
     points = [
-        Point(calls, chance.choice(ERRORS[calls]), size, thread, number)
-        for (calls, size, thread), count in survey.items()
+        Point(call, chance.choice(ERRORS[call]), size, thread, number)
+        for (call, size, thread), count in survey.items()
         for number in range(1, count + 1)
     ]
-    chosen = [
-        chance.sample(of_kind, min(SMALL[kind], len(of_kind)))
-        for kind in ERRORS
-        if (of_kind := [point for point in points if point.calls == kind])
-    ]
-    return [point for some in chosen for point in some]
+    chosen = []
+    for kind, most in SMALL.items():
+        of_kind = [point for point in points if point.call in kind]
+        chosen += chance.sample(of_kind, min(most, len(of_kind)))
+    return chosen
 
 
 async def _fail_once(rig: Rig, load: Load, point: Point, seen: Seen, result: Result) -> bool:
@@ -142,7 +111,7 @@ async def _fail_once(rig: Rig, load: Load, point: Point, seen: Seen, result: Res
     log.unlink(missing_ok=True)
     began = time.monotonic()
     fault = f"error={point.error}:when={point.number}"
-    async with injecting(tasks[point.thread], point.calls, fault, one_thread=True, log=log):
+    async with injecting(tasks[point.thread], point.call, fault, one_thread=True, log=log):
         submission = await try_one(load, point.size)
         while not find_injected(log) and is_alive(pid) and time.monotonic() < began + LIFE_SECONDS:
             await asyncio.sleep(0.05)
@@ -160,7 +129,7 @@ async def _fail_once(rig: Rig, load: Load, point: Point, seen: Seen, result: Res
         seen.died += 1
         rig.note_kill(pid)
         result.expect(not is_file, f"died: {name}: {await _last_words(rig, pid)}")
-    elif call in FLUSHES.split(",") and "/queue/shard-" in path:
+    elif call in FLUSHES and "/queue/shard-" in path:
         await _expect_suspect(rig, load, pid, name, seen, result)
     took = await time_until_accepted(load)
     seen.slowest = max(seen.slowest, took)
