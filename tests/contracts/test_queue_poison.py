@@ -82,16 +82,37 @@ async def test_released_it_is_tried_three_times_again(rig, crash):
     assert states == [[QUEUED], [QUEUED], [HELD]]
 
 
-async def test_after_the_second_crash_what_was_in_hand_is_tried_one_by_one(rig, crash):
+async def test_after_the_second_crash_what_was_in_hand_is_tried_alone_before_all_else(rig, crash):
     for name in "abcd":
         await rig.accept(f"{name}@{name}.example")
     for _ in range(2):
         assert len(await lease_all(rig)) == 4
         rig = await crash(rig)
+    await rig.accept("a@new.example")
+    handed_out = []
 
-    due = sorted(row.next_attempt_at - rig.clock.now() for row in rows(rig))
+    while rig.queue.handed_out == 0 and len(handed_out) < 5:
+        leases = await rig.lease()
+        handed_out.append([lease.domain for lease in leases])
+        for lease in leases:
+            await rig.settle(lease, DELIVERED)
 
-    assert due == [timedelta(seconds=2 * place) for place in range(4)]
+    assert handed_out == [["a.example"], ["b.example"], ["c.example"], ["d.example"], ["new.example"]]
+
+
+async def test_what_takes_long_alone_goes_on_beside_the_next_and_proves_nothing_against_it(rig, crash):
+    await rig.accept("a@slow.example")
+    guilty = await rig.accept("a@x.example")
+    for _ in range(2):
+        await lease_all(rig)
+        rig = await crash(rig)
+
+    (slow,) = await rig.lease()
+    (last,) = await rig.lease()  # two seconds later
+    rig = await crash(rig)
+
+    assert (slow.domain, last.message.id) == ("slow.example", guilty.id)
+    assert {row.mailbox.domain: row.state for row in rows(rig)} == {"slow.example": QUEUED, "x.example": HELD}
 
 
 async def test_only_the_one_that_crashes_alone_is_held(rig, crash):

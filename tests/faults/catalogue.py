@@ -10,8 +10,10 @@ from tests.faults.campaigns import (
     breaking_attempts,
     clock_jumps,
     database_faults,
+    disk_error_calls,
     disk_errors,
     dns_faults,
+    failing_disk,
     idle_sessions,
     kills,
     late_replies,
@@ -72,6 +74,10 @@ CAMPAIGNS = {
         run=disk_errors.run,
         broken={"refuse_for_good": "wrong 5xx", "trust_failed_flush": "suspect"},
     ),
+    "D4calls": Campaign(
+        title="an error at every call", run=disk_error_calls.run, broken={"trust_failed_flush": "suspect"}
+    ),
+    "D4disk": Campaign(title="a disk that fails", run=failing_disk.run, broken={"answer_early": "lost"}),
     "D5": Campaign(title="PostgreSQL faults", run=database_faults.run, broken={"wait_for_the_database": "late"}),
     "D6": Campaign(title="DNS faults", run=dns_faults.run, broken={"bounce_on_servfail": "ending"}),
     "D7": Campaign(title="clock jumps", run=clock_jumps.run, broken={"expire_untried": "expired"}),

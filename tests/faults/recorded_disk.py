@@ -5,31 +5,18 @@ A write that was answered before a flush is kept once that flush is answered; of
 cut at a sector.
 """
 
-import os
 import random
-import shutil
-import signal
 import struct
-import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.faults.block_device import block_device, make_ext4, mounted, repair
+
 SECTOR = 512
 PLUGIN = Path(__file__).parent / "hooks" / "recording_disk.py"
-PROGRAMS = ("nbdkit", "nbdfuse", "fusermount3", "losetup", "mkfs.ext4", "e2fsck")
 _HEAD = struct.Struct("<cxxxIQd")
-
-
-def is_usable() -> bool:
-    """Whether the programs are installed, and we may mount."""
-    has_all = all(shutil.which(program, path=_PATH) for program in PROGRAMS)
-    return has_all and os.geteuid() == 0 and Path("/dev/fuse").exists() and Path("/dev/loop-control").exists()
-
-
-_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,33 +31,11 @@ class Record:
 @contextmanager
 def recorded_disk(folder: Path, mebibytes: int) -> Iterator[Path]:
     """Mount a new file system on such a disk for the length of a block; its record is ``folder/record``."""
-    shown, place = folder / "nbd", folder / "mounted"
-    shown.mkdir()
-    place.mkdir()
-    socket, log = folder / "socket", folder / "record"
-    disk = subprocess.Popen(
-        ["nbdkit", "-f", "-U", str(socket), "python", str(PLUGIN), f"log={log}", f"size={mebibytes << 20}"]
-    )
-    _wait_for(socket)
-    view = subprocess.Popen(["nbdfuse", str(shown), "--unix", str(socket)])
-    try:
-        _wait_for(shown / "nbd")
-        device = _run("losetup", "-f", "--show", str(shown / "nbd")).strip()
-        try:
-            # No discards: the disk keeps nothing of them. Nothing is put off: it would be written while we measure.
-            _run("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard", device)
-            _run("mount", device, str(place))
-            try:
-                yield place
-            finally:
-                _run("umount", str(place))
-        finally:
-            _run("losetup", "-d", device)
-    finally:
-        subprocess.run(["fusermount3", "-u", str(shown)], check=False)
-        view.wait(20)
-        disk.send_signal(signal.SIGTERM)
-        disk.wait(20)
+    recording = ("python", str(PLUGIN), f"log={folder / 'record'}", f"size={mebibytes << 20}")
+    with block_device(folder, *recording) as device:
+        make_ext4(device)
+        with mounted(device, folder / "mounted") as place:
+            yield place
 
 
 def read_records(log: Path) -> Iterator[Record]:
@@ -118,38 +83,11 @@ def mounted_image(octets: bytearray, folder: Path) -> Iterator[Path]:
     Raises:
         RuntimeError: The file system is beyond what an unattended check mends.
     """
-    image, place = folder / "image", folder / "after"
-    place.mkdir(exist_ok=True)
+    image = folder / "image"
     image.write_bytes(octets)
-    checked = subprocess.run(["e2fsck", "-p", str(image)], check=False, capture_output=True, text=True, env=_ENVIRON)
-    if checked.returncode > 1:
-        raise RuntimeError(checked.stdout.strip()[-300:])
-    _run("mount", "-o", "loop", str(image), str(place))
-    try:
+    repair(str(image))
+    with mounted(str(image), folder / "after", "-o", "loop") as place:
         yield place
-    finally:
-        _run("umount", str(place))
-
-
-_ENVIRON = {**os.environ, "PATH": _PATH}
-
-
-def _run(*command: str) -> str:
-    done = subprocess.run(command, check=False, capture_output=True, text=True, env=_ENVIRON)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
-    return done.stdout
-
-
-def _wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 20
-    while True:
-        with suppress(OSError):
-            if path.exists():
-                return
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{path} did not appear")
-        time.sleep(0.02)
 
 
 def _apply(octets: bytearray, offset: int, data: bytes) -> None:

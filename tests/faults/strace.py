@@ -15,17 +15,21 @@ def is_usable() -> bool:
 
 
 @asynccontextmanager
-async def injecting(pid: int, calls: str, fault: str, *, one_thread: bool = False) -> AsyncIterator[None]:
+async def injecting(
+    pid: int, calls: str, fault: str, *, one_thread: bool = False, log: Path = Path("/dev/null")
+) -> AsyncIterator[None]:
     """Inject a fault into the named system calls of a process, or of one of its threads, for the length of a block.
 
     Args:
         pid: The process; with ``one_thread`` the id of the thread.
         calls: Comma-separated names.
-        fault: As strace wants it: ``error=ENOSPC``, ``signal=KILL:when=3``; numbers count for each thread.
+        fault: As strace wants it: ``error=ENOSPC``, ``signal=KILL:when=3``; numbers count for each thread and
+            name of call.
+        log: Takes the calls, one a line as they are made, with the paths of their files; for ``find_injected``.
     """
     threads = ["-p", str(pid)] if one_thread else ["-f", "-p", str(pid)]
     process = await asyncio.create_subprocess_exec(
-        "strace", "-qq", *threads, "-o", "/dev/null", "-e", f"trace={calls}", "-e", f"inject={calls}:{fault}"
+        "strace", "-qq", "-y", *threads, "-o", str(log), "-e", f"trace={calls}", "-e", f"inject={calls}:{fault}"
     )
     try:
         await _wait_until_traced(pid, one_thread=one_thread)
@@ -34,6 +38,11 @@ async def injecting(pid: int, calls: str, fault: str, *, one_thread: bool = Fals
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGINT)  # strace lets go of everything and ends
         await process.wait()
+
+
+def find_injected(log: Path) -> list[str]:
+    """Return the calls that got the fault so far."""
+    return [line for line in log.read_text(errors="replace").splitlines() if line.endswith("(INJECTED)")]
 
 
 async def _wait_until_traced(pid: int, *, one_thread: bool) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.faults import recorded_disk, strace
+from tests.faults import block_device, strace
 from tests.faults.campaigns import database_faults, power_cuts
 from tests.faults.catalogue import CAMPAIGNS
 from tests.faults.rig import Options, make_template
@@ -22,8 +22,10 @@ SEED = 1
 NEEDS = {
     "D2": strace.is_usable,
     "D3": power_cuts.is_usable,
-    "D3disk": recorded_disk.is_usable,
-    "D4": strace.is_usable,
+    "D3disk": block_device.is_usable,
+    "D4": lambda: strace.is_usable() and block_device.is_usable(),
+    "D4calls": strace.is_usable,
+    "D4disk": block_device.is_usable,
     "D5": database_faults.is_usable,
 }
 BROKEN = [

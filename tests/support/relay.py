@@ -180,12 +180,12 @@ class Relay:
                 env=_environment(self._environment),
             )
 
-    def start(self) -> None:
-        """Start ``gatepost serve`` and wait until every listener takes connections."""
+    def start(self, *, within: float = 20) -> None:
+        """Start ``gatepost serve`` and wait until every listener takes connections, each for so many seconds."""
         self.launch()
         try:
             for port in (self.starttls_port, self.implicit_port, self.operations_port, self.api_port):
-                wait_for_port(port)
+                wait_for_port(port, seconds=within)
             self.wait_until_ready()
         except TimeoutError as error:
             self.stop()

@@ -92,7 +92,8 @@ def check_state_dir(settings: Settings) -> Iterator[Finding]:
     """Are the directories there, and the service's alone?"""
     expected = _service_uid(settings.user)
     troubled = False
-    for path in (settings.state_dir, settings.queue_dir, settings.run_dir):
+    made_by_serve = [settings.run_dir] if settings.run_dir.exists() else []
+    for path in (settings.state_dir, settings.queue_dir, *made_by_serve):
         try:
             status = path.stat()
         except OSError as error:

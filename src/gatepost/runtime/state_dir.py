@@ -39,7 +39,8 @@ def give_to_user(path: Path, user: str | None) -> None:
 def hold_service_lock(settings: Settings) -> int:
     """Take the lock of the one service of this state directory, write the process id into it, and return it.
 
-    The lock is held until the descriptor is closed or the process ends, however it ends.
+    The lock is held until the descriptor is closed or the process ends, however it ends. Its directory is made if it is
+    not there: a state directory restored from a backup has none.
 
     Raises:
         Misconfigured: Another service runs, or there is no state directory that this user can use.
@@ -47,6 +48,7 @@ def hold_service_lock(settings: Settings) -> int:
     _require_short(settings.run_dir)
     path = _lock_path(settings)
     try:
+        settings.run_dir.mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise Misconfigured(

@@ -57,8 +57,9 @@ async def _restart_workers(rig: Rig, stops: list[float]) -> None:
         await asyncio.sleep(0.3)
         os.kill(pid, signal.SIGTERM)
         began = time.monotonic()
-        while is_alive(pid):
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(2 * STOP_SECONDS):
+            while is_alive(pid):
+                await asyncio.sleep(0.01)
         stops.append(time.monotonic() - began)
         await rig.wait_for_worker(other_than=pid)
 

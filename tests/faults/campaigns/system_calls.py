@@ -1,80 +1,92 @@
-"""D2: kill at the Nth system call of each thread of a mail worker, through one message's whole life.
+"""D2: kill at the Nth system call of each name and thread of a mail worker, through one message's whole life.
 
-strace attaches to one thread and kills the process at that thread's Nth call of those that move data or change files.
-The sweep over N ends for a thread when a whole life passes without reaching N.
+strace attaches to one thread and kills the process at that thread's Nth call of a name, of those that move data or
+change files. The sweep over N ends for a name when a whole life passes without reaching N.
 """
 
 import asyncio
+import random
 import time
+from collections import Counter
+from collections.abc import Iterator
 
 from tests.faults.checker import Rules, judge, longest_settling
 from tests.faults.loader import Load, Plan
 from tests.faults.result import Result
 from tests.faults.rig import Options, Rig, Setup, is_alive, running
 from tests.faults.strace import injecting, thread_ids
+from tests.faults.survey import LIFE_SECONDS, Survey, survey_calls
 
-CALLS = "write,writev,pwrite64,fsync,fdatasync,ftruncate,rename,unlink,sendto,sendmsg,close,openat"
+CALLS = (
+    "write", "writev", "pwrite64", "fsync", "fdatasync", "ftruncate", "rename", "unlink", "sendto", "sendmsg", "close",
+    "openat",
+)  # fmt: skip
 SPOOLED = 100_000
+BEYOND = 3
 ACCOUNTED_SECONDS = 60.0
-LIFE_SECONDS = 1.5
-"""From acceptance past delivery, settlement and the checkpoint that follows half a second later."""
-
-
 MARGIN = 4.0
 """A run of few messages sees few deliveries being written down, and so not the slowest that there may be."""
-MISSES = 3
-"""Lives in a row in which a thread did not come to the Nth call, before it is believed that it makes no more."""
+SMALL = 3
+"""So many calls of each thread are chosen in the small size."""
+SIZES = (None, SPOOLED)
 
 
 async def run(options: Options) -> Result:
-    """Sweep; in the small size, in great strides."""
-    stride = 1 if options.is_full else 11
-    points: list[int] = []
+    """Sweep; in the small size, over a few of the calls."""
+    killed_by_thread: Counter[int] = Counter()
     extra = "[submission]\nspool_threshold_octets = 65536\n"
     slowest = 0.0
     async with running(options, Setup(workers=1, extra=extra)) as rig:
         load = rig.load(Plan(seed=options.seed, connections=1, max_recipients=2))
-        first = await rig.wait_for_worker()
-        async with injecting(first, CALLS, "signal=KILL:when=60000"):
-            for _ in range(10):
-                await load.send_one(size=SPOOLED)
-            await rig.drain()
-        for thread in range(len(thread_ids(first))):
+        survey = await survey_calls(rig, load, CALLS, SIZES)
+        points = list(_points(survey)) if options.is_full else _choose(survey, random.Random(options.seed))
+        missed = set[tuple[str, int | None, int]]()
+        for name, size, thread, number in points:
             if slowest > ACCOUNTED_SECONDS:
                 break
-            killed, took = await _sweep(rig, load, thread, stride, misses=MISSES if options.is_full else 1)
-            points.append(killed)
+            if (name, size, thread) in missed and number > survey[name, size, thread]:
+                continue
+            took, was_killed = await _live_and_die(rig, load, name, size, thread, number)
+            killed_by_thread[thread] += was_killed
             slowest = max(slowest, took)
+            if not was_killed:
+                missed.add((name, size, thread))
         history = await rig.finish()
     verdict = judge(history, Rules(excuse_seconds=MARGIN * longest_settling(history)))
-    result = Result.of(verdict, points=sum(points), by_thread=points, slowest=f"{slowest:.1f}s")
-    result.expect(sum(points) >= len(points), f"points: kills by thread: {points}")
+    killed = killed_by_thread.total()
+    result = Result.of(verdict, surveyed=survey.total(), kills=killed, by_thread=dict(killed_by_thread))
+    result.figures["slowest"] = f"{slowest:.1f}s"
+    result.expect(killed > 0, "points: nothing was killed")
     result.expect(slowest <= ACCOUNTED_SECONDS, f"slow: an item was accounted for after {slowest:.1f} s")
     return result
 
 
-async def _sweep(rig: Rig, load: Load, thread: int, stride: int, misses: int) -> tuple[int, float]:
-    """Kill at one thread's calls, one after the other; return how many there were, and the slowest account."""
-    number = 1 + (rig.options.seed + thread) % stride
-    killed, missed, slowest = 0, 0, 0.0
-    while missed < misses and slowest <= ACCOUNTED_SECONDS:
-        took, was_killed = await _live_and_die(rig, load, thread, number)
-        killed += was_killed
-        missed = 0 if was_killed else missed + 1
-        slowest = max(slowest, took)
-        number += stride
-    return killed, slowest
+def _points(survey: Survey) -> Iterator[tuple[str, int | None, int, int]]:
+    """Every call of the survey, and some more of each name: lives differ."""
+    for (name, size, thread), count in survey.items():
+        for number in range(1, count + BEYOND + 1):
+            yield name, size, thread, number
 
 
-async def _live_and_die(rig: Rig, load: Load, thread: int, number: int) -> tuple[float, bool]:
+def _choose(survey: Survey, chance: random.Random) -> list[tuple[str, int | None, int, int]]:
+    chosen = []
+    for thread in sorted({thread for _, _, thread in survey}):
+        of_thread = [point for point in _points(survey) if point[2] == thread and point[3] <= survey[point[:3]]]
+        chosen += chance.sample(of_thread, min(SMALL, len(of_thread)))
+    return chosen
+
+
+async def _live_and_die(
+    rig: Rig, load: Load, name: str, size: int | None, thread: int, number: int
+) -> tuple[float, bool]:
     """Send one message to a worker that dies at a call; return how long its account took, and whether it died."""
     pid = await rig.wait_for_worker()
     tasks = thread_ids(pid)
     if thread >= len(tasks):
         return 0.0, False
     began = time.monotonic()
-    async with injecting(tasks[thread], CALLS, f"signal=KILL:when={number}", one_thread=True):
-        await load.send_one(size=SPOOLED if number % 2 else None)
+    async with injecting(tasks[thread], name, f"signal=KILL:when={number}", one_thread=True):
+        await load.send_one(size=size)
         while is_alive(pid) and time.monotonic() < began + LIFE_SECONDS:
             await asyncio.sleep(0.02)
     was_killed = not is_alive(pid)

@@ -363,7 +363,7 @@ def end_without_draining():
     """End at once at SIGTERM."""
     from gatepost.runtime.roles import MailWorker
 
-    MailWorker.stop = lambda self: os._exit(0)
+    MailWorker.stop = lambda self, **_: os._exit(0)
 
 
 MUTANTS = {

@@ -94,9 +94,15 @@ def test_state_directory_that_others_can_enter_is_found(settings):
 
 
 def test_state_directory_that_is_missing_is_found(settings):
-    settings.run_dir.rmdir()
+    settings.queue_dir.rmdir()
 
     assert_said(diagnosis.check_state_dir(settings), Verdict.FAIL, "No such file")
+
+
+def test_directory_that_serve_makes_is_not_missed(settings):
+    settings.run_dir.rmdir()
+
+    assert worst(diagnosis.check_state_dir(settings)) == set()
 
 
 def test_free_ports_are_well(settings):

@@ -54,6 +54,15 @@ def test_lock_can_be_taken_again_after_its_holder_ended(settings):
     os.close(hold_service_lock(settings))
 
 
+def test_restored_state_directory_gets_its_directory_for_the_lock(settings):
+    make_directories(settings)
+    settings.run_dir.rmdir()
+
+    os.close(hold_service_lock(settings))
+
+    assert stat.S_IMODE(settings.run_dir.stat().st_mode) == 0o700
+
+
 def test_missing_state_directory_is_told(settings):
     with pytest.raises(Misconfigured, match="gatepost init"):
         hold_service_lock(settings)

@@ -5,8 +5,9 @@ reverse, the stream is not trusted any further: a bare CR, a bare LF or a NUL cl
 can be made out of one (SMTP smuggling, CVE-2023-51764 and its kin).
 """
 
+import re
 from io import IncrementalNewlineDecoder
-from typing import Final
+from typing import Final, NoReturn
 
 from gatepost.standards.smtp.errors import ProtocolViolation
 from gatepost.standards.smtp.replies import Reply
@@ -22,6 +23,9 @@ MAX_LINE_OCTETS: Final = 1000
 
 CRLF: Final = b"\r\n"
 _END_OF_DATA: Final = b"\r\n.\r\n"
+
+_STRAY_OCTET: Final = re.compile(rb"\0|\r(?!\n)|(?<!\r)\n")
+"""Only ever run over octets that are known to hold one."""
 
 
 class ContentReader:
@@ -79,7 +83,7 @@ class ContentReader:
             The content in them: whole lines, maybe none. Not to be used if there is a ``refusal``.
 
         Raises:
-            ProtocolViolation: A stray octet, or far too much; *closes*.
+            ProtocolViolation: A stray octet, or far too much, whichever comes first in the stream; *closes*.
         """
         before = b"" if self._is_mid_line else CRLF
         block = before + self._held + octets
@@ -104,22 +108,29 @@ class ContentReader:
         self._is_mid_line = continues
         if len(line) <= MAX_LINE_OCTETS:
             return
+        is_stuffed = not continues and line.startswith(b".")
         if b"\r" in line[:-1] or b"\0" in line:
-            raise ProtocolViolation(STRAY_OCTET_IN_CONTENT, closes=True)
+            self._refuse_stray_octet(line[is_stuffed:])
         self._held = b"\r" if line.endswith(b"\r") else b""
         self._is_mid_line = True
         self._has_long_line = True
-        is_stuffed = not continues and line.startswith(b".")
         self._count(len(line) - len(self._held) - is_stuffed)
 
     def _check(self, content: bytes) -> None:
         if _has_stray_octet(content):
-            raise ProtocolViolation(STRAY_OCTET_IN_CONTENT, closes=True)
+            self._refuse_stray_octet(content)
         if not (self._allows_8bit or content.isascii()):
             self._has_8bit = True
         if _has_long_line(content):
             self._has_long_line = True
         self._count(len(content))
+
+    def _refuse_stray_octet(self, content: bytes) -> NoReturn:
+        """Count what stands before the first stray octet, as if it had come alone, then refuse that octet."""
+        stray = _STRAY_OCTET.search(content)
+        assert stray is not None
+        self._count(stray.start())
+        raise ProtocolViolation(STRAY_OCTET_IN_CONTENT, closes=True)
 
     def _count(self, octets: int) -> None:
         self._size_octets += octets

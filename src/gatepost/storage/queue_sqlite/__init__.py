@@ -12,7 +12,8 @@ Who owns what:
 - ``writer`` owns the write connection; ``acceptance``, ``settlement``, ``leasing`` and ``intervention`` are its SQL.
   Jobs are executed in the order of their calls, and their effects on ``lanes`` are applied in that order.
 - ``checkpoint`` copies the write-ahead log back in a thread and on a connection of its own.
-- ``in_hand`` is a small file that names what is with delivery; after a crash ``recovery`` reads whom to suspect in it.
+- ``in_hand`` is a small file that names what is with delivery; after a crash ``recovery`` reads what to suspect in it.
+  ``trials`` has those that were in hand at two crashes tried alone, before anything else is handed out.
 - ``reader`` is for other processes: read-only, at any time.
 
 Invariants: a recipient's row exists while it is live and goes with the transaction that makes it final; a message's
@@ -27,6 +28,6 @@ moved, on the hot path; freed pages are used again, and ``VACUUM`` on a stopped 
 Threats considered: a full disk (the group is refused, and later ones are taken when there is room), a failed flush
 (the store is suspect until restarted), a record that cannot be read back (set aside with an event, and the books
 still balance), a job that fails (alone: its neighbours are executed again without it), a message that ends the process
-each time it is tried (held after three times, found by trying the suspects one after another), a second writer
+each time it is tried (held after three times, but only if nothing else was in hand at the last), a second writer
 (``flock``).
 """

@@ -14,10 +14,13 @@ _EMPTY: Final = _SLOT.pack(0)
 
 
 class InHand:
-    """The file of one shard, for its one process. A slot holds the key of a lease's first recipient, or nothing.
+    """The file of one shard, for its one process.
+
+    A slot holds the key of a lease's first recipient, the same with a minus if it is excused, or nothing.
 
     Attributes:
         found: What the last process had in hand when it ended.
+        found_alone: That of it which had nothing beside it that is not excused; 0 if there is no such one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -25,7 +28,10 @@ class InHand:
         self._file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         octets = os.read(self._file, os.fstat(self._file).st_size)
         whole = len(octets) - len(octets) % _SLOT.size
-        self.found = tuple([key for (key,) in _SLOT.iter_unpack(octets[:whole]) if key > 0])
+        keys = [key for (key,) in _SLOT.iter_unpack(octets[:whole]) if key]
+        self.found = tuple([abs(key) for key in keys])
+        not_excused = [key for key in keys if key > 0] or self.found
+        self.found_alone = not_excused[0] if len(not_excused) == 1 else 0
         self._free: list[int] = []
         self._slots = 0
 
@@ -41,6 +47,11 @@ class InHand:
             slot = self._slots
             self._slots += 1
         return slot if self._write(slot, _SLOT.pack(key)) else -1
+
+    def excuse(self, slot: int, key: int) -> None:
+        """Note that it was alone for long enough, and is beside others from now on."""
+        if slot >= 0:
+            self._write(slot, _SLOT.pack(-key))
 
     def leave(self, slot: int) -> None:
         """Note that it is in hand no more."""

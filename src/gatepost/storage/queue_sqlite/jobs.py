@@ -83,6 +83,7 @@ class Order:
     """What to read for one lane, and what was found.
 
     Attributes:
+        keys: Of these recipients, if there are any, whenever they are due; otherwise of all that are due.
         due_at: When the lane's next queued row is due, in milliseconds; None if there is none.
     """
 
@@ -90,6 +91,7 @@ class Order:
     domain: str
     leases: int
     recipients: int
+    keys: tuple[int, ...] = ()
     records: list[LeaseRecord] = field(default_factory=list)
     due_at: int | None = None
 

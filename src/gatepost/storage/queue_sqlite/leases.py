@@ -4,7 +4,7 @@ Used by the event loop alone. The effects of jobs are applied in the order in wh
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from gatepost.mailflow.queue.recipient import Lease, Predicate, QueuedMessage, RecipientState
@@ -29,7 +29,9 @@ from gatepost.storage.queue_sqlite.jobs import (
     SettleJob,
 )
 from gatepost.storage.queue_sqlite.lanes import Lanes
+from gatepost.storage.queue_sqlite.recovery import Suspect
 from gatepost.storage.queue_sqlite.shard import Report
+from gatepost.storage.queue_sqlite.trials import Trials
 from gatepost.storage.spool import SpooledContent
 
 _LOOK_AGAIN_SECONDS: Final = 30.0
@@ -52,6 +54,7 @@ class Leases:
         self,
         lanes: Lanes,
         *,
+        suspects: Sequence[Suspect],
         put: Callable[[Job], None],
         in_hand: InHand,
         clock: Clock,
@@ -66,6 +69,7 @@ class Leases:
         self._counters = counters
         self._report = report
         self._loop = asyncio.get_running_loop()
+        self._trials = Trials(suspects, lanes=lanes, excuse=in_hand.excuse, seconds=self._loop.time)
         #: By message and first position; a message's leases have no position in common.
         self._handed_out: dict[tuple[MessageId, int], LeaseRecord] = {}
         self._in_proof: dict[asyncio.Future[bool], LeaseRecord] = {}
@@ -105,6 +109,23 @@ class Leases:
     def hand_out(self, limit: int, room: Callable[[str], int]) -> list[Lease]:
         """Return what can be handed out now, and order more from the table for the next time."""
         now = self._now()
+        records = self._try_alone(now) if self._trials.are_on else self._allot(limit, room, now)
+        for record in records:
+            self._handed_out[_handle(record.lease)] = record
+            record.slot = self._in_hand.enter(record.first_key)
+        return [record.lease for record in records]
+
+    def _try_alone(self, now: int) -> list[LeaseRecord]:
+        step = self._trials.step(is_reading=bool(self._fills_under_way or self._in_proof))
+        if isinstance(step, LeaseRecord):
+            return [step]
+        if step is not None:
+            self._fill([step], now)
+        elif not self._trials.are_on:
+            self.work.set()
+        return []
+
+    def _allot(self, limit: int, room: Callable[[str], int], now: int) -> list[LeaseRecord]:
         self._lanes.mature(now)
         records, orders, stuck = self._lanes.allot(limit=limit, room=room, now=now)
         for lane in stuck:
@@ -115,10 +136,7 @@ class Leases:
                 self._lanes.cancel(order)
         elif orders:
             self._fill(orders, now)
-        for record in records:
-            self._handed_out[_handle(record.lease)] = record
-            record.slot = self._in_hand.enter(record.first_key)
-        return [record.lease for record in records]
+        return records
 
     def _fill(self, orders: list[Order], now: int) -> None:
         self._fills_under_way += 1
@@ -126,6 +144,8 @@ class Leases:
 
     def seconds_to_wait(self) -> float:
         """Return when to look again even if nothing happens."""
+        if self._trials.are_on:
+            return self._trials.seconds_to_wait()
         pause = self._no_fill_before - self._loop.time()
         if pause > 0:
             return pause
@@ -200,6 +220,7 @@ class Leases:
             self._handed_out[_handle(record.lease)] = record
             return
         self._in_hand.leave(record.slot)
+        record.slot = -1
         self._counters.settled_leases += 1
         again = [settled.next_attempt_at for settled in job.settlement.recipients if settled.next_attempt_at]
         if again:

@@ -34,6 +34,10 @@ _DUE: Final = """
     )
 """
 
+_STILL_QUEUED: Final = """
+    SELECT json_group_array(id) FROM recipient WHERE id IN (SELECT value FROM json_each(?)) AND state = 0
+"""
+
 _RECIPIENTS: Final = """
     SELECT id, local_part, domain, attempts FROM recipient WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id
 """
@@ -134,16 +138,25 @@ def set_aside(connection: sqlite3.Connection, job: SetAsideJob) -> None:
 
 def _find_due(connection: sqlite3.Connection, order: Order, now: int, far: int) -> list[list[int]]:
     """Return the keys of what an order is to lease, by message."""
-    lane = (order.account_id, order.domain)
-    (found,) = connection.execute(_DUE, (*lane, 0, now, order.recipients)).fetchone()
-    keys: list[int] = _KEYS.decode(found)
-    if not keys:
-        (found,) = connection.execute(_DUE, (*lane, far + 1, _END_OF_TIME, order.recipients)).fetchone()
-        keys = _KEYS.decode(found)
+    keys = _find_wanted(connection, order) if order.keys else _find_due_of_lane(connection, order, now, far)
     by_message: dict[int, list[int]] = {}
     for key in keys:
         by_message.setdefault(key // MAX_RECIPIENTS, []).append(key)
     return [sorted(of_one)[:MAX_LEASE_RECIPIENTS] for of_one in list(by_message.values())[: order.leases]]
+
+
+def _find_wanted(connection: sqlite3.Connection, order: Order) -> list[int]:
+    (found,) = connection.execute(_STILL_QUEUED, (key_list(order.keys),)).fetchone()
+    return _KEYS.decode(found)
+
+
+def _find_due_of_lane(connection: sqlite3.Connection, order: Order, now: int, far: int) -> list[int]:
+    lane = (order.account_id, order.domain)
+    (found,) = connection.execute(_DUE, (*lane, 0, now, order.recipients)).fetchone()
+    if keys := _KEYS.decode(found):
+        return keys
+    (found,) = connection.execute(_DUE, (*lane, far + 1, _END_OF_TIME, order.recipients)).fetchone()
+    return _KEYS.decode(found)
 
 
 def _read_recipients(connection: sqlite3.Connection, keys: Sequence[int]) -> dict[int, _DueRow]:

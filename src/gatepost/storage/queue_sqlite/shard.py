@@ -101,7 +101,9 @@ class Shard:
         self.connection = connect_writer(self.paths.database)
         try:
             self.in_hand = InHand(self.paths.in_hand)
-            self.recovered = recover(self.connection, now=now, in_hand=self.in_hand.found)
+            self.recovered = recover(
+                self.connection, now=now, in_hand=self.in_hand.found, alone=self.in_hand.found_alone
+            )
             self.in_hand.clear()
             self.restored = hold_if_restored(self.connection, self.paths.restored, now=now)
             self.next_key = find_next_key(self.connection)

@@ -90,7 +90,13 @@ class SQLiteQueue:
             lanes.note_found(AccountId(account_id), domain, first, last, now)
         shard.lanes = []
         self._leases = Leases(
-            lanes, put=self._writer.put, in_hand=shard.in_hand, clock=clock, counters=self.counters, report=report
+            lanes,
+            suspects=shard.recovered.trials,
+            put=self._writer.put,
+            in_hand=shard.in_hand,
+            clock=clock,
+            counters=self.counters,
+            report=report,
         )
         self._leases.next_start_at = shard.next_start_at
         self._writer.start()
@@ -113,6 +119,8 @@ class SQLiteQueue:
             report("queue_interrupted", {"shard": number, "recipients": shard.recovered.interrupted})
         if shard.recovered.set_aside:
             report("queue_set_aside_after_crashes", {"shard": number, "recipients": shard.recovered.set_aside})
+        if shard.recovered.trials:
+            report("queue_tries_suspects_alone", {"shard": number, "leases": len(shard.recovered.trials)})
         if shard.restored:
             report("queue_restored", {"shard": number, "held": shard.restored})
         return cls(shard, clock=clock, settings=settings, report=report)

@@ -443,7 +443,7 @@ GROUPS = st.tuples(st.one_of(st.just(b""), CONTENT), st.lists(COMMANDS, max_size
 def test_splits_of_a_group_do_not_matter(authenticate, groups, data) -> None:
     """Between groups the client has waited for replies, so groups themselves are not joined: that would be pipelining
     where it is not allowed, which does matter."""
-    whole, split, bytewise = (authenticate(max_size_octets=4000) for _ in range(3))
+    whole, split, bytewise = (authenticate(max_size_octets=1500) for _ in range(3))
 
     for group in groups:
         cuts = sorted(data.draw(st.lists(st.integers(0, len(group)), max_size=5)))
