@@ -134,6 +134,7 @@ ELSEWHERE = {
     "tenancy/access/people.py": "tests/contracts/api/test_api_sessions.py",
     "tenancy/access/person.py": "tests/contracts/api/test_api_sessions.py",
     "tenancy/accounts/enrolment.py": "tests/contracts/api/test_api_sessions.py",
+    "tenancy/accounts/first_owner.py": "tests/contracts/api/test_api_subusers.py",
     "tenancy/accounts/factor_proof.py": f"{_CONTROL_PLANE}people.py",
     "tenancy/accounts/joining.py": "tests/contracts/api/test_api_teammates.py",
     "tenancy/accounts/membership.py": "tests/contracts/api/test_api_sessions.py",

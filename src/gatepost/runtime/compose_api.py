@@ -53,6 +53,7 @@ from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.access.ip_allowlist import NetworkSet
 from gatepost.tenancy.access.meters import Rate
 from gatepost.tenancy.access.throttle import AuthenticationThrottle
+from gatepost.tenancy.accounts.people import PeopleUseCases
 from gatepost.tenancy.accounts.person_ports import SystemMailer
 from gatepost.tenancy.audit.entry import Actor
 from gatepost.tenancy.senders.alignment import VerifiedDomains
@@ -161,7 +162,8 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
         entropy=control.entropy,
         hash_secret=control.keyring.hash_secret,
     )
-    subusers = _compose_subusers(settings, parts, callers)
+    people = compose_people(settings, control)
+    subusers = _compose_subusers(settings, parts, callers, people)
     batches = MailBatches(batches=control.batches, clock=control.clock, entropy=control.entropy)
     scheduled = ScheduledSends(batches=control.batches, clock=control.clock)
     access_settings = AccessSettings(
@@ -184,11 +186,11 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
         *SubuserCredits(subusers=subusers).operations(),
         *_compose_senders(settings, parts, callers, rights_changed).operations(),
         *compose_whitelabel(_compose_whitelabel(settings, parts, callers, rights_changed), control.branding),
-        *_compose_people_operations(settings, parts, callers, rights_changed),
+        *_compose_people_operations(settings, parts, callers, rights_changed, people),
     )
 
 
-def _compose_subusers(settings: Settings, parts: APIParts, callers: CurrentCallers) -> Subusers:
+def _compose_subusers(settings: Settings, parts: APIParts, callers: CurrentCallers, people: PeopleUseCases) -> Subusers:
     control = parts.control
     return Subusers(
         callers=callers,
@@ -200,6 +202,7 @@ def _compose_subusers(settings: Settings, parts: APIParts, callers: CurrentCalle
         clock=control.clock,
         entropy=control.entropy,
         sending_networks=_own_networks(settings),
+        first_owners=people.first_owners,
     )
 
 
@@ -276,9 +279,12 @@ def _own_networks(settings: Settings) -> tuple[IPv4Network | IPv6Network, ...]:
 
 
 def _compose_people_operations(
-    settings: Settings, parts: APIParts, callers: CurrentCallers, rights_changed: ControlledWorkers
+    settings: Settings,
+    parts: APIParts,
+    callers: CurrentCallers,
+    rights_changed: ControlledWorkers,
+    people: PeopleUseCases,
 ) -> tuple[Operation, ...]:
-    people = compose_people(settings, parts.control)
     letters = _compose_letters(settings, parts)
     teammates = Teammates(
         people=people, callers=callers, letters=letters, rights_changed=rights_changed, acts=parts.acts

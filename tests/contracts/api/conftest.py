@@ -240,7 +240,6 @@ class Api:
     rights_changed: RecordingRightsChanged = field(default_factory=RecordingRightsChanged)
     acts: ActsInProgress = field(default_factory=ActsInProgress)
     metrics: Metrics = field(default_factory=Metrics)
-    first_owner: Any = None
     dns: Zone = field(default_factory=Zone)
     relay: Relay = RELAY
     budget: BodyBudget = field(default_factory=lambda: BodyBudget(1 << 24))
@@ -372,7 +371,7 @@ class Api:
             clock=self.clock,
             entropy=control.entropy,
             sending_networks=(ip_network("198.51.100.0/24"),),
-            first_owner=self.first_owner,
+            first_owners=self.people.first_owners,
         )
         batches = MailBatches(batches=control.batches, clock=self.clock, entropy=control.entropy)
         scheduled = ScheduledSends(batches=control.batches, clock=self.clock)

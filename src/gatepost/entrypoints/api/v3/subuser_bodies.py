@@ -20,7 +20,7 @@ class SubuserToMake(Struct, frozen=True, kw_only=True):
 
     username: Annotated[str | UnsetType, Meta(description="Required; unique in the whole service.")] = UNSET
     email: Annotated[str | UnsetType, Meta(description="Required: of whoever is responsible for it.")] = UNSET
-    password: Annotated[str | UnsetType, Meta(description="Of its first person; an API key needs none.")] = UNSET
+    password: Annotated[str | UnsetType, Meta(description="Of its first person, who is called as it is.")] = UNSET
     ips: Annotated[tuple[str, ...] | UnsetType, Meta(description="Sending addresses of this service.")] = UNSET
     region: Annotated[str | UnsetType, Meta(description='"global"; there is no other.')] = UNSET
     include_region: bool | UnsetType = UNSET
