@@ -29,6 +29,7 @@ from gatepost.entrypoints.api.v3.password_resets import TokenEntries
 from gatepost.entrypoints.api.v3.scheduled_sends import ScheduledSends
 from gatepost.entrypoints.api.v3.sessions import Sessions
 from gatepost.entrypoints.api.v3.subuser_credits import SubuserCredits
+from gatepost.entrypoints.api.v3.subuser_stats import SubuserStats
 from gatepost.entrypoints.api.v3.subusers import Subusers
 from gatepost.entrypoints.api.v3.teammates import Teammates
 from gatepost.entrypoints.api.v3.user import User
@@ -182,6 +183,7 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
         *keys.operations(),
         *access_settings.operations(),
         *scopes.OPERATIONS,
+        *SubuserStats(subusers=subusers, statistics=control.statistics).operations(),
         *subusers.operations(),
         *SubuserCredits(subusers=subusers).operations(),
         *_compose_senders(settings, parts, callers, rights_changed).operations(),

@@ -140,6 +140,7 @@ async def test_who_may_not_do_everything_makes_no_owner_who_may(api, account, li
         ({"username": ""}, "username", "required"),
         ({"username": "two words"}, "username", "is not a name for an account"),
         ({"username": "acme"}, "username", "username exists"),
+        ({"username": "Stats"}, "username", "stands for something else"),
         ({"email": "nobody"}, "email", "a valid email address"),
         ({"ips": ["192.0.2.1"]}, "ips", "'192.0.2.1' is no address that this service sends from"),
         ({"ips": ["mail"]}, "ips", "'mail' is no address that this service sends from"),

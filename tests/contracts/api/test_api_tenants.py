@@ -177,6 +177,11 @@ QUERIES: dict[str, Callable[[Tenant, dict[str, str]], tuple[str, ...]]] = {
     "ListAuthenticatedDomain": lambda tenant, _: ("", f"?username={tenant.subuser}", f"?domain={tenant.domain}"),
     "ListDefaultAuthenticatedDomain": lambda tenant, _: ("", f"?domain={tenant.domain}"),
     "ListReverseDns": lambda *_: ("", "?ip=198.51.100."),
+    "ListSubuserStat": lambda tenant, _: (f"?subusers={tenant.subuser}&start_date=2026-03-01",),
+    "ListMonthlyStat": lambda tenant, _: (f"?subuser={tenant.subuser}&date=2026-03-01",),
+    "GetSubuserMonthlyStat": lambda *_: ("?date=2026-03-01",),
+    "ListStatSum": lambda *_: ("?start_date=2026-03-01",),
+    "ListSubuserReputation": lambda tenant, _: (f"?usernames={tenant.subuser}",),
     **{
         name: lambda tenant, _: (f"?username={tenant.subuser}",)
         for name in (
@@ -187,7 +192,10 @@ QUERIES: dict[str, Callable[[Tenant, dict[str, str]], tuple[str, ...]]] = {
 }  # fmt: skip
 
 #: Query parameters that name no thing.
-PAGING = {"limit", "offset", "lastSeenID", "region", "include_region"}
+PAGING = {
+    "limit", "offset", "lastSeenID", "region", "include_region", "start_date", "end_date", "date", "aggregated_by",
+    "sort_by_metric", "sort_by_direction",
+}  # fmt: skip
 
 #: By operation: a body that is right for a tenant.
 BODIES: dict[str, Callable[[Tenant], dict[str, Any]]] = {
@@ -242,7 +250,8 @@ NOT_YOURS = {
             "UpdateSubuser", "DeleteSubuser", "UpdateSubuserWebsiteAccess", "UpdateSubuserIps", "GetSubuserCredits",
             "UpdateSubuserCredits", "UpdateSubuserRemainingCredits", "AuthenticateDomain",
             "ListAuthenticatedDomainWithUser", "ListAllAuthenticatedDomainWithUser",
-            "DisassociateAuthenticatedDomainFromUser",
+            "DisassociateAuthenticatedDomainFromUser", "ListSubuserStat", "ListMonthlyStat", "GetSubuserMonthlyStat",
+            "ListSubuserReputation",
         )
     },
     # The caller has none of its own, and is not shown another's.

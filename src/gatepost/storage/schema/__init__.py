@@ -36,8 +36,9 @@ from gatepost.storage.schema.senders import (
     reverse_dns,
     single_senders,
 )
+from gatepost.storage.schema.statistics import counted_events, statistics
 
-SCHEMA_REVISION: Final = "0010"
+SCHEMA_REVISION: Final = "0012"
 """The newest migration this program was written for; revisions sort as text."""
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "branded_links",
     "budget_uses",
     "console_sessions",
+    "counted_events",
     "dkim_keys",
     "dns_zone",
     "domain_assignments",
@@ -75,6 +77,7 @@ __all__ = [
     "sending_limits",
     "sign_in_attempts",
     "single_senders",
+    "statistics",
     "teammates",
     "totp_factors",
 ]

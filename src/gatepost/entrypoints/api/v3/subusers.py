@@ -49,6 +49,8 @@ from gatepost.tenancy.audit.entry import Actor
 MAX_SUBUSERS: Final = 1000
 _CREATE, _READ, _UPDATE, _DELETE = (f"subusers.{verb}" for verb in ("create", "read", "update", "delete"))
 
+_PATH_WORDS: Final = frozenset({"stats", "reputations"})
+
 UNKNOWN: Final = problem(400, "invalid username", at="username")
 _NO_FIELDS: Final = problem(400, "no fields provided")
 _EXISTS: Final = problem(400, "username exists", at="username")
@@ -312,6 +314,10 @@ class Subusers:
         errors: list[FieldError] = []
         if isinstance(wanted.username, UnsetType) or not wanted.username:
             errors.append(FieldError(message="username is required", field="username"))
+        elif wanted.username.lower() in _PATH_WORDS:
+            errors.append(
+                FieldError(message="username stands for something else in paths of this API", field="username")
+            )
         if not _is_address(wanted.email):
             errors.append(FieldError(message="a valid email address is required", field="email"))
         if wanted.region not in {UNSET, REGION}:
