@@ -1,5 +1,6 @@
 """The one door: whatever way a message came in, here it is refused, or made durable and answered for."""
 
+import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,8 +12,10 @@ from gatepost.mailflow.options import NO_OPTIONS, SendingOptions
 from gatepost.mailflow.queue.idempotency import RequestRecord
 from gatepost.mailflow.queue.ports import Queue, StoreTrouble, StoreUnavailable
 from gatepost.mailflow.queue.recipient import QueuedMessage
+from gatepost.mailflow.submission.mailing import BadInstructions, Mailing, write_all
 from gatepost.mailflow.submission.policy import Identity, SubmissionDenial, decide_identity, decide_recipient, examine
 from gatepost.mailflow.submission.ports import Budgets, Credits, CurrentRights, SendingAllowance
+from gatepost.mailflow.submission.smtpapi import NO_INSTRUCTIONS
 from gatepost.mailflow.submission.submission import Submission
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.decision import Deny
@@ -34,6 +37,7 @@ class RefusedAt:
     denial: Deny
 
 
+_NO_BATCH: Final = Deny(SubmissionDenial.X_SMTPAPI, "batch_id is no valid batch id of the account")
 _EXCEEDED: Final = Deny(AccessDenial.CREDITS_EXCEEDED)
 
 
@@ -100,6 +104,21 @@ class Acceptance:
         outcome = await self._accept((submission,), None, is_counted=True)
         return outcome.denial if isinstance(outcome, RefusedAt) else outcome[0]
 
+    async def _accept_mailing(
+        self, submission: Submission, mailing: Mailing, options: SendingOptions | None
+    ) -> tuple[MessageId, ...] | RefusedAt:
+        """Take all messages that are to be written from this one, or none.
+
+        Each is judged as if it had come by itself. What the session counted was the original: these count anew.
+        """
+        if options and not self._is_in_valid_batch(submission.principal, options, self._clock.now()):
+            return RefusedAt(position=0, denial=_NO_BATCH)
+        try:
+            written = await asyncio.to_thread(write_all, submission, mailing, options)
+        except BadInstructions as error:
+            return RefusedAt(position=0, denial=Deny(SubmissionDenial.X_SMTPAPI, str(error)))
+        return await self._accept(written, None, is_counted=False)
+
     async def accept_all(
         self, submissions: Sequence[Submission], *, token: tuple[str, bytes] | None = None
     ) -> tuple[MessageId, ...] | RefusedAt:
@@ -124,6 +143,9 @@ class Acceptance:
         examined = self._examine_all(submissions)
         if isinstance(examined, RefusedAt):
             return examined
+        asked = examined[0].instructions if examined else NO_INSTRUCTIONS
+        if asked.mailing is not None:
+            return await self._accept_mailing(submissions[0], asked.mailing, asked.options)
         principal = submissions[0].principal
         recipients = [path for submission in submissions for path in submission.envelope.forward_paths]
         charged = await self._budgets.charge(principal, recipients)
@@ -256,7 +278,7 @@ class Acceptance:
             origin=submission.origin,
             content=submission.content,
             accepted_at=now,
-            options=submission.options or identity.options,
+            options=submission.options or identity.instructions.options,
         )
         return _Judged(message, principal.is_metered)
 
@@ -268,8 +290,9 @@ class Acceptance:
         allowed = decide_identity(principal, submission.envelope, identity, self._domains)
         if isinstance(allowed, Deny):
             return allowed
-        if identity.options and not self._is_in_valid_batch(principal, identity.options, self._clock.now()):
-            return Deny(SubmissionDenial.X_SMTPAPI, "batch_id is no valid batch id of the account")
+        options = identity.instructions.options
+        if options and not self._is_in_valid_batch(principal, options, self._clock.now()):
+            return _NO_BATCH
         return principal
 
     def _is_in_valid_batch(self, principal: Principal, options: SendingOptions, now: datetime) -> bool:

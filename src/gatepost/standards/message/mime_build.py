@@ -47,7 +47,7 @@ def build_text(media_type: str, text: str) -> Entity:
         BuildError: The media type is none, or the text is no Unicode text.
     """
     lines = _to_octets(text.replace("\r\n", "\n").replace("\r", "\n"))
-    encoding, body = _encode_text(lines)
+    encoding, body = encode_text(lines)
     fields = _content_type(media_type, [("charset", "utf-8")]) + b"Content-Transfer-Encoding: " + encoding + b"\r\n"
     return Entity(fields, body)
 
@@ -111,8 +111,8 @@ def _content_type(media_type: str, parameters: Sequence[tuple[str, str]]) -> byt
     return build_parameter_field("Content-Type", media_type, parameters)
 
 
-def _encode_text(lines: bytes) -> tuple[bytes, bytes]:
-    """Return the transfer encoding and the body; ``lines`` end in LF."""
+def encode_text(lines: bytes) -> tuple[bytes, bytes]:
+    """Return the transfer encoding and the body of text whose lines end in LF; it is 7-bit, with short lines."""
     if not _UNSAFE.search(lines) and not _LONG_LINE.search(lines):
         return b"7bit", lines.replace(b"\n", b"\r\n")
     quoted = binascii.b2a_qp(lines, istext=True)
