@@ -48,7 +48,8 @@ def test_each_recipient_gets_a_message_that_names_nobody_else(submission):
 
     assert [[str(path) for path in each.envelope.forward_paths] for each in written] == [["x@a.test"], ["y@b.test"]]
     assert octets(written)[0] == (
-        b"From: alice@example.com\r\nSubject: =?utf-8?b?R3LDvMOfZSBBbm4=?=\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        b"From: alice@example.com\r\nSubject: =?utf-8?b?R3LDvMOfZSBBbm4=?=\r\n"
+        b"Content-Type: text/plain; charset=utf-8\r\n"
         b"Content-Transfer-Encoding: 7bit\r\nMIME-Version: 1.0\r\nTo: Name <x@a.test>\r\n\r\nDear Ann\r\n"
     )
     for octet, own, other in zip(octets(written), (b"x@a.test", b"y@b.test"), (b"y@b.test", b"x@a.test"), strict=True):
