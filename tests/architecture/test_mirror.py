@@ -159,6 +159,8 @@ ELSEWHERE = {
     "tenancy/senders/single_sender_proof.py": "tests/contracts/api/test_api_verified_senders.py",
     "storage/request_ledger.py": "tests/contracts/api/test_api_idempotency.py",
     "storage/sending_limits.py": f"{_CONTROL_PLANE}ip_access.py",
+    "network/local_address.py": f"{_CONTROL_PLANE}source_addresses.py",
+    "runtime/assigned_sources.py": f"{_CONTROL_PLANE}source_addresses.py",
     "runtime/counting.py": f"{_CONTROL_PLANE}statistics.py",
     "storage/statistics.py": f"{_CONTROL_PLANE}statistics.py",
     "storage/senders.py": f"{_CONTROL_PLANE}domains.py",

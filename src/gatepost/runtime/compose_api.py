@@ -41,6 +41,7 @@ from gatepost.entrypoints.api.v3.whitelabel_ips import WhitelabelIps
 from gatepost.entrypoints.api.v3.whitelabel_lending import WhitelabelLending
 from gatepost.entrypoints.api.v3.whitelabel_links import WhitelabelLinks
 from gatepost.mailflow.submission.accept import Acceptance
+from gatepost.runtime.assigned_sources import parse_source_addresses
 from gatepost.runtime.compose_commands import compose_workers
 from gatepost.runtime.compose_jobs import compose_checking_resolver
 from gatepost.runtime.compose_meters import WorkerMeters
@@ -277,7 +278,8 @@ def compose_whitelabel(service: Whitelabel, branding: BrandingStore) -> tuple[Op
 
 def _own_networks(settings: Settings) -> tuple[IPv4Network | IPv6Network, ...]:
     source = settings.delivery.source_address
-    return (*settings.senders.sending_networks, *((ip_network(source),) if source else ()))
+    single = [*([source] if source else []), *parse_source_addresses(settings.delivery.source_addresses)]
+    return (*settings.senders.sending_networks, *[ip_network(address) for address in single])
 
 
 def _compose_people_operations(

@@ -1,7 +1,7 @@
 """Statistics, kept up to date: what the shards of this machine have noted since, added to the control plane's counts.
 
 Every machine's jobs worker counts its own shards, whether or not it has the lease of the other jobs: nobody else can
-read them. The hot path has no part in it; counts are a few seconds behind.
+read them. The hot path has no part in it; counts are up to a minute behind.
 """
 
 import asyncio
@@ -19,7 +19,8 @@ from gatepost.storage.queue_sqlite.tally import tally_events
 from gatepost.storage.statistics import SqlStatisticsStore
 from gatepost.telemetry.logger import get_logger
 
-COUNT_EVERY: Final = timedelta(seconds=10)
+COUNT_EVERY: Final = timedelta(minutes=1)
+"""Not more often: each commit to the control plane makes mail workers look their keys up anew."""
 
 log = get_logger()
 
