@@ -165,7 +165,6 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
         hash_secret=control.keyring.hash_secret,
     )
     people = compose_people(settings, control)
-    subusers = _compose_subusers(settings, parts, callers, people)
     batches = MailBatches(batches=control.batches, clock=control.clock, entropy=control.entropy)
     scheduled = ScheduledSends(batches=control.batches, clock=control.clock)
     access_settings = AccessSettings(
@@ -184,18 +183,18 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
         *keys.operations(),
         *access_settings.operations(),
         *scopes.OPERATIONS,
-        *SubuserStats(subusers=subusers, statistics=control.statistics).operations(),
-        *subusers.operations(),
-        *SubuserCredits(subusers=subusers).operations(),
+        *_compose_subusers(settings, parts, callers, people),
         *_compose_senders(settings, parts, callers, rights_changed).operations(),
         *compose_whitelabel(_compose_whitelabel(settings, parts, callers, rights_changed), control.branding),
         *_compose_people_operations(settings, parts, callers, rights_changed, people),
     )
 
 
-def _compose_subusers(settings: Settings, parts: APIParts, callers: CurrentCallers, people: PeopleUseCases) -> Subusers:
+def _compose_subusers(
+    settings: Settings, parts: APIParts, callers: CurrentCallers, people: PeopleUseCases
+) -> tuple[Operation, ...]:
     control = parts.control
-    return Subusers(
+    subusers = Subusers(
         callers=callers,
         accounts=control.accounts,
         accounts_as=lambda actor: control.acting_as(actor).accounts,
@@ -206,6 +205,11 @@ def _compose_subusers(settings: Settings, parts: APIParts, callers: CurrentCalle
         entropy=control.entropy,
         sending_networks=_own_networks(settings),
         first_owners=people.first_owners,
+    )
+    return (
+        *subusers.operations(),
+        *SubuserCredits(subusers=subusers).operations(),
+        *SubuserStats(subusers=subusers, statistics=control.statistics).operations(),
     )
 
 
