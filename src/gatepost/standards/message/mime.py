@@ -127,7 +127,7 @@ class _Downgrade:
         if is_text and high_octets < len(body) * _BASE64_FROM_SHARE:
             encoding, encoded = b"quoted-printable", _to_quoted_printable(body)
         else:
-            encoding, encoded = b"base64", _to_base64(body)
+            encoding, encoded = b"base64", to_base64(body)
         self._write_header(set_field(section, b"Content-Transfer-Encoding", encoding), depth=depth)
         self._pieces.append(encoded)
 
@@ -257,7 +257,8 @@ def _to_quoted_printable(body: bytes) -> bytes:
     return encoded if b"\r\n" in body else encoded.replace(b"=\n", b"=\r\n")
 
 
-def _to_base64(body: bytes) -> bytes:
+def to_base64(body: bytes) -> bytes:
+    """Return a body in base64, in lines of 76 characters."""
     lines = [
         binascii.b2a_base64(body[at : at + _OCTETS_PER_BASE64_LINE], newline=False)
         for at in range(0, len(body), _OCTETS_PER_BASE64_LINE)

@@ -6,7 +6,7 @@ it was: every octet of what does not change stays as it came. Attachments are no
 
 import binascii
 import codecs
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +22,7 @@ from gatepost.standards.message.mime import (
     list_parameters,
     read_entity,
     set_field,
+    to_base64,
 )
 from gatepost.standards.message.mime_build import encode_text
 
@@ -47,15 +48,19 @@ class _Text:
     text: str
     octets: bytes
 
-    def write(self, change: Callable[[str, str], str]) -> tuple[HeaderSection, bytes]:
+    def write(self, change: Callable[[str, str], str], delimiters: Collection[bytes]) -> tuple[HeaderSection, bytes]:
+        """Return header section and body; whatever the text becomes, no ``delimiters`` stand in what was changed."""
         changed = change(self.media_type, self.text)
         if changed == self.text:
             return self.section, self.octets
         lines = changed.replace("\r\n", "\n").replace("\r", "\n")
         try:
-            encoding, body = encode_text(lines.encode("utf-8"))
+            octets = lines.encode("utf-8")
         except UnicodeEncodeError:
             raise NotRewritable("a value holds half of a surrogate pair, which is no character") from None
+        encoding, body = encode_text(octets)
+        if any(delimiter in body for delimiter in delimiters):
+            encoding, body = b"base64", to_base64(octets.replace(b"\n", b"\r\n"))
         section = set_field(self.section, b"Content-Type", _in_utf8(self.content_type, self.media_type))
         return set_field(section, b"Content-Transfer-Encoding", encoding), body
 
@@ -76,6 +81,7 @@ class TextTemplate:
         """
         self._message = message
         self._pieces: list[bytes | _Text] = []
+        self._delimiters: list[bytes] = []
         self._parts = 0
         try:
             root = read_entity(message, 0, len(message), allow_utf8=True)
@@ -106,13 +112,14 @@ class TextTemplate:
             if isinstance(piece, bytes):
                 written.append(piece)
                 continue
-            own, body = piece.write(change)
+            own, body = piece.write(change, self._delimiters)
             if piece.section is self._section:
                 section = own
                 written.append(body)
             else:
                 written += [own.octets, b"\r\n", body]
-        end = b"" if written and written[-1].endswith(b"\r\n") else b"\r\n"
+        last = next((piece for piece in reversed(written) if piece), b"\r\n")
+        end = b"" if last.endswith(b"\r\n") else b"\r\n"
         if section is not self._section and not section.find_all(b"mime-version"):
             section = set_field(section, b"MIME-Version", b"1.0")
         return b"".join([amend(section).octets, b"\r\n", *written, end])
@@ -125,6 +132,7 @@ class TextTemplate:
             return
         if entity.media_subtype in {b"signed", b"encrypted"}:
             raise NotRewritable(f"a multipart/{entity.media_subtype.decode('ascii')} part may not be changed")
+        self._delimiters.append(b"--" + entity.boundary)
         at = entity.body_at
         for start, end in find_parts(self._message, entity):
             part = read_entity(self._message, start, end, allow_utf8=True)

@@ -4,6 +4,8 @@ import email
 import email.policy
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gatepost.standards.message.header import HeaderSection
 from gatepost.standards.message.text_template import NotRewritable, TextTemplate
@@ -98,6 +100,14 @@ def test_a_message_that_is_one_text_changes(fields):
     assert len(message.get_all("content-type")) == len(message.get_all("content-transfer-encoding")) == 1
 
 
+def test_a_value_ends_no_part():
+    written = TextTemplate(MULTIPART).write(put("x\r\n--a--\r\n--m m--"))
+
+    plain = parse(written).get_body(("plain",))
+    assert content_of(plain) == "Grüße x\n--a--\n--m m--\n"
+    assert len(list(parse(written).walk())) == len(list(parse(MULTIPART).walk()))
+
+
 def test_long_lines_are_encoded_so_that_they_pass():
     written = TextTemplate(b"From: a@example.com\r\n\r\n-name-\r\n").write(put("x" * 5000))
 
@@ -152,6 +162,42 @@ def test_where_no_text_is_to_change_the_body_is_not_read():
 def test_what_cannot_be_read_one_way_only_is_refused(message, reason):
     with pytest.raises(NotRewritable, match=reason):
         TextTemplate(message).write(put("x"))
+
+
+def test_a_message_without_a_body_stays_so():
+    assert TextTemplate(b"From: a@b.test\r\n\r\n").write(put("x")) == b"From: a@b.test\r\n\r\n"
+
+
+PIECES = st.sampled_from(
+    [
+        b"--a\r\n", b"--a--\r\n", b"--b\r\n", b"--b--\r\n", b"\r\n", b"text -name-\r\n", b"x: y\r\n", b"=E2=82\r\n",
+        b"LW5h\r\n",
+        b"Content-Type: multipart/mixed; boundary=b\r\n", b"Content-Type: text/html; charset=iso-8859-1\r\n",
+        b"Content-Transfer-Encoding: base64\r\n", b"Content-Transfer-Encoding: quoted-printable\r\n", b"\xff\xfe\r\n",
+    ]
+)  # fmt: skip
+TOPS = st.sampled_from(
+    [
+        b"", b"Content-Type: multipart/mixed; boundary=a\r\n", b"Content-Type: text/plain; charset=utf-8\r\n",
+        b"Content-Transfer-Encoding: quoted-printable\r\n",
+    ]
+)  # fmt: skip
+
+
+@given(TOPS, st.lists(PIECES, max_size=20))
+def test_whatever_it_is_it_keeps_its_octets_or_is_refused_and_what_is_written_can_be_read_again(top, pieces):
+    message = b"From: a@b.test\r\n" + top + b"\r\n" + b"".join(pieces)
+    try:
+        template = TextTemplate(message)
+    except NotRewritable:
+        return
+
+    written = template.write(put("Zo\xeb\r\n--a--"))
+
+    assert template.write(lambda _, text: text) == message
+    again = TextTemplate(written)
+    assert again.write(lambda _, text: text) == written
+    assert len(list(parse(written).walk())) == len(list(parse(message).walk()))
 
 
 def test_half_a_surrogate_pair_is_refused():
