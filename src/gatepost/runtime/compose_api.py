@@ -29,6 +29,7 @@ from gatepost.entrypoints.api.v3.password_resets import TokenEntries
 from gatepost.entrypoints.api.v3.scheduled_sends import ScheduledSends
 from gatepost.entrypoints.api.v3.sessions import Sessions
 from gatepost.entrypoints.api.v3.subuser_credits import SubuserCredits
+from gatepost.entrypoints.api.v3.subuser_monitor import SubuserMonitor
 from gatepost.entrypoints.api.v3.subuser_stats import SubuserStats
 from gatepost.entrypoints.api.v3.subusers import Subusers
 from gatepost.entrypoints.api.v3.teammates import Teammates
@@ -208,6 +209,7 @@ def _compose_subusers(
     )
     return (
         *subusers.operations(),
+        *SubuserMonitor(subusers=subusers).operations(),
         *SubuserCredits(subusers=subusers).operations(),
         *SubuserStats(subusers=subusers, statistics=control.statistics).operations(),
     )

@@ -33,6 +33,7 @@ from gatepost.entrypoints.api.v3.password_resets import TokenEntries
 from gatepost.entrypoints.api.v3.scheduled_sends import ScheduledSends
 from gatepost.entrypoints.api.v3.sessions import Sessions
 from gatepost.entrypoints.api.v3.subuser_credits import SubuserCredits
+from gatepost.entrypoints.api.v3.subuser_monitor import SubuserMonitor
 from gatepost.entrypoints.api.v3.subuser_stats import SubuserStats
 from gatepost.entrypoints.api.v3.subusers import Subusers
 from gatepost.entrypoints.api.v3.teammates import Teammates
@@ -394,6 +395,7 @@ class Api:
             *scopes.OPERATIONS,
             *SubuserStats(subusers=subusers, statistics=control.statistics).operations(),
             *subusers.operations(),
+            *SubuserMonitor(subusers=subusers).operations(),
             *SubuserCredits(subusers=subusers).operations(),
             *self.senders.operations(),
             *compose_whitelabel(self.whitelabel(), control.branding),

@@ -50,8 +50,8 @@ class AccountStore(Protocol):
     ) -> Account | None:
         """Replace what a parent decides about its subuser by what ``change`` makes of it; return how it is then.
 
-        That is ``disabled_at``, ``website_disabled_at`` and ``addresses``; nothing else is written. Reading and
-        writing are one transaction. None if the parent has no such subuser, or it is closed.
+        That is ``disabled_at``, ``website_disabled_at``, ``addresses`` and ``monitor``; nothing else is written.
+        Reading and writing are one transaction. None if the parent has no such subuser, or it is closed.
         """
         ...
 

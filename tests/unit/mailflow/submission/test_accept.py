@@ -10,6 +10,7 @@ import pytest
 
 from gatepost.mailflow.content import MemoryContent
 from gatepost.mailflow.envelope import Envelope, Origin
+from gatepost.mailflow.options import SendingOptions
 from gatepost.mailflow.queue.ports import StoreTrouble, StoreUnavailable
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.mailflow.submission.policy import SubmissionDenial
@@ -18,9 +19,11 @@ from gatepost.primitives.decision import ALLOW, Deny
 from gatepost.primitives.errors import Transient
 from gatepost.primitives.ids import AccountId
 from gatepost.standards.address import Mailbox
+from gatepost.system.entropy import SystemEntropy
 from gatepost.tenancy.access.budget import Budget, BudgetDenial, BudgetSpent, Purse, PurseId
 from gatepost.tenancy.access.principal import AccessDenial
 from gatepost.tenancy.access.spending import Spent
+from gatepost.tenancy.accounts.account import Monitor
 
 NOW = datetime(2026, 11, 23, 18, 50, tzinfo=UTC)
 ALICE = Mailbox(local_part="alice", domain="example.com")
@@ -472,3 +475,68 @@ async def test_a_revoked_key_sends_no_mailing(acceptance, diary, submission):
     outcome = await acceptance.accept(mailing(submission, "a@x.test"))
 
     assert (outcome.reason, diary.queued) == (AccessDenial.KEY_NOT_VALID, [])
+
+
+# ---------------------------------------------------------------- copies for a monitor
+
+WATCHER = Mailbox(local_part="watch", domain="parent.example")
+
+
+@pytest.fixture
+def monitored(make_acceptance, principal):
+    """A principal all or hardly any of whose messages are copied, and a door that draws other ids."""
+
+    def monitored(frequency):
+        return replace(principal, is_metered=True, monitor=Monitor(mailbox=WATCHER, frequency=frequency))
+
+    return monitored, make_acceptance(entropy=SystemEntropy())
+
+
+async def test_a_message_is_copied_to_the_monitor_with_it_and_at_the_price_of_one(diary, submission, monitored):
+    watched, acceptance = monitored
+
+    message_id = await acceptance.accept(replace(submission, principal=watched(1)))
+
+    original, copy = diary.queued
+    assert diary.entries[-1] == "queue all"
+    assert (original.id, original.envelope) == (message_id, submission.envelope)
+    assert copy.envelope == replace(submission.envelope, forward_paths=(WATCHER,))
+    assert (copy.content, copy.author, copy.options.request_id) == (original.content, original.author, message_id)
+    assert copy.id != original.id
+    assert ("spend", watched(1).account_id, 2) in diary.entries
+
+
+async def test_a_request_is_answered_with_its_own_messages_and_copies_say_nothing_of_their_own(
+    diary, submission, monitored
+):
+    watched, acceptance = monitored
+    options = SendingOptions(categories=("news",), custom_args=(("a", "b"),), batch_id="x")
+
+    ids = await acceptance.accept_all([replace(submission, principal=watched(1), options=options)] * 2)
+
+    assert [message.id for message in diary.queued[:2]] == list(ids)
+    assert [message.options for message in diary.queued[2:]] == [SendingOptions(batch_id="x", request_id=ids[0])] * 2
+
+
+async def test_of_many_messages_about_every_nth_is_copied(diary, submission, monitored):
+    watched, acceptance = monitored
+    offered = replace(submission, principal=watched(10))
+
+    for _ in range(1000):
+        await acceptance.accept(offered)
+
+    # Six standard deviations around 100.
+    assert 43 < len(diary.queued) - 1000 < 157
+
+
+async def test_a_large_content_is_in_memory_where_it_is_copied(diary, submission, monitored):
+    class OnDisk:
+        size_octets = submission.content.size_octets
+        head = submission.content.head
+        chunks = submission.content.chunks
+
+    watched, acceptance = monitored
+
+    await acceptance.accept(replace(submission, principal=watched(1), content=OnDisk()))
+
+    assert [message.content for message in diary.queued] == [submission.content] * 2

@@ -231,7 +231,7 @@ class Subusers:
         def change(subuser: Account) -> Account:
             return replace(subuser, disabled_at=(subuser.disabled_at or now) if is_off else None)
 
-        changed = await self._change(call, change, is_allowed=lambda it: is_off or it.state is AccountState.ACTIVE)
+        changed = await self.change(call, change, is_allowed=lambda it: is_off or it.state is AccountState.ACTIVE)
         if isinstance(changed, Problem):
             return changed
         if is_off:
@@ -270,7 +270,7 @@ class Subusers:
         def change(subuser: Account) -> Account:
             return replace(subuser, website_disabled_at=(subuser.website_disabled_at or now) if is_off else None)
 
-        changed = await self._change(call, change)
+        changed = await self.change(call, change)
         return changed if isinstance(changed, Problem) else Answer(status=204)
 
     async def assign(self, call: Call) -> Answer | Problem:
@@ -278,7 +278,7 @@ class Subusers:
         wanted = cast("tuple[str, ...]", call.body)
         if foreign := self._find_foreign(wanted):
             return problem(400, _not_ours(foreign), at="ips")
-        changed = await self._change(call, lambda subuser: replace(subuser, addresses=tuple(sorted(set(wanted)))))
+        changed = await self.change(call, lambda subuser: replace(subuser, addresses=tuple(sorted(set(wanted)))))
         if isinstance(changed, Problem):
             return changed
         return Answer(status=200, body=AssignedAddresses(ips=changed.addresses))
@@ -293,13 +293,16 @@ class Subusers:
         """Return the caller as one who acts on a subuser: it is written into the chains of both."""
         return replace(call.actor, account=call.principal.account_id)
 
-    async def _change(
+    async def change(
         self,
         call: Call,
         change: Callable[[Account], Account],
         *,
+        scope: str = _UPDATE,
         is_allowed: Callable[[Account], bool] = lambda _: True,
     ) -> Account | Problem:
+        """Change what the caller decides about the subuser that the path names, if it is ``is_allowed``."""
+
         def act() -> Account | Problem:
             found = self.find(call)
             if isinstance(found, Problem):
@@ -308,7 +311,7 @@ class Subusers:
                 return _NOT_ENABLED
             return self.accounts_as(self.actor(call)).change_subuser(call.account_id, found.id, change) or UNKNOWN
 
-        return await do_judged(self.acts, self.callers, call, scope=_UPDATE, act=act)
+        return await do_judged(self.acts, self.callers, call, scope=scope, act=act)
 
     def _find_errors(self, wanted: SubuserToMake) -> list[FieldError]:
         errors: list[FieldError] = []

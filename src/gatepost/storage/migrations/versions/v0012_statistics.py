@@ -1,4 +1,4 @@
-"""Statistics by account and day."""
+"""Statistics by account and day, and the monitors of subusers."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,9 @@ _COUNTS = ("requests", "delivered", "deferred", "bounces", "blocks", "invalid_em
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Make the tables; no subuser has a monitor yet."""
+    op.add_column("accounts", sa.Column("monitor_email", sa.Text))
+    op.add_column("accounts", sa.Column("monitor_frequency", sa.BigInteger))
     op.create_table(
         "statistics",
         sa.Column("account_id", sa.Text, nullable=False),
