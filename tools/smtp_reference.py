@@ -77,6 +77,31 @@ key: the refusal is first delayed, then 421 for a network that goes on.
 verified domain of the account, or be null (`<>`). `RCPT TO:<…>` takes no parameters (no `NOTIFY`: DSN is not offered).
 Source routes are read and dropped. `BDAT` (CHUNKING) is not offered.
 
+## X-SMTPAPI
+
+One field of the message, a JSON object, which is removed before the message leaves. What is not in this table, or
+cannot be carried out as it is written, is refused after DATA with 554, and the text names it.
+
+| member | what becomes of it |
+|---|---|
+| `category`, `unique_args` | kept with the message and shown with its events |
+| `send_at`, `batch_id` | as in the HTTP API |
+| `to` | up to 1,000 addresses, `a@b` or `Name <a@b>`, in the place of those of RCPT |
+| `sub` | by tag, one text for each recipient of `to`, or of RCPT without it; 10,000 octets a recipient |
+| `section` | by tag, a text that stands for it in values of `sub`; values may name further tags, four levels deep |
+| `send_each_at` | one instant for each recipient; not together with `send_at` |
+| `filters` | `footer`, `bypass_list_management`; those for tracking are kept; `bcc`, `spamcheck` do nothing |
+
+Each recipient of `to` gets a message of its own, whose To field names that address alone; Cc and Bcc are left out. With
+`sub` or `send_each_at` alone each recipient of RCPT gets one, with the fields as they are. Tags hold no white space;
+they are replaced in the Subject, in texts (plain and HTML) and in `unique_args`. A footer stands below every text.
+
+Texts are decoded from their transfer encoding and charset before tags are replaced, and encoded anew, in UTF-8, only if
+they changed; attachments are not looked into. A charset that is not read, and a signed or encrypted part, are refused
+where a text is to change. All messages that one becomes are taken or none, at most 33,554,432 octets together; each
+passes the same checks and counts against the same budgets, credits and rates as if it had come by itself. The reply
+names the first one's id.
+
 ## Limits
 
 | what | limit | setting |

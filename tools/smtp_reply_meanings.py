@@ -107,8 +107,8 @@ MEANINGS: Final = {
     "SubmissionDenial.EIGHT_BIT_NOT_DECLARED": "The header section holds octets above 127: encode them (RFC 2047), or "
     "send with SMTPUTF8.",
     "SubmissionDenial.LOOP": "More than 50 Received fields: two servers hand the message to each other.",
-    "SubmissionDenial.X_SMTPAPI": "The X-SMTPAPI field is no JSON object, or asks for what is not done here (to, sub, "
-    "section, groups, pools); the text names it. Category, unique_args, send_at, batch_id and tracking are taken.",
+    "SubmissionDenial.X_SMTPAPI": "The X-SMTPAPI field is no JSON object, or asks for what is not done here (groups, "
+    "pools, templates) or cannot be done as it is written; the text names it.",
     # The service itself
     "NO_ROOM": "The disk is full, or the memory for content is used up (`submission.memory_octets`).",
     "STORE_TROUBLE": "The queue could not commit; the log says why. After a failed fsync it stays so until the worker "

@@ -1,9 +1,11 @@
 """Mail for later and named requests with real processes, across a restart."""
 
+import json
 import smtplib
 import ssl
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from tests.support.api_client import ApiClient, mail
@@ -32,16 +34,28 @@ def relay(tmp_path_factory: pytest.TempPathFactory, sink: Sink) -> Iterator[Rela
         relay.close()
 
 
-def send_over_smtp(relay: Relay, send_at: int) -> None:
+def send_over_smtp(relay: Relay, instructions: dict[str, Any], text: str) -> None:
     context = ssl.create_default_context(cafile=str(relay.ca_file))
     with smtplib.SMTP_SSL("localhost", relay.implicit_port, context=context, timeout=20) as client:
         client.login("apikey", relay.key)
         client.sendmail(
             "ann@example.test",
             "bob@dest.test",
-            f'X-SMTPAPI: {{"category": "news", "send_at": {send_at}}}\r\nFrom: ann@example.test\r\n'
-            "Subject: later by SMTP\r\n\r\nHello\r\n",
+            f"X-SMTPAPI: {json.dumps(instructions)}\r\nFrom: ann@example.test\r\n{text}\r\n",
         )
+
+
+def check_mailing(relay: Relay, sink: Sink) -> None:
+    """One message over SMTP becomes one for each, in which nobody else is named."""
+    wanted = {"to": ["Ada <ada@dest.test>", "cid@dest.test"], "sub": {"-name-": ["Ada", "C\u0131d"]}}
+    send_over_smtp(relay, wanted, "To: all@dest.test\r\nSubject: to -name-\r\n\r\nHello -name-")
+
+    ada, cid = sink.wait_for(b"Subject: to Ada"), sink.wait_for(b"To: cid@dest.test")
+    assert b"To: Ada <ada@dest.test>\r\n" in ada
+    assert b"\r\n\r\nHello Ada" in ada
+    assert b"Hello C=C4=B1d" in cid
+    for message, others in ((ada, (b"cid@", b"all@", b"bob@")), (cid, (b"ada@", b"all@", b"bob@"))):
+        assert not [other for other in others if other in message]
 
 
 def test_mail_for_later_comes_then_cancelled_mail_never_and_a_named_request_once(relay: Relay, sink: Sink) -> None:
@@ -55,7 +69,7 @@ def test_mail_for_later_comes_then_cancelled_mail_never_and_a_named_request_once
             client.call("POST", "/v3/user/scheduled_sends", {"batch_id": batch, "status": "cancel"}),
             first := client.call("POST", SEND, mail("named"), **NAMED),
         ]
-    send_over_smtp(relay, at)
+    send_over_smtp(relay, {"category": "news", "send_at": at}, "Subject: later by SMTP\r\n\r\nHello")
     assert [reply.status for reply in sent] == [202, 202, 201, 202]
     assert relay.command("queue", "list", "--state", "scheduled").count(" scheduled ") == 3
 
@@ -73,3 +87,4 @@ def test_mail_for_later_comes_then_cancelled_mail_never_and_a_named_request_once
     assert "category: news" in relay.command("events", "--type", "delivered")
     assert sum(b"Subject: named" in message for message in sink.messages) == 1
     assert not any(b"Subject: cancelled" in message for message in sink.messages)
+    check_mailing(relay, sink)

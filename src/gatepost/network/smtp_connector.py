@@ -22,7 +22,7 @@ class SMTPConnector:
         timeouts: ClientTimeouts | None = None,
         source_address: str | None = None,
     ) -> None:
-        """Say ``greeting_name`` at EHLO; connect from ``source_address`` if given."""
+        """Say ``greeting_name`` at EHLO; connect from ``source_address`` if given, where a hop names no other."""
         self._greeting_name = greeting_name
         self._tls = tls
         self._timeouts = timeouts or ClientTimeouts()
@@ -58,7 +58,7 @@ class SMTPConnector:
                     lambda: SMTPConnection(ClientSession(greeting_name=self._greeting_name), self._timeouts),
                     hop.address,
                     hop.port,
-                    local_addr=self._local_address,
+                    local_addr=(hop.source, 0) if hop.source else self._local_address,
                 )
         except TimeoutError:
             raise connect_failed(FailureKind.TIMED_OUT, Stage.CONNECT) from None

@@ -49,6 +49,7 @@ def diagnose(settings: Settings) -> list[Finding]:
         *diagnosis.check_ports(settings),
         *diagnosis.check_limits(settings),
         *diagnosis.check_clock(settings, clock.now()),
+        *diagnosis.check_source_addresses(settings),
         diagnosis.judge_signing(find_batch_signing()[0]),
         *asyncio.run(check_dns(settings, compose_resolver(settings))),
     ]

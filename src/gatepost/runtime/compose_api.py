@@ -29,6 +29,8 @@ from gatepost.entrypoints.api.v3.password_resets import TokenEntries
 from gatepost.entrypoints.api.v3.scheduled_sends import ScheduledSends
 from gatepost.entrypoints.api.v3.sessions import Sessions
 from gatepost.entrypoints.api.v3.subuser_credits import SubuserCredits
+from gatepost.entrypoints.api.v3.subuser_monitor import SubuserMonitor
+from gatepost.entrypoints.api.v3.subuser_stats import SubuserStats
 from gatepost.entrypoints.api.v3.subusers import Subusers
 from gatepost.entrypoints.api.v3.teammates import Teammates
 from gatepost.entrypoints.api.v3.user import User
@@ -40,6 +42,7 @@ from gatepost.entrypoints.api.v3.whitelabel_ips import WhitelabelIps
 from gatepost.entrypoints.api.v3.whitelabel_lending import WhitelabelLending
 from gatepost.entrypoints.api.v3.whitelabel_links import WhitelabelLinks
 from gatepost.mailflow.submission.accept import Acceptance
+from gatepost.runtime.assigned_sources import parse_source_addresses
 from gatepost.runtime.compose_jobs import compose_checking_resolver
 from gatepost.runtime.compose_meters import WorkerMeters
 from gatepost.runtime.compose_people import compose_people, make_token_text
@@ -52,6 +55,7 @@ from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.access.ip_allowlist import NetworkSet
 from gatepost.tenancy.access.meters import Rate
 from gatepost.tenancy.access.throttle import AuthenticationThrottle
+from gatepost.tenancy.accounts.people import PeopleUseCases
 from gatepost.tenancy.accounts.person_ports import SystemMailer
 from gatepost.tenancy.audit.entry import Actor
 from gatepost.tenancy.senders.alignment import VerifiedDomains
@@ -160,7 +164,7 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
         entropy=control.entropy,
         hash_secret=control.keyring.hash_secret,
     )
-    subusers = _compose_subusers(settings, parts, callers)
+    people = compose_people(settings, control)
     access_settings = AccessSettings(
         callers=callers,
         lists=control.ip_access,
@@ -176,11 +180,10 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
         *keys.operations(),
         *access_settings.operations(),
         *scopes.OPERATIONS,
-        *subusers.operations(),
-        *SubuserCredits(subusers=subusers).operations(),
+        *_compose_subusers(settings, parts, callers, people),
         *_compose_senders(settings, parts, callers, rights_changed).operations(),
         *compose_whitelabel(_compose_whitelabel(settings, parts, callers, rights_changed), control.branding),
-        *_compose_people_operations(settings, parts, callers, rights_changed),
+        *_compose_people_operations(settings, parts, callers, rights_changed, people),
     )
 
 
@@ -192,9 +195,11 @@ def _compose_batches(control: ControlPlane) -> tuple[Operation, ...]:
     return (*batches.operations(), *scheduled.operations())
 
 
-def _compose_subusers(settings: Settings, parts: APIParts, callers: CurrentCallers) -> Subusers:
+def _compose_subusers(
+    settings: Settings, parts: APIParts, callers: CurrentCallers, people: PeopleUseCases
+) -> tuple[Operation, ...]:
     control = parts.control
-    return Subusers(
+    subusers = Subusers(
         callers=callers,
         accounts=control.accounts,
         accounts_as=lambda actor: control.acting_as(actor).accounts,
@@ -204,6 +209,13 @@ def _compose_subusers(settings: Settings, parts: APIParts, callers: CurrentCalle
         clock=control.clock,
         entropy=control.entropy,
         sending_networks=_own_networks(settings),
+        first_owners=people.first_owners,
+    )
+    return (
+        *subusers.operations(),
+        *SubuserMonitor(subusers=subusers).operations(),
+        *SubuserCredits(subusers=subusers).operations(),
+        *SubuserStats(subusers=subusers, statistics=control.statistics).operations(),
     )
 
 
@@ -276,13 +288,17 @@ def compose_whitelabel(service: Whitelabel, branding: BrandingStore) -> tuple[Op
 
 def _own_networks(settings: Settings) -> tuple[IPv4Network | IPv6Network, ...]:
     source = settings.delivery.source_address
-    return (*settings.senders.sending_networks, *((ip_network(source),) if source else ()))
+    single = [*([source] if source else []), *parse_source_addresses(settings.delivery.source_addresses)]
+    return (*settings.senders.sending_networks, *[ip_network(address) for address in single])
 
 
 def _compose_people_operations(
-    settings: Settings, parts: APIParts, callers: CurrentCallers, rights_changed: ControlledWorkers
+    settings: Settings,
+    parts: APIParts,
+    callers: CurrentCallers,
+    rights_changed: ControlledWorkers,
+    people: PeopleUseCases,
 ) -> tuple[Operation, ...]:
-    people = compose_people(settings, parts.control)
     letters = _compose_letters(settings, parts)
     teammates = Teammates(
         people=people, callers=callers, letters=letters, rights_changed=rights_changed, acts=parts.acts

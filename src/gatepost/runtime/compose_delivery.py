@@ -1,5 +1,6 @@
 """The parts of delivery, out of the settings: routes, limits, retries, what is written down."""
 
+import time
 from collections.abc import Iterable
 from datetime import datetime
 from itertools import chain
@@ -15,9 +16,12 @@ from gatepost.mailflow.events.event import EventType
 from gatepost.mailflow.queue.recipient import Lease, Settlement
 from gatepost.mailflow.queue.retry import RetrySchedule, decide_next
 from gatepost.network.delivery_tls import DeliveryTLS
+from gatepost.network.local_address import find_bind_trouble
 from gatepost.network.smtp_connector import SMTPConnector
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.errors import RelayError
+from gatepost.runtime.assigned_sources import AssignedSources, parse_source_addresses
+from gatepost.runtime.control_plane import ControlPlane
 from gatepost.runtime.settings import Settings
 from gatepost.standards.dkim.body_hash import BodyHasher, relaxed_body_hash
 from gatepost.standards.dkim.sign import finish, prepare
@@ -64,6 +68,17 @@ def compose_connector(settings: Settings) -> SMTPConnector:
             final_dot=delivery.final_reply_timeout,
         ),
         source_address=str(delivery.source_address) if delivery.source_address else None,
+    )
+
+
+def compose_sources(settings: Settings, control: ControlPlane) -> AssignedSources:
+    """Put together what says from where an account's mail leaves."""
+    return AssignedSources(
+        parse_source_addresses(settings.delivery.source_addresses),
+        accounts=control.accounts,
+        version=control.version,
+        find_trouble=find_bind_trouble,
+        monotonic=time.monotonic,
     )
 
 

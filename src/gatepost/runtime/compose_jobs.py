@@ -14,10 +14,12 @@ from gatepost.network.resolver import CachingResolver, Nameserver, parse_nameser
 from gatepost.primitives.errors import Misconfigured
 from gatepost.runtime.compose_senders import compose_rights_changed
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
+from gatepost.runtime.counting import Counting, find_machine_name
 from gatepost.runtime.jobs_worker import JobsParts
 from gatepost.runtime.own_zone import read_own_zone, relay_of
 from gatepost.runtime.settings import Settings
 from gatepost.storage.leases import SqlLeases
+from gatepost.storage.statistics import SqlStatisticsStore
 from gatepost.system.clock import SystemClock
 from gatepost.system.entropy import SystemEntropy
 from gatepost.telemetry.metrics import Metrics
@@ -85,6 +87,12 @@ def compose_jobs_parts(settings: Settings, control: ControlPlane) -> JobsParts:
         pause=min(PASS_EVERY, policy.settle_for, policy.retire_for, settings.senders.recheck_every),
         push=_pusher(settings, control.domains),
     )
+
+
+def compose_counting(settings: Settings, control: ControlPlane) -> Counting:
+    """Put together what counts the events of this machine's shards."""
+    machine = find_machine_name(settings, control.entropy)
+    return Counting(settings.queue_dir, machine, SqlStatisticsStore(control.database))
 
 
 def compose_single_resolvers(settings: Settings) -> tuple[CachingResolver, ...]:

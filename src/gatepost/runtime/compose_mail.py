@@ -37,11 +37,13 @@ from gatepost.network.resolver import CachingResolver, parse_nameserver, system_
 from gatepost.network.smtp_connector import SMTPConnector
 from gatepost.network.tls_contexts import ServerTLS
 from gatepost.primitives.errors import Transient
+from gatepost.runtime.assigned_sources import AssignedSources
 from gatepost.runtime.compose_api import APIParts, compose_api_listener
 from gatepost.runtime.compose_delivery import (
     COPY_TOOLS,
     compose_connector,
     compose_retry,
+    compose_sources,
     log_fault,
     note_settlement,
     route_policy,
@@ -106,6 +108,7 @@ class _Base:
     disk: DiskReserve
     caps: SessionCaps
     connector: SMTPConnector
+    sources: AssignedSources
 
 
 async def compose_mail_parts(
@@ -181,6 +184,7 @@ def _compose_base(
             max_sessions_per_address=settings.share(settings.submission.max_sessions_per_address),
         ),
         connector=compose_connector(settings),
+        sources=compose_sources(settings, control),
     )
 
 
@@ -358,6 +362,7 @@ def _compose_delivery(base: _Base) -> DeliveryWorker:
         monotonic=time.monotonic,
         is_on_hold=base.queue.is_on_hold,
         find_stop=partial(find_stop, statuses=base.control.batch_statuses),
+        find_sources=base.sources.find,
     )
     return DeliveryWorker(
         queue=base.queue,
@@ -413,6 +418,7 @@ def _compose_sources(base: _Base, listeners: Mapping[str, SMTPListener], tls: Se
         count_sessions=lambda: sum([listener.open_connections for listener in listeners.values()]),
         count_content_octets=lambda: base.budget.held_octets,
         count_outgoing_connections=lambda: base.connector.open_connections,
+        count_unusable_addresses=base.sources.count_unusable,
         disk=base.disk,
         certificate_expires_at=lambda: tls.expires_at if tls else None,
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from gatepost.mailflow.events.ports import StatisticsStore
 from gatepost.mailflow.queue.audited_batches import AuditedBatchStore
 from gatepost.mailflow.queue.batches import BatchStore, CurrentStatuses
 from gatepost.primitives.clock import Clock
@@ -26,6 +27,7 @@ from gatepost.storage.senders import SqlDomainStore
 from gatepost.storage.sending_limits import SqlSendingLimitsStore
 from gatepost.storage.sessions import SqlAttemptStore, SqlSessionStore
 from gatepost.storage.single_senders import SqlSingleSenderStore
+from gatepost.storage.statistics import SqlStatisticsStore
 from gatepost.system.keyring import Keyring, load_keyring
 from gatepost.tenancy.access.audited import AuditedApiKeyStore
 from gatepost.tenancy.access.ip_access.attempt_log import AttemptLog
@@ -92,6 +94,7 @@ class ControlPlane:
     peers: PeerRules
     actor: Actor
     batches: BatchStore
+    statistics: StatisticsStore
     batch_statuses: CurrentStatuses
     database: Database
     version: VersionConnection
@@ -195,6 +198,7 @@ def open_control_plane(
         peers=ListedPeers(plain.ip_access, attempt_log, clock),
         actor=actor,
         batches=plain.batches,
+        statistics=SqlStatisticsStore(database),
         batch_statuses=CurrentStatuses(plain.batches, version),
         database=database,
         version=version,

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Final
 
 from gatepost.network.certificates import read_certificate
+from gatepost.network.local_address import find_bind_trouble
 from gatepost.network.tls_contexts import ServerTLS
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.errors import Misconfigured
+from gatepost.runtime.assigned_sources import parse_source_addresses
 from gatepost.runtime.finding import Finding, fail, ok, warn
 from gatepost.runtime.listening_sockets import open_sockets
 from gatepost.runtime.privileges import find_user
@@ -201,6 +203,24 @@ def check_clock(settings: Settings, now: datetime) -> Iterator[Finding]:
         )
     else:
         yield ok("clock", f"it says {now:%Y-%m-%d %H:%M} UTC; nothing in the state directory is newer")
+
+
+def check_source_addresses(settings: Settings) -> Iterator[Finding]:
+    """Can connections leave from the addresses that subusers may have been assigned?"""
+    try:
+        local_addresses = parse_source_addresses(settings.delivery.source_addresses)
+    except Misconfigured as error:
+        yield fail("source addresses", str(error), "write two addresses of one family")
+        return
+    for assigned, address in local_addresses.items():
+        if trouble := find_bind_trouble(address):
+            yield fail(
+                "source addresses",
+                f"no connection can leave from {address}, for {assigned}: {trouble}; mail of its subusers waits",
+                f"give {address} to this machine (`ip address add`), or correct [delivery.source_addresses]",
+            )
+        else:
+            yield ok("source addresses", f"{assigned} leaves from {address}")
 
 
 def judge_signing(found: BatchSigning) -> Finding:

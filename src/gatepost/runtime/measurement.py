@@ -28,6 +28,7 @@ class Sources:
     count_sessions: Callable[[], int]
     count_content_octets: Callable[[], int]
     count_outgoing_connections: Callable[[], int]
+    count_unusable_addresses: Callable[[], int]
     disk: DiskReserve
     certificate_expires_at: Callable[[], datetime | None]
 
@@ -38,6 +39,7 @@ async def measure(sources: Sources, metrics: Metrics) -> None:
     metrics.sessions.set(sources.count_sessions())
     metrics.content_memory.set(sources.count_content_octets())
     metrics.outgoing_connections.set(sources.count_outgoing_connections())
+    metrics.source_addresses_unusable.set(sources.count_unusable_addresses())
     metrics.disk_reserve_reached.set(int(not sources.disk.has_room()))
     metrics.disk_free.set(sources.disk.free_octets)
     expires_at = sources.certificate_expires_at()

@@ -359,6 +359,14 @@ class Delivery(Section, frozen=True, kw_only=True):
         IPAddress | None,
         Meta(description="The local address that connections leave from; unset, the system chooses."),
     ] = None
+    source_addresses: Annotated[
+        dict[str, str],
+        Meta(
+            description="Sending addresses that can be assigned to subusers, each with the local address of this "
+            'machine that its connections leave from: `"192.0.2.7" = "10.0.0.7"`, or the same twice where there is no '
+            "address translation. Mail of a subuser with such an address leaves from it and from no other."
+        ),
+    ] = msgspec.field(default_factory=dict)
     connect_timeout: Annotated[timedelta, Meta(description="How long a TCP connection may take to open.")] = timedelta(
         seconds=30
     )

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from gatepost.primitives.errors import RelayError
 from gatepost.runtime.child_process import SupervisorLink, Word
-from gatepost.runtime.compose_jobs import compose_jobs_parts, open_service_control_plane
+from gatepost.runtime.compose_jobs import compose_counting, compose_jobs_parts, open_service_control_plane
 from gatepost.runtime.compose_mail import compose_mail_parts
 from gatepost.runtime.compose_operations import compose_operations_app
 from gatepost.runtime.control_client import socket_path
@@ -118,12 +118,13 @@ async def _run_jobs(plan: WorkerPlan, link: SupervisorLink) -> None:
     handle_signals(Handlers(stop=stopping.set, reload=_nothing_to_reload))
     with open_service_control_plane(plan.settings) as control:
         parts = compose_jobs_parts(plan.settings, control)
-        counting = asyncio.create_task(flush_metrics(parts.metrics, METRICS_EVERY))
+        flushing = asyncio.create_task(flush_metrics(parts.metrics, METRICS_EVERY))
+        counting = compose_counting(plan.settings, control)
         link.tell(Word.READY)
         try:
-            await JobsWorker(parts).run_until(stopping)
+            await asyncio.gather(JobsWorker(parts).run_until(stopping), counting.run_until(stopping))
         finally:
-            counting.cancel()
+            flushing.cancel()
 
 
 async def _nothing_to_reload() -> tuple[str, ...]:

@@ -8,10 +8,11 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, insert, select, u
 from sqlalchemy.exc import IntegrityError
 
 from gatepost.primitives.ids import AccountId
+from gatepost.standards.address import parse_mailbox
 from gatepost.storage import credits as credit_rows
 from gatepost.storage.database import Database
 from gatepost.storage.schema import account_credits, accounts
-from gatepost.tenancy.accounts.account import Account, AccountState
+from gatepost.tenancy.accounts.account import Account, AccountState, Monitor
 from gatepost.tenancy.accounts.credits import Allocation
 from gatepost.tenancy.accounts.ports import AccountNameTaken
 
@@ -153,7 +154,16 @@ def _subuser_columns(account: Account) -> dict[str, Any]:
         "disabled_at": account.disabled_at,
         "website_disabled_at": account.website_disabled_at,
         "addresses": sorted(account.addresses),
+        "monitor_email": str(account.monitor.mailbox) if account.monitor else None,
+        "monitor_frequency": account.monitor.frequency if account.monitor else None,
     }
+
+
+def _monitor(row: Row[Any]) -> Monitor | None:
+    if row.monitor_email is None:
+        return None
+    mailbox = parse_mailbox(row.monitor_email.encode(), allow_utf8=False)
+    return Monitor(mailbox=mailbox, frequency=row.monitor_frequency)
 
 
 def _account(row: Row[Any]) -> Account:
@@ -168,5 +178,6 @@ def _account(row: Row[Any]) -> Account:
         disabled_at=row.disabled_at,
         website_disabled_at=row.website_disabled_at,
         addresses=tuple(row.addresses),
+        monitor=_monitor(row),
         is_metered=row.is_metered,
     )

@@ -155,6 +155,10 @@ class Metrics:
         self.store_suspect = Gauge(
             r, "store_suspect", "Stores that failed to reach the disk and accept no more until restarted; must be 0."
         )
+        self.source_addresses_unusable = Gauge(
+            r, "source_addresses_unusable", "Local source addresses no connection can leave from; must be 0.",
+            across="livemax",
+        )  # fmt: skip
         self.disk_free = Gauge(r, "disk_free", "Free on the queue's disk.", "octets", across="livemin")
         self.disk_reserve_reached = Gauge(
             r, "disk_reserve_reached", "1 while the disk is too full for new mail.", across="livemax"

@@ -33,6 +33,8 @@ from gatepost.entrypoints.api.v3.password_resets import TokenEntries
 from gatepost.entrypoints.api.v3.scheduled_sends import ScheduledSends
 from gatepost.entrypoints.api.v3.sessions import Sessions
 from gatepost.entrypoints.api.v3.subuser_credits import SubuserCredits
+from gatepost.entrypoints.api.v3.subuser_monitor import SubuserMonitor
+from gatepost.entrypoints.api.v3.subuser_stats import SubuserStats
 from gatepost.entrypoints.api.v3.subusers import Subusers
 from gatepost.entrypoints.api.v3.teammates import Teammates
 from gatepost.entrypoints.api.v3.user import User
@@ -249,7 +251,6 @@ class Api:
     rights_changed: RecordingRightsChanged = field(default_factory=RecordingRightsChanged)
     acts: ActsInProgress = field(default_factory=ActsInProgress)
     metrics: Metrics = field(default_factory=Metrics)
-    first_owner: Any = None
     dns: Zone = field(default_factory=Zone)
     relay: Relay = RELAY
     budget: BodyBudget = field(default_factory=lambda: BodyBudget(1 << 24))
@@ -381,7 +382,7 @@ class Api:
             clock=self.clock,
             entropy=control.entropy,
             sending_networks=(ip_network("198.51.100.0/24"),),
-            first_owner=self.first_owner,
+            first_owners=self.people.first_owners,
         )
         batches = MailBatches(batches=control.batches, clock=self.clock, entropy=control.entropy)
         scheduled = ScheduledSends(
@@ -403,7 +404,9 @@ class Api:
             *keys.operations(),
             *access_settings.operations(),
             *scopes.OPERATIONS,
+            *SubuserStats(subusers=subusers, statistics=control.statistics).operations(),
             *subusers.operations(),
+            *SubuserMonitor(subusers=subusers).operations(),
             *SubuserCredits(subusers=subusers).operations(),
             *self.senders.operations(),
             *compose_whitelabel(self.whitelabel(), control.branding),

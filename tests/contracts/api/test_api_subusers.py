@@ -1,23 +1,24 @@
 """``/v3/subusers``: a parent manages the accounts under it, and nobody else's."""
 
 from dataclasses import replace
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 import pytest
-from tests.contracts.api.person import Person, join
+from tests.contracts.api.person import PASSWORD, Person, join
 
 from gatepost.entrypoints.api.operation import Call
 from gatepost.primitives.secret import Secret
+from gatepost.tenancy.access.scope import CATALOGUE
 from gatepost.tenancy.accounts import lifecycle
 from gatepost.tenancy.accounts.account import AccountState
-from gatepost.tenancy.accounts.ports import FirstOwnerRefused
 from gatepost.tenancy.accounts.teammate import Role
 from gatepost.tenancy.audit.entry import SERVICE, Act
 
 PATH = "/v3/subusers"
 MANAGE = [f"subusers.{verb}" for verb in ("create", "read", "update", "delete")]
 BARRED = "access forbidden: the parent account keeps the people of this subuser out; its owner can let you in again"
-WANTED = {"username": "News", "email": "ann@acme.example", "password": "correct horse battery", "ips": []}
+WANTED = {"username": "News", "email": "ann@acme.example", "ips": []}
+WITH_OWNER = WANTED | {"password": PASSWORD}
 
 
 @pytest.fixture
@@ -54,43 +55,84 @@ async def test_a_subuser_is_made_and_listed(api, account, manager):
     assert (subuser.parent_id, subuser.addresses) == (account, ("198.51.100.7",))
 
 
-async def test_without_people_a_password_is_kept_nowhere(api, manager, tmp_path):
-    await api.ask("POST", PATH, WANTED, key=manager)
+async def test_a_password_makes_the_first_owner_who_has_to_enrol_before_anything(api, account):
+    made = await api.ask("POST", PATH, WITH_OWNER, key=api.key(account, *CATALOGUE))
 
-    assert not [path for path in tmp_path.glob("control.db*") if WANTED["password"].encode() in path.read_bytes()]
-
-
-class Owners:
-    """The port by which the first person is made."""
-
-    def __init__(self, trouble=""):
-        self.made = []
-        self.trouble = trouble
-
-    def __call__(self, actor):
-        return self
-
-    def add(self, account, *, email, password):
-        if self.trouble:
-            raise FirstOwnerRefused(self.trouble)
-        self.made.append((account.name, email, password.reveal()))
+    [subuser] = api.control.accounts.list_subusers(account)
+    [owner] = api.control.people_stores.teammates.list_all(subuser.id)
+    ann = Person(api, username="news")
+    opened = await ann.open()
+    early = await ann.ask("GET", "/v3/scopes")
+    await ann.enrol()
+    late = await ann.ask("GET", "/v3/scopes")
+    assert (made.status, opened.status, opened.json["due"]) == (200, 201, "enrolment")
+    assert (owner.username, owner.email, owner.role) == ("news", "ann@acme.example", Role.OWNER)
+    assert early.status in {401, 403}
+    assert set(late.json["scopes"]) == CATALOGUE
 
 
-async def test_the_first_person_is_made_with_the_account(api, manager):
-    api.first_owner = Owners()
+async def test_the_first_owners_password_rests_sealed_and_the_making_is_in_both_chains(api, account, tmp_path):
+    await api.ask("POST", PATH, WITH_OWNER, key=api.key(account, *CATALOGUE))
 
-    assert (await api.ask("POST", PATH, WANTED, key=manager)).status == 200
-    assert api.first_owner.made == [("news", "ann@acme.example", WANTED["password"])]
+    [subuser] = api.control.accounts.list_subusers(account)
+    for chain in (subuser.id, account):
+        [joined] = [
+            entry.event
+            for entry in api.control.audit.list_after(chain, 0, 100)
+            if entry.event.act is Act.TEAMMATE_JOINED
+        ]
+        assert joined.after["role"] == "owner"
+    kept = b"".join(path.read_bytes() for path in tmp_path.glob("control.db*"))
+    assert PASSWORD.encode() not in kept
+    assert b"$argon2id$" not in kept
 
 
-async def test_with_a_password_that_is_refused_there_is_no_account_either(api, account, manager):
-    api.first_owner = Owners("too common")
+async def test_without_a_password_nobody_is_in_the_subuser(api, account, manager):
+    await api.ask("POST", PATH, WANTED | {"password": ""}, key=manager)
 
-    reply = await api.ask("POST", PATH, WANTED, key=manager)
+    [subuser] = api.control.accounts.list_subusers(account)
+    assert api.control.people_stores.teammates.list_all(subuser.id) == []
 
-    assert (reply.status, reply.errors) == (400, [("password", "too common")])
+
+@pytest.mark.parametrize(
+    ("change", "field", "text"),
+    [
+        pytest.param({"password": "short"}, "password", "at least 12 characters", id="short"),
+        pytest.param({"password": "ann@acme.example1"}, "password", "a name of yours", id="own address"),
+        pytest.param({"username": "two words"}, "username", "is not a name for an account", id="no account name"),
+        pytest.param({"username": "a@b"}, "username", "or leave the password out", id="no person's name"),
+        pytest.param({"username": "taken"}, "username", "somebody is called so", id="a person's name"),
+        pytest.param({"email": "Taken@x.example"}, "email", "somebody has this e-mail address", id="address"),
+    ],
+)
+async def test_where_there_can_be_no_owner_there_is_no_account_either(api, account, change, field, text):
+    await join(api, api.account("others"), "taken")
+
+    reply = await api.ask("POST", PATH, WITH_OWNER | change, key=api.key(account, *CATALOGUE))
+
+    [(at, message)] = reply.errors
+    assert (reply.status, at) == (400, field)
+    assert text in message
     assert api.control.accounts.list_subusers(account) == []
-    assert api.control.accounts.find_by_name("news") is None
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        pytest.param({"scopes": ["subusers.create"]}, id="fewer scopes"),
+        pytest.param({"allowed_recipient_domains": ("dest.test",)}, id="recipient domains"),
+        pytest.param({"allowed_networks": (ip_network("192.0.2.0/24"),)}, id="networks"),
+    ],
+)
+async def test_who_may_not_do_everything_makes_no_owner_who_may(api, account, limits):
+    key = api.key(account, *limits.pop("scopes", CATALOGUE), **limits)
+
+    refused = await api.ask("POST", PATH, WITH_OWNER, key=key)
+    without = await api.ask("POST", PATH, WANTED, key=key)
+
+    [(at, message)] = refused.errors
+    assert (refused.status, at, without.status) == (403, "password", 200)
+    assert "leave the password out" in message
 
 
 @pytest.mark.parametrize(
@@ -99,6 +141,7 @@ async def test_with_a_password_that_is_refused_there_is_no_account_either(api, a
         ({"username": ""}, "username", "required"),
         ({"username": "two words"}, "username", "is not a name for an account"),
         ({"username": "acme"}, "username", "username exists"),
+        ({"username": "Stats"}, "username", "stands for something else"),
         ({"email": "nobody"}, "email", "a valid email address"),
         ({"ips": ["192.0.2.1"]}, "ips", "'192.0.2.1' is no address that this service sends from"),
         ({"ips": ["mail"]}, "ips", "'mail' is no address that this service sends from"),

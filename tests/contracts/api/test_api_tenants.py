@@ -7,7 +7,7 @@ and a good body. An operation that needs what is not in them fails the first tes
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from ipaddress import IPv6Address, ip_network
 from typing import Any
@@ -24,7 +24,7 @@ from gatepost.tenancy.access.ip_access.access_list import ListMode
 from gatepost.tenancy.access.ip_access.edit import Author
 from gatepost.tenancy.access.person import CallerKind
 from gatepost.tenancy.access.scope import CATALOGUE
-from gatepost.tenancy.accounts.account import AccountState
+from gatepost.tenancy.accounts.account import AccountState, Monitor
 from gatepost.tenancy.accounts.teammate import Role, Teammate
 from gatepost.tenancy.audit.entry import SERVICE
 from gatepost.tenancy.senders.branding import BrandedLink, ReverseName
@@ -99,6 +99,17 @@ def make_subuser(api: Any, account_id: AccountId) -> str:
     return name
 
 
+def make_monitored(api: Any, tenant: Tenant) -> str:
+    """A subuser, some of whose mail is copied."""
+    accounts = api.control.accounts
+    subuser = accounts.find_by_name(make_subuser(api, tenant.account_id))
+    mailbox = parse_mailbox(f"{tenant.canary}@{tenant.domain}".encode(), allow_utf8=False)
+    accounts.change_subuser(
+        subuser.parent_id, subuser.id, lambda it: replace(it, monitor=Monitor(mailbox=mailbox, frequency=10))
+    )
+    return str(subuser.name)
+
+
 def make_batch(api: Any, tenant: Tenant) -> str:
     batch = new_batch_id(api.control.entropy)
     now = api.clock.now()
@@ -151,7 +162,7 @@ def make_reverse_name(api: Any, tenant: Tenant) -> str:
 THINGS: dict[str, Callable[[Any, Tenant], str]] = {
     "api_key_id": lambda api, tenant: api.key(tenant.account_id, "mail.send", name=tenant.canary).split(".")[1],
     "batch_id": make_batch,
-    "subuser_name": lambda api, tenant: make_subuser(api, tenant.account_id),
+    "subuser_name": make_monitored,
     "username": lambda api, tenant: make_teammate(api, tenant, f"mate-{api.control.entropy.draw(4).hex()}"),
     "token": make_invitation,
     "rule_id": make_rule,
@@ -177,6 +188,11 @@ QUERIES: dict[str, Callable[[Tenant, dict[str, str]], tuple[str, ...]]] = {
     "ListAuthenticatedDomain": lambda tenant, _: ("", f"?username={tenant.subuser}", f"?domain={tenant.domain}"),
     "ListDefaultAuthenticatedDomain": lambda tenant, _: ("", f"?domain={tenant.domain}"),
     "ListReverseDns": lambda *_: ("", "?ip=198.51.100."),
+    "ListSubuserStat": lambda tenant, _: (f"?subusers={tenant.subuser}&start_date=2026-03-01",),
+    "ListMonthlyStat": lambda tenant, _: (f"?subuser={tenant.subuser}&date=2026-03-01",),
+    "GetSubuserMonthlyStat": lambda *_: ("?date=2026-03-01",),
+    "ListStatSum": lambda *_: ("?start_date=2026-03-01",),
+    "ListSubuserReputation": lambda tenant, _: (f"?usernames={tenant.subuser}",),
     **{
         name: lambda tenant, _: (f"?username={tenant.subuser}",)
         for name in (
@@ -187,7 +203,10 @@ QUERIES: dict[str, Callable[[Tenant, dict[str, str]], tuple[str, ...]]] = {
 }  # fmt: skip
 
 #: Query parameters that name no thing.
-PAGING = {"limit", "offset", "lastSeenID", "region", "include_region"}
+PAGING = {
+    "limit", "offset", "lastSeenID", "region", "include_region", "start_date", "end_date", "date", "aggregated_by",
+    "sort_by_metric", "sort_by_direction",
+}  # fmt: skip
 
 #: By operation: a body that is right for a tenant.
 BODIES: dict[str, Callable[[Tenant], dict[str, Any]]] = {
@@ -207,6 +226,8 @@ BODIES: dict[str, Callable[[Tenant], dict[str, Any]]] = {
     "UpdateSubuser": lambda _: {"disabled": True},
     "UpdateSubuserWebsiteAccess": lambda _: {"disabled": True},
     "UpdateSubuserIps": lambda _: [],
+    "CreateSubuserMonitor": lambda tenant: {"email": f"a@{tenant.domain}", "frequency": 1},
+    "UpdateSubuserMonitor": lambda tenant: {"email": f"a@{tenant.domain}", "frequency": 1},
     "UpdateSubuserCredits": lambda _: {"type": "nonrecurring", "total": 1},
     "UpdateSubuserRemainingCredits": lambda _: {"allocation_update": 1},
     "AddIpToAllowList": lambda _: {"ips": [{"ip": "0.0.0.0/0"}]},
@@ -242,7 +263,9 @@ NOT_YOURS = {
             "UpdateSubuser", "DeleteSubuser", "UpdateSubuserWebsiteAccess", "UpdateSubuserIps", "GetSubuserCredits",
             "UpdateSubuserCredits", "UpdateSubuserRemainingCredits", "AuthenticateDomain",
             "ListAuthenticatedDomainWithUser", "ListAllAuthenticatedDomainWithUser",
-            "DisassociateAuthenticatedDomainFromUser",
+            "DisassociateAuthenticatedDomainFromUser", "ListSubuserStat", "ListMonthlyStat", "GetSubuserMonthlyStat",
+            "ListSubuserReputation", "GetSubuserMonitor", "CreateSubuserMonitor", "UpdateSubuserMonitor",
+            "DeleteSubuserMonitor",
         )
     },
     # The caller has none of its own, and is not shown another's.

@@ -445,6 +445,7 @@ def test_accounts_and_what_refers_to_them_are_kept_when_subusers_come(url: str, 
     database.close()
     assert dict(account) == {
         "id": "acc_1", "name": "acme", "state": "suspended", "created_at": 7, "parent_id": None, "email": "",
-        "disabled_at": None, "website_disabled_at": None, "addresses": "[]",
+        "disabled_at": None, "website_disabled_at": None, "addresses": "[]", "monitor_email": None,
+        "monitor_frequency": None,
     }  # fmt: skip
     assert (domain, broken) == ("acc_1", [])

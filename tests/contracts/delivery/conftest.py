@@ -63,6 +63,8 @@ class Sink:
     host: str = "127.0.0.1"
     port: int = 0
     connections: int = 0
+    #: From which addresses connections came, in order.
+    peers: list[str] = field(default_factory=list)
     secured: int = 0
     commands: list[bytes] = field(default_factory=list)
     contents: list[bytes] = field(default_factory=list)
@@ -79,6 +81,7 @@ class Sink:
         assert task is not None
         self.handlers.append(task)
         self.connections += 1
+        self.peers.append(writer.get_extra_info("peername")[0])
         try:
             await self._converse(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):

@@ -20,6 +20,7 @@ from gatepost.mailflow.delivery.pool import ConnectionPool, PoolLimits
 from gatepost.mailflow.delivery.route import RoutePolicy
 from gatepost.mailflow.delivery.router import Router
 from gatepost.mailflow.delivery.shaping import Shaping, ShapingLimits
+from gatepost.mailflow.delivery.source import ANY_SOURCE, Sources
 from gatepost.mailflow.delivery.static_route import parse_static_route
 from gatepost.mailflow.delivery.worker import DeliveryWorker, WorkerLimits
 from gatepost.mailflow.queue.ports import StoreTrouble, StoreUnavailable
@@ -127,6 +128,7 @@ async def deliver(
     queue: Any = None,
     timeouts: ClientTimeouts = PATIENT,
     find_stop: Callable[[QueuedMessage], Outcome | None] = lambda _: None,
+    find_sources: Callable[[AccountId], Sources] = lambda _: ANY_SOURCE,
 ) -> AsyncIterator[Delivery]:
     queue = queue or rig.queue
     policy = RoutePolicy(
@@ -148,6 +150,7 @@ async def deliver(
         monotonic=time.monotonic,
         is_on_hold=queue.is_on_hold,
         find_stop=find_stop,
+        find_sources=find_sources,
     )
 
     def retry(attempts: int, accepted_at: datetime, now: datetime) -> datetime | None:
@@ -248,6 +251,51 @@ async def test_what_its_sender_has_stopped_is_not_attempted(
     assert rig.story(message) == ["processed", story]
     assert last_detail(rig, message)["reason"] == stop.reason
     assert rig.books().difference == 0
+
+
+async def test_mail_leaves_from_its_accounts_address_over_connections_of_its_own(rig: Rig, open_sink: OpenSink) -> None:
+    sink = await open_sink()
+    sources = {"acc_two": Sources(addresses=("127.0.0.2",)), "acc_three": Sources(addresses=("127.0.0.3",))}
+    settled = 0
+
+    async with deliver(
+        rig, {"*": route_to(sink)}, find_sources=lambda account: sources.get(account, ANY_SOURCE)
+    ) as delivery:
+        for _ in range(3):
+            for account in ("acc_two", "acc_three", "acc_any"):
+                await rig.accept("a@x.example", account=AccountId(account))
+                settled += 1
+                await delivery.until_settled(settled)
+
+    # One after the other, so that each found the connection of its own kept, and none took another's.
+    assert sink.peers == ["127.0.0.2", "127.0.0.3", "127.0.0.1"]
+    assert len(sink.contents) == 9
+
+
+@pytest.mark.parametrize(
+    ("sources", "reason"),
+    [
+        pytest.param(Sources(trouble="no source address can be used"), "no source address can be used", id="unusable"),
+        pytest.param(Sources(addresses=("::1",)), "of the family (IPv4, IPv6) of any next hop", id="other family"),
+    ],
+)
+async def test_mail_whose_address_cannot_be_used_waits_and_holds_up_nobody_else(
+    rig: Rig, open_sink: OpenSink, sources: Sources, reason: str
+) -> None:
+    sink = await open_sink()
+    waiting = await rig.accept("a@x.example", account=AccountId("acc_two"))
+
+    async with deliver(
+        rig, {"*": route_to(sink)}, find_sources=lambda account: sources if account == "acc_two" else ANY_SOURCE
+    ) as delivery:
+        await delivery.until_settled(1)
+        await rig.accept("b@x.example", account=AccountId("acc_any"))
+        await delivery.until_settled(2)
+
+    assert rig.states() == {"a@x.example": RecipientState.QUEUED}
+    assert rig.story(waiting) == ["processed", "deferred"]
+    assert reason in last_detail(rig, waiting)["reason"]
+    assert sink.peers == ["127.0.0.1"]
 
 
 async def test_a_burst_shares_few_connections(rig: Rig, open_sink: OpenSink) -> None:

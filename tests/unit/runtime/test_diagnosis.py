@@ -184,3 +184,17 @@ def test_clock_behind_the_newest_file_is_found(settings):
 
 def test_clock_ahead_of_all_files_is_well(settings):
     assert worst(diagnosis.check_clock(settings, datetime.now(UTC))) == set()
+
+
+@pytest.mark.parametrize(
+    ("addresses", "verdict", "said"),
+    [
+        pytest.param({"192.0.2.1": "127.0.0.2"}, Verdict.OK, "192.0.2.1 leaves from 127.0.0.2", id="ours"),
+        pytest.param({"192.0.2.1": "192.0.2.77"}, Verdict.FAIL, "mail of its subusers waits", id="nobody's"),
+        pytest.param({"192.0.2.1": "::1"}, Verdict.FAIL, "both must be IPv4", id="two families"),
+    ],
+)
+def test_source_addresses_must_be_this_machines(settings, addresses, verdict, said):
+    changed = replace(settings, delivery=replace(settings.delivery, source_addresses=addresses))
+
+    assert_said(diagnosis.check_source_addresses(changed), verdict, said)

@@ -26,6 +26,7 @@ def sources(*, expires_at=None, trouble=None):
         count_sessions=lambda: 5,
         count_content_octets=lambda: 600,
         count_outgoing_connections=lambda: 7,
+        count_unusable_addresses=lambda: 4,
         disk=DiskReserve(Path("/"), 1 << 62, monotonic=lambda: 0.0),
         certificate_expires_at=lambda: expires_at,
     )
@@ -46,6 +47,7 @@ async def test_every_gauge_says_what_is_now():
     assert value(metrics, "sessions") == 5
     assert value(metrics, "content_memory_octets") == 600
     assert value(metrics, "outgoing_connections") == 7
+    assert value(metrics, "source_addresses_unusable") == 4
     assert value(metrics, "disk_reserve_reached") == 1
     assert value(metrics, "disk_free_octets") > 0
     assert value(metrics, "certificate_expiry_timestamp_seconds") == datetime(2027, 1, 1, tzinfo=UTC).timestamp()

@@ -218,7 +218,10 @@ def _peer(request: Request) -> PeerAddress:
 
 
 def _parameters(request: Request, operation: Operation) -> dict[str, str]:
-    query = {name: request.query_params[name] for name in operation.query if name in request.query_params}
+    # One that is given several times is a list, as clients write them.
+    query = {
+        name: ",".join(request.query_params.getlist(name)) for name in operation.query if name in request.query_params
+    }
     path = {name: str(value) for name, value in request.path_params.items()}
     return {name: value[:_MAX_PARAMETER_CHARACTERS] for name, value in (query | path).items()}
 

@@ -89,13 +89,8 @@ class ContentBuffer:
             return MemoryContent(self._chunks[0])
         return MemoryContent(b"".join(self._chunks))
 
-    def keep(self) -> None:
-        """Let go of a content that was accepted: what is on disk stays there for its new owner."""
-        self._writer = None
-        self._release_memory()
-
     def discard(self) -> None:
-        """Forget all of it, on disk too."""
+        """Forget all of it, on disk too, unless the queue has taken that over."""
         self._discard_written()
         self._release_memory()
 

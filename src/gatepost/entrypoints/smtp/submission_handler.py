@@ -274,16 +274,14 @@ class SubmissionHandler:
             self._forget()
             return self._defer(trouble)
         self._is_accepting = True
-        return self._accept(submission, buffer)
+        return self._accept(submission)
 
-    async def _accept(self, submission: Submission, buffer: ContentBuffer) -> Answer:
+    async def _accept(self, submission: Submission) -> Answer:
         """Hand the message to the one door; the answer leaves only after it is durable."""
         now = asyncio.get_running_loop().time
         began_at = now()
         try:
             outcome = await self._services.door.accept(submission)
-            if not isinstance(outcome, Deny):
-                buffer.keep()
         except (Transient, Permanent) as trouble:
             return self._defer(trouble)
         finally:

@@ -16,14 +16,20 @@ from gatepost.mailflow.delivery.ports import ConnectFailed, Connection, Connecto
 from gatepost.mailflow.delivery.route import NextHop, Route, Undecided, Unroutable
 from gatepost.mailflow.delivery.router import Router
 from gatepost.mailflow.delivery.settlement import RecipientReport
+from gatepost.mailflow.delivery.source import ANY_SOURCE, Sources, leave_from
 from gatepost.mailflow.delivery.tls_requirement import decide_fallback
 from gatepost.mailflow.queue.recipient import Lease, LeasedRecipient, QueuedMessage
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.errors import Misconfigured
+from gatepost.primitives.ids import AccountId
 from gatepost.standards.smtp.transaction import FailureKind, Transaction, TransactionResult
 
 MAX_RECIPIENTS_PER_TRANSACTION = 100
 """What every server must take (RFC 5321 §4.5.3.1.8)."""
+
+_NO_SOURCE = Outcome(
+    verdict=Verdict.DEFERRED, reason="no source address of the account is of the family (IPv4, IPv6) of any next hop"
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,6 +68,7 @@ class Attempts:
         monotonic: Callable[[], float],
         is_on_hold: Callable[[Lease], bool],
         find_stop: Callable[[QueuedMessage], Outcome | None],
+        find_sources: Callable[[AccountId], Sources] = lambda _: ANY_SOURCE,
         hosts_timeout_seconds: float = 600.0,
     ) -> None:
         """Attempt with these; no further host is tried after ``hosts_timeout_seconds``."""
@@ -73,6 +80,7 @@ class Attempts:
         self._monotonic = monotonic
         self._is_on_hold = is_on_hold
         self._find_stop = find_stop
+        self._find_sources = find_sources
         self._hosts_timeout_seconds = hosts_timeout_seconds
         self._hosts = HostMemory()
 
@@ -87,13 +95,24 @@ class Attempts:
         elif isinstance(route, Undecided):
             report.add(lease.recipients, Outcome(verdict=Verdict.DEFERRED, reason=route.reason))
         else:
-            await self._try_hosts(lease, route, report)
+            await self._try_route(lease, route, report)
         return report
 
-    async def _try_hosts(self, lease: Lease, route: Route, report: AttemptReport) -> None:
+    async def _try_route(self, lease: Lease, route: Route, report: AttemptReport) -> None:
+        """Try a route from an address of the account's; that there is none to leave from says nothing about a host."""
+        sources = self._find_sources(lease.message.account_id)
+        hops = leave_from(sources, route.hops, lease.domain)
+        if sources.trouble:
+            report.add(lease.recipients, Outcome(verdict=Verdict.DEFERRED, reason=sources.trouble))
+        elif not hops:
+            report.add(lease.recipients, _NO_SOURCE)
+        else:
+            await self._try_hosts(lease, hops, report)
+
+    async def _try_hosts(self, lease: Lease, hops: Sequence[NextHop], report: AttemptReport) -> None:
         until = self._monotonic() + self._hosts_timeout_seconds
         pending = lease.recipients
-        for hop in self._hosts.order(route.hops, self._monotonic()):
+        for hop in self._hosts.order(hops, self._monotonic()):
             pending = await self._try_host(lease, hop, pending, report)
             if not pending or self._is_on_hold(lease) or self._monotonic() > until:
                 return

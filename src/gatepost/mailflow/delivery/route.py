@@ -26,12 +26,18 @@ MAX_HOPS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextHop:
-    """One address to connect to. ``host`` is the name it was found by: what a certificate must be for."""
+    """One address to connect to.
+
+    Attributes:
+        host: The name it was found by: what a certificate must be for.
+        source: The local address to connect from; "" for the service's own. Connections are kept apart by it.
+    """
 
     host: str
     address: str
     port: int
     tls: TLSRequirement = TLSRequirement.OPPORTUNISTIC
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from gatepost.mailflow.delivery.outcome import Outcome, Verdict
-from gatepost.mailflow.events.event import Event, EventType
+from gatepost.mailflow.events.event import TIME_RAN_OUT, Event, EventType
 from gatepost.mailflow.queue.recipient import (
     Lease,
     LeasedRecipient,
@@ -84,7 +84,7 @@ def _settle(
         next_attempt_at = retry(recipient.attempts + 1, lease.message.due_at, now)
         if next_attempt_at is None:
             state, event_type = RecipientState.EXPIRED, EventType.BOUNCE
-            detail["reason"] = f"time for trying ran out; last: {outcome.reason or outcome.reply}"
+            detail["reason"] = f"{TIME_RAN_OUT}; last: {outcome.reason or outcome.reply}"
         else:
             state, event_type = RecipientState.QUEUED, EventType.DEFERRED
             detail["next_attempt_at"] = next_attempt_at.isoformat(timespec="seconds")

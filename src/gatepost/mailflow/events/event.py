@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from typing import Final
 
 from gatepost.mailflow.options import SendingOptions
 from gatepost.primitives.ids import AccountId, KeyId, MessageId
@@ -28,6 +29,10 @@ class EventType(Enum):
     RELEASED = "released"
     #: A process ended while an attempt was under way, which may therefore have succeeded unseen; tried again.
     INTERRUPTED = "interrupted"
+
+
+TIME_RAN_OUT: Final = "time for trying ran out"
+"""Begins the ``reason`` of a ``bounce`` that no server's refusal led to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """The one door: whatever way a message came in, here it is refused, or made durable and answered for."""
 
+import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -7,12 +8,16 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final, NamedTuple
 
+from gatepost.mailflow.content import Content, MemoryContent
 from gatepost.mailflow.options import NO_OPTIONS, SendingOptions
 from gatepost.mailflow.queue.idempotency import RequestRecord
 from gatepost.mailflow.queue.ports import Queue, StoreTrouble, StoreUnavailable
 from gatepost.mailflow.queue.recipient import QueuedMessage
+from gatepost.mailflow.submission.mailing import BadInstructions, Mailing, write_all
+from gatepost.mailflow.submission.monitoring import copy_of, is_copied
 from gatepost.mailflow.submission.policy import Identity, SubmissionDenial, decide_identity, decide_recipient, examine
 from gatepost.mailflow.submission.ports import Budgets, Credits, CurrentRights, SendingAllowance
+from gatepost.mailflow.submission.smtpapi import NO_INSTRUCTIONS
 from gatepost.mailflow.submission.submission import Submission
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.decision import Deny
@@ -21,6 +26,7 @@ from gatepost.primitives.errors import Permanent, Transient
 from gatepost.primitives.ids import AccountId, MessageId, new_message_id
 from gatepost.standards.dns.names import normalize
 from gatepost.tenancy.access.principal import AccessDenial, Principal
+from gatepost.tenancy.accounts.account import Monitor
 from gatepost.tenancy.senders.alignment import VerifiedDomains
 
 _read_address = lru_cache(maxsize=4096)(ip_address)
@@ -34,6 +40,7 @@ class RefusedAt:
     denial: Deny
 
 
+_NO_BATCH: Final = Deny(SubmissionDenial.X_SMTPAPI, "batch_id is no valid batch id of the account")
 _EXCEEDED: Final = Deny(AccessDenial.CREDITS_EXCEEDED)
 
 
@@ -42,6 +49,7 @@ class _Judged(NamedTuple):
 
     message: QueuedMessage
     is_metered: bool
+    monitor: Monitor | None = None
 
 
 class Acceptance:
@@ -100,6 +108,21 @@ class Acceptance:
         outcome = await self._accept((submission,), None, is_counted=True)
         return outcome.denial if isinstance(outcome, RefusedAt) else outcome[0]
 
+    async def _accept_mailing(
+        self, submission: Submission, mailing: Mailing, options: SendingOptions | None
+    ) -> tuple[MessageId, ...] | RefusedAt:
+        """Take all messages that are to be written from this one, or none.
+
+        Each is judged as if it had come by itself. What the session counted was the original: these count anew.
+        """
+        if options and not self._is_in_valid_batch(submission.principal, options, self._clock.now()):
+            return RefusedAt(position=0, denial=_NO_BATCH)
+        try:
+            written = await asyncio.to_thread(write_all, submission, mailing, options)
+        except BadInstructions as error:
+            return RefusedAt(position=0, denial=Deny(SubmissionDenial.X_SMTPAPI, str(error)))
+        return await self._accept(written, None, is_counted=False)
+
     async def accept_all(
         self, submissions: Sequence[Submission], *, token: tuple[str, bytes] | None = None
     ) -> tuple[MessageId, ...] | RefusedAt:
@@ -124,6 +147,9 @@ class Acceptance:
         examined = self._examine_all(submissions)
         if isinstance(examined, RefusedAt):
             return examined
+        asked = examined[0].instructions if examined else NO_INSTRUCTIONS
+        if asked.mailing is not None:
+            return await self._accept_mailing(submissions[0], asked.mailing, asked.options)
         principal = submissions[0].principal
         recipients = [path for submission in submissions for path in submission.envelope.forward_paths]
         charged = await self._budgets.charge(principal, recipients)
@@ -152,18 +178,38 @@ class Acceptance:
         over_limit = None if is_counted else self._take_of_limits(submissions)
         if over_limit is not None:
             return over_limit
-        if not self._spend(judged):
+        paid = self._add_copies(judged)
+        if not self._spend(paid):
             return RefusedAt(position=0, denial=_EXCEEDED)
-        messages = [each.message for each in judged]
+        messages = [each.message for each in paid]
         try:
             if len(messages) == 1 and token is None:
                 await self._queue.accept(messages[0])
             else:
                 await self._queue.accept_all(messages, record=_record(messages[0], token))
         except (Transient, Permanent):
-            self._unspend(judged)
+            self._unspend(paid)
             raise
-        return tuple([message.id for message in messages])
+        return tuple([each.message.id for each in judged])
+
+    def _add_copies(self, judged: Sequence[_Judged]) -> Sequence[_Judged]:
+        """Put copies for monitors behind the messages; then all contents are in memory, for one transaction."""
+        copied = [each for each in judged if each.monitor and is_copied(each.message.id, each.monitor)]
+        if not copied:
+            return judged
+        whole = [
+            each._replace(message=replace(each.message, content=_in_memory(each.message.content))) for each in judged
+        ]
+        contents = {each.message.id: each.message.content for each in whole}
+        now = self._clock.now()
+        for each in copied:
+            assert each.monitor is not None
+            message_id = new_message_id(now, self._entropy)
+            content = contents[each.message.id]
+            whole.append(
+                each._replace(message=copy_of(each.message, each.monitor, message_id=message_id, content=content))
+            )
+        return whole
 
     def check_all(self, submissions: Sequence[Submission]) -> RefusedAt | None:
         """Say what ``accept_all`` would refuse, budgets left aside; nothing is kept."""
@@ -256,9 +302,9 @@ class Acceptance:
             origin=submission.origin,
             content=submission.content,
             accepted_at=now,
-            options=submission.options or identity.options,
+            options=submission.options or identity.instructions.options,
         )
-        return _Judged(message, principal.is_metered)
+        return _Judged(message, principal.is_metered, principal.monitor)
 
     def _decide_rights(self, submission: Submission, identity: Identity) -> Principal | Deny:
         peer = _read_address(submission.origin.peer_address)
@@ -268,12 +314,17 @@ class Acceptance:
         allowed = decide_identity(principal, submission.envelope, identity, self._domains)
         if isinstance(allowed, Deny):
             return allowed
-        if identity.options and not self._is_in_valid_batch(principal, identity.options, self._clock.now()):
-            return Deny(SubmissionDenial.X_SMTPAPI, "batch_id is no valid batch id of the account")
+        options = identity.instructions.options
+        if options and not self._is_in_valid_batch(principal, options, self._clock.now()):
+            return _NO_BATCH
         return principal
 
     def _is_in_valid_batch(self, principal: Principal, options: SendingOptions, now: datetime) -> bool:
         return not options.batch_id or self._is_batch(principal.account_id, options.batch_id, now)
+
+
+def _in_memory(content: Content) -> Content:
+    return content if isinstance(content, MemoryContent) else MemoryContent(b"".join(content.chunks()))
 
 
 def _count_metered(judged: Sequence[_Judged]) -> int:

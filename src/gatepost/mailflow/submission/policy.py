@@ -13,8 +13,8 @@ from typing import Final
 
 from gatepost.mailflow.content import Content
 from gatepost.mailflow.envelope import Envelope
-from gatepost.mailflow.options import SendingOptions
-from gatepost.mailflow.submission.smtpapi import BadInstructions, read_smtpapi
+from gatepost.mailflow.submission.mailing import BadInstructions
+from gatepost.mailflow.submission.smtpapi import NO_INSTRUCTIONS, Instructions, read_smtpapi
 from gatepost.primitives.decision import ALLOW, Decision, Deny
 from gatepost.standards.address import Mailbox
 from gatepost.standards.message.author import AuthorError, find_author, find_resenders, find_sender
@@ -74,13 +74,13 @@ class Identity:
     """In whose name a message speaks: what its header section says, read once and never again.
 
     Attributes:
-        options: What the X-SMTPAPI field asks for; None if nothing.
+        instructions: What the X-SMTPAPI field asks for.
     """
 
     author: Mailbox
     sender: Mailbox | None
     resenders: tuple[Mailbox, ...]
-    options: SendingOptions | None = None
+    instructions: Instructions = NO_INSTRUCTIONS
 
 
 def decide_reverse_path(principal: Principal, reverse_path: Mailbox | None, domains: VerifiedDomains) -> Decision:
@@ -131,7 +131,7 @@ def examine(content: Content, envelope: Envelope, now: datetime) -> Identity | D
             author=find_author(section),
             sender=find_sender(section),
             resenders=find_resenders(section),
-            options=read_smtpapi(section, now),
+            instructions=read_smtpapi(section, now),
         )
     except AuthorError as error:
         return Deny(SubmissionDenial.AUTHOR_AMBIGUOUS, str(error))

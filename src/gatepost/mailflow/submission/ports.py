@@ -26,7 +26,7 @@ class ContentWriter(Protocol):
         ...
 
     def discard(self) -> None:
-        """Forget all of it. May be called at any time, more than once."""
+        """Forget all of it, unless the queue has taken it over. May be called at any time, more than once."""
         ...
 
 

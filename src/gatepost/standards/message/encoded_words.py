@@ -13,7 +13,7 @@ _Q_TEXT = re.compile(r"(?:[!-<>-~]|=[0-9A-Fa-f]{2})*")
 
 #: Registered charset names that mail is really written in, by their Python codec. UTF-7 and UTF-16 are missing on
 #: purpose: ASCII specials have other spellings in them, and readers differ in which of those they accept.
-_CODECS = {
+CODECS = {
     "us-ascii": "ascii",
     "utf-8": "utf-8",
     "utf8": "utf-8",  # not registered, and common
@@ -83,7 +83,7 @@ def _to_octets(encoding: str, text: str) -> bytes:
 def _to_text(octets: bytes, charset: str) -> str:
     if not octets:
         return ""
-    codec = _CODECS.get(charset)
+    codec = CODECS.get(charset)
     if codec is None:
         raise EncodedWordError("an encoded word has a charset that we do not read; use UTF-8")
     try:

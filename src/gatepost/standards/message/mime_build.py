@@ -47,7 +47,7 @@ def build_text(media_type: str, text: str) -> Entity:
         BuildError: The media type is none, or the text is no Unicode text.
     """
     lines = _to_octets(text).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    encoding, body = _encode_text(lines)
+    encoding, body = encode_text(lines)
     fields = _content_type(media_type, [("charset", "utf-8")]) + b"Content-Transfer-Encoding: " + encoding + b"\r\n"
     return Entity(fields, body)
 
@@ -111,8 +111,8 @@ def _content_type(media_type: str, parameters: Sequence[tuple[str, str]]) -> byt
     return build_parameter_field("Content-Type", media_type, parameters)
 
 
-def _encode_text(lines: bytes) -> tuple[bytes, bytes]:
-    """Return the transfer encoding and the body; ``lines`` end in LF."""
+def encode_text(lines: bytes) -> tuple[bytes, bytes]:
+    """Return the transfer encoding and the body of text whose lines end in LF; it is 7-bit, with short lines."""
     # Not by a pattern, which would look at each line again from each octet of it.
     if not lines.translate(None, _PLAIN) and max(map(len, lines.split(b"\n"))) <= MAX_LINE_OCTETS - 2:
         return b"7bit", lines.replace(b"\n", b"\r\n")

@@ -38,8 +38,9 @@ from gatepost.storage.schema.senders import (
     reverse_dns,
     single_senders,
 )
+from gatepost.storage.schema.statistics import counted_events, statistics
 
-SCHEMA_REVISION: Final = "0011"
+SCHEMA_REVISION: Final = "0012"
 """The newest migration this program was written for; revisions sort as text."""
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "branded_links",
     "budget_uses",
     "console_sessions",
+    "counted_events",
     "dkim_keys",
     "dns_zone",
     "domain_assignments",
@@ -79,6 +81,7 @@ __all__ = [
     "sending_limits",
     "sign_in_attempts",
     "single_senders",
+    "statistics",
     "teammates",
     "totp_factors",
 ]

@@ -18,6 +18,9 @@ accounts = Table(
     Column("website_disabled_at", Instant),
     # A sorted JSON array of text, read with the account.
     Column("addresses", JSON, nullable=False, server_default=text("'[]'")),
+    # Both or neither: where copies of every n-th message go.
+    Column("monitor_email", Text),
+    Column("monitor_frequency", BigInteger),
     CheckConstraint("state IN ('active', 'under review', 'suspended', 'closed')", name="state"),
 )
 Index(None, accounts.c.parent_id)

@@ -8,7 +8,7 @@ from ipaddress import IPv4Network, IPv6Network
 from gatepost.primitives.ids import AccountId, KeyId
 from gatepost.tenancy.access.budget import Purse
 from gatepost.tenancy.access.ip_access.access_list import EVERYWHERE, AccessList
-from gatepost.tenancy.accounts.account import AccountState
+from gatepost.tenancy.accounts.account import AccountState, Monitor
 from gatepost.tenancy.accounts.sending_limits import UNLIMITED, SendingLimits
 
 
@@ -27,6 +27,7 @@ class Principal:
         expires_at: From this instant on the key is as good as revoked.
         purses: What is charged for what the key sends; empty for a key without budgets.
         is_honey: The key is a trap: its use raises an alarm, and nothing may come of it.
+        monitor: Where some of the account's mail is copied to, by its parent's wish.
         access_list: From where the key's account may be reached.
         limits: What the operator has set for the account.
     """
@@ -42,6 +43,7 @@ class Principal:
     purses: tuple[Purse, ...] = ()
     is_honey: bool = False
     is_metered: bool = False
+    monitor: Monitor | None = None
     access_list: AccessList = EVERYWHERE
     limits: SendingLimits = UNLIMITED
 

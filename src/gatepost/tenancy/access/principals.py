@@ -250,6 +250,7 @@ class Principals:
             purses=key.grant.purses,
             is_honey=key.is_honey,
             is_metered=account.is_metered,
+            monitor=account.monitor,
             access_list=self._lists.find(account.id),
             limits=self._limits.find(account.id),
         )

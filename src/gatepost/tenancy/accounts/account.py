@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import Enum
 
 from gatepost.primitives.ids import AccountId
+from gatepost.standards.address import Mailbox
 
 
 class AccountState(Enum):
@@ -26,6 +27,14 @@ def worst(*states: AccountState) -> AccountState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Monitor:
+    """Who gets copies of a subuser's mail, and of how many messages one is copied."""
+
+    mailbox: Mailbox
+    frequency: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """One tenant. ``name`` is unique, and may be used wherever an id is asked for.
 
@@ -37,6 +46,7 @@ class Account:
         disabled_at: Since when the parent has it disabled; None while it has not.
         website_disabled_at: Since when the parent keeps its people off the website; sending goes on.
         addresses: The sending addresses that the parent has assigned to it.
+        monitor: Where the parent has some of its mail copied to; None for nowhere.
         is_metered: Whether its credits, or its parent's, are limited.
     """
 
@@ -50,6 +60,7 @@ class Account:
     disabled_at: datetime | None = None
     website_disabled_at: datetime | None = None
     addresses: tuple[str, ...] = ()
+    monitor: Monitor | None = None
     is_metered: bool = False
 
     @property

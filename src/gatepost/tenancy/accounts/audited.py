@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from gatepost.primitives.ids import AccountId
-from gatepost.tenancy.accounts.account import Account, AccountState
+from gatepost.tenancy.accounts.account import Account, AccountState, Monitor
 from gatepost.tenancy.accounts.credits import Allocation
 from gatepost.tenancy.accounts.ports import AccountStore, SendingLimitsStore
 from gatepost.tenancy.accounts.sending_limits import SendingLimits
@@ -132,12 +132,18 @@ def _describe(before: Account, after: Account) -> list[tuple[Act, Snapshot, Snap
     """Return what a parent has changed, each as an act with what was and what is."""
     disabled = Act.SUBUSER_DISABLED if after.disabled_at else Act.SUBUSER_ENABLED
     barred = Act.SUBUSER_WEBSITE_BARRED if after.website_disabled_at else Act.SUBUSER_WEBSITE_OPENED
+    monitors = [_monitor(each.monitor) for each in (before, after)]
     addresses: list[Snapshot] = [{"addresses": each.addresses} for each in (before, after)]
     return [
         (disabled, _since("disabled_at", before.disabled_at), _since("disabled_at", after.disabled_at)),
         (barred, _since("barred_at", before.website_disabled_at), _since("barred_at", after.website_disabled_at)),
         (Act.SUBUSER_ADDRESSES_ASSIGNED, addresses[0], addresses[1]),
+        (Act.SUBUSER_MONITOR_CHANGED, monitors[0], monitors[1]),
     ]
+
+
+def _monitor(monitor: Monitor | None) -> Snapshot:
+    return {"monitor": None if monitor is None else f"1 of {monitor.frequency} to {monitor.mailbox}"}
 
 
 def _since(name: str, at: datetime | None) -> Snapshot:

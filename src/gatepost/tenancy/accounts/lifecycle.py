@@ -26,6 +26,15 @@ class AccountRefused(Exception):
     """The request cannot be done as it stands; the text says why, for the operator."""
 
 
+def require_name(name: str) -> None:
+    """Raise ``AccountRefused`` if an account cannot be called so."""
+    if not _NAME.fullmatch(name) or name.startswith("acc_"):
+        raise AccountRefused(
+            f"{name!r} is not a name for an account: use 1 to 64 of a-z, 0-9, '.', '_', '@' and '-', beginning and "
+            "ending with a letter or digit, and not beginning with acc_"
+        )
+
+
 def create(
     store: AccountStore,
     name: str,
@@ -43,11 +52,7 @@ def create(
             one, and must need no quoting in a shell, a log or a URL. Or the parent is a subuser itself, or closed.
         AccountNameTaken: There is one of that name, in this account or another.
     """
-    if not _NAME.fullmatch(name) or name.startswith("acc_"):
-        raise AccountRefused(
-            f"{name!r} is not a name for an account: use 1 to 64 of a-z, 0-9, '.', '_', '@' and '-', beginning and "
-            "ending with a letter or digit, and not beginning with acc_"
-        )
+    require_name(name)
     if parent is not None and parent.parent_id is not None:
         raise AccountRefused(f"account {parent.name} is a subuser, and a subuser has none of its own")
     if parent is not None and parent.state is AccountState.CLOSED:

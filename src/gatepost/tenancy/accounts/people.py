@@ -6,6 +6,7 @@ from typing import Self
 from gatepost.tenancy.accounts.email_change import EmailChanges
 from gatepost.tenancy.accounts.enrolment import Enrolment
 from gatepost.tenancy.accounts.factor_proof import FactorProof
+from gatepost.tenancy.accounts.first_owner import FirstOwners
 from gatepost.tenancy.accounts.joining import Inviting, Joining
 from gatepost.tenancy.accounts.membership import Membership
 from gatepost.tenancy.accounts.person_ports import PasswordHash, SecurityKeys
@@ -24,6 +25,7 @@ class PeopleUseCases:
     enrolment: Enrolment
     inviting: Inviting
     joining: Joining
+    first_owners: FirstOwners
     membership: Membership
     email_changes: EmailChanges
 
@@ -48,6 +50,7 @@ class PeopleUseCases:
             enrolment=Enrolment(tools, security_keys, proof, issuer),
             inviting=Inviting(tools),
             joining=Joining(tools, hasher, common_passwords),
+            first_owners=FirstOwners(tools, hasher, common_passwords),
             membership=membership,
             email_changes=EmailChanges(tools, membership),
         )

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Protocol
 
 from gatepost.primitives.ids import AccountId
-from gatepost.primitives.secret import Secret
 from gatepost.tenancy.accounts.account import Account, AccountState
 from gatepost.tenancy.accounts.credits import Allocation
 from gatepost.tenancy.accounts.sending_limits import SendingLimits
@@ -52,8 +51,8 @@ class AccountStore(Protocol):
     ) -> Account | None:
         """Replace what a parent decides about its subuser by what ``change`` makes of it; return how it is then.
 
-        That is ``disabled_at``, ``website_disabled_at`` and ``addresses``; nothing else is written. Reading and
-        writing are one transaction. None if the parent has no such subuser, or it is closed.
+        That is ``disabled_at``, ``website_disabled_at``, ``addresses`` and ``monitor``; nothing else is written.
+        Reading and writing are one transaction. None if the parent has no such subuser, or it is closed.
         """
         ...
 
@@ -85,24 +84,6 @@ class AccountStore(Protocol):
 
     def count_credits(self, account_id: AccountId, now: datetime) -> int | None:
         """Return how many the scarcer of account and parent has left; None where neither is limited."""
-        ...
-
-
-class FirstOwnerRefused(Exception):
-    """The e-mail address or the password is not one we take; the text says why, for whoever chose it."""
-
-
-class FirstOwner(Protocol):
-    """Makes the first person of a new account."""
-
-    def add(self, account: Account, *, email: str, password: Secret[str]) -> None:
-        """Make the person, as the account's owner, without a second factor yet.
-
-        Called in the unit of work that makes the account: if this raises, there is no account either.
-
-        Raises:
-            FirstOwnerRefused: The password or the address is not one we take.
-        """
         ...
 
 

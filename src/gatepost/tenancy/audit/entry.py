@@ -49,6 +49,8 @@ class Act(Enum):
     SUBUSER_WEBSITE_BARRED = "subuser_website_barred"
     SUBUSER_WEBSITE_OPENED = "subuser_website_opened"
     SUBUSER_ADDRESSES_ASSIGNED = "subuser_addresses_assigned"
+    #: To whom copies of some of its mail go.
+    SUBUSER_MONITOR_CHANGED = "subuser_monitor_changed"
     CREDITS_CHANGED = "credits_changed"
     KEY_ISSUED = "key_issued"
     KEY_NARROWED = "key_narrowed"

@@ -90,6 +90,8 @@ class World:
         self.has_room = True
         self.written = b""
         self.is_discarded = False
+        self.takes_over = True
+        self.is_taken_over = False
         self.budget = MemoryBudget(1000)
         self.metrics = Metrics()
         self.tab: Tab | None = None
@@ -110,7 +112,9 @@ class World:
 
     async def accept(self, submission: Submission) -> MessageId | Deny:
         self.submissions.append(submission)
-        return self._say(self.accepted)
+        outcome = self._say(self.accepted)
+        self.is_taken_over = self.takes_over and not isinstance(outcome, Deny)
+        return outcome
 
     def open(self) -> "World":
         if self.is_spool_full:
@@ -124,7 +128,7 @@ class World:
         return MemoryContent(self.written)
 
     def discard(self) -> None:
-        self.is_discarded = True
+        self.is_discarded = not self.is_taken_over
 
     def now(self) -> datetime:
         return NOW
@@ -441,13 +445,17 @@ async def test_a_message_that_is_not_taken_is_forgotten_on_disk_too(
     assert world.budget.held_octets == 0
 
 
-async def test_an_accepted_message_on_disk_is_left_to_the_queue(world: World, handler: SubmissionHandler) -> None:
+@pytest.mark.parametrize("takes_over", [True, False], ids=["as it came", "written anew for each"])
+async def test_an_accepted_message_on_disk_is_left_to_the_queue_if_that_took_it(
+    world: World, handler: SubmissionHandler, takes_over: bool
+) -> None:
+    world.takes_over = takes_over
     begin(handler, content=b"x" * 200)
 
     await end(handler)
 
     assert world.written == b"x" * 200
-    assert not world.is_discarded
+    assert world.is_discarded is not takes_over
 
 
 async def test_a_mistake_of_ours_gives_the_memory_back_before_it_rises(

@@ -1,5 +1,6 @@
 """The one door: refused with nothing kept, or queued under what was checked."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -9,17 +10,20 @@ import pytest
 
 from gatepost.mailflow.content import MemoryContent
 from gatepost.mailflow.envelope import Envelope, Origin
+from gatepost.mailflow.options import SendingOptions
 from gatepost.mailflow.queue.ports import StoreTrouble, StoreUnavailable
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.mailflow.submission.policy import SubmissionDenial
 from gatepost.mailflow.submission.submission import Submission
-from gatepost.primitives.decision import Deny
+from gatepost.primitives.decision import ALLOW, Deny
 from gatepost.primitives.errors import Transient
 from gatepost.primitives.ids import AccountId
 from gatepost.standards.address import Mailbox
+from gatepost.system.entropy import SystemEntropy
 from gatepost.tenancy.access.budget import Budget, BudgetDenial, BudgetSpent, Purse, PurseId
 from gatepost.tenancy.access.principal import AccessDenial
 from gatepost.tenancy.access.spending import Spent
+from gatepost.tenancy.accounts.account import Monitor
 
 NOW = datetime(2026, 11, 23, 18, 50, tzinfo=UTC)
 ALICE = Mailbox(local_part="alice", domain="example.com")
@@ -376,3 +380,163 @@ async def test_a_recipient_outside_the_keys_domains_is_refused(acceptance, diary
     refused = await acceptance.accept(submission)
 
     assert refused == Deny(SubmissionDenial.RECIPIENT_NOT_ALLOWED, f"{BOB}; only to else.example")
+
+
+# ---------------------------------------------------------------- mailings
+
+
+def mailing(submission, *to, body="Hello -n-.", **members):
+    field = json.dumps({"to": list(to), **members})
+    octets = f"From: <ann@example.com>\r\nX-SMTPAPI: {field}\r\n\r\n{body}\r\n".encode()
+    return replace(submission, content=MemoryContent(octets))
+
+
+async def test_a_mailing_is_queued_as_one_message_for_each_and_answered_with_the_first(acceptance, diary, submission):
+    offered = mailing(submission, "a@x.test", "b@y.test", sub={"-n-": ["Ann", "Bob"]}, category="news")
+
+    message_id = await acceptance.accept(offered)
+
+    first, second = diary.queued
+    assert diary.entries[-1] == "queue all"
+    assert (message_id, second.options.request_id) == (first.id, first.id)
+    assert [[str(path) for path in each.envelope.forward_paths] for each in diary.queued] == [
+        ["a@x.test"],
+        ["b@y.test"],
+    ]
+    assert [each.author.local_part for each in diary.queued] == ["ann", "ann"]
+    assert [each.content.octets.endswith(end) for each, end in ((first, b"Ann.\r\n"), (second, b"Bob.\r\n"))] == [
+        True
+    ] * 2
+    assert second.options.categories == ("news",)
+
+
+@pytest.mark.parametrize(
+    ("to", "limits", "reason"),
+    [
+        pytest.param("b@localhost", {}, SubmissionDenial.RECIPIENT_NOT_ROUTABLE, id="not routable"),
+        pytest.param("b@relay.example.net", {}, SubmissionDenial.RECIPIENT_NOT_ROUTABLE, id="ourselves"),
+        pytest.param(
+            "b@y.test", {"allowed_recipient_domains": ("x.test", BOB.domain)}, SubmissionDenial.RECIPIENT_NOT_ALLOWED,
+            id="not the key's recipient domain",
+        ),
+        pytest.param("b@", {}, SubmissionDenial.X_SMTPAPI, id="no address"),
+    ],
+)  # fmt: skip
+async def test_one_recipient_that_may_not_be_keeps_the_whole_mailing_out(
+    acceptance, diary, submission, to, limits, reason
+):
+    offered = mailing(replace(submission, principal=replace(submission.principal, **limits)), "a@x.test", to)
+
+    outcome = await acceptance.accept(offered)
+
+    assert outcome.reason is reason
+    assert diary.queued == []
+
+
+async def test_each_recipient_of_a_mailing_is_charged_to_budgets_and_credits(acceptance, diary, budgeted):
+    metered = replace(budgeted, principal=replace(budgeted.principal, is_metered=True))
+
+    await acceptance.accept(mailing(metered, "a@x.test", "b@y.test", "c@z.test"))
+
+    assert ("charge", ["a@x.test", "b@y.test", "c@z.test"]) in diary.entries
+    assert ("spend", budgeted.principal.account_id, 3) in diary.entries
+
+
+async def test_each_message_of_a_mailing_counts_against_the_rates(make_acceptance, diary, submission):
+    taken = []
+
+    class Rate:
+        def take(self, principal, peer, now, *, messages=0, recipients=0):
+            taken.append((messages, recipients))
+            return Deny(SubmissionDenial.LOOP) if messages > 2 else ALLOW
+
+    acceptance = make_acceptance(rate=Rate())
+
+    await acceptance.accept(mailing(submission, "a@x.test", "b@y.test"))
+    refused = await acceptance.accept(mailing(submission, "a@x.test", "b@y.test", "c@z.test"))
+
+    assert taken == [(2, 2), (3, 3)]
+    assert (isinstance(refused, Deny), len(diary.queued)) == (True, 2)
+
+
+async def test_a_mailing_goes_into_no_batch_of_others(acceptance, diary, submission):
+    acceptance._is_batch = lambda _account, name, _now: name == "ours"
+
+    refused = await acceptance.accept(mailing(submission, "a@x.test", batch_id="theirs"))
+    await acceptance.accept(mailing(submission, "a@x.test", batch_id="ours"))
+
+    assert refused.reason is SubmissionDenial.X_SMTPAPI
+    assert [message.options.batch_id for message in diary.queued] == ["ours"]
+
+
+async def test_a_revoked_key_sends_no_mailing(acceptance, diary, submission):
+    diary.answer = Deny(AccessDenial.KEY_NOT_VALID)
+
+    outcome = await acceptance.accept(mailing(submission, "a@x.test"))
+
+    assert (outcome.reason, diary.queued) == (AccessDenial.KEY_NOT_VALID, [])
+
+
+# ---------------------------------------------------------------- copies for a monitor
+
+WATCHER = Mailbox(local_part="watch", domain="parent.example")
+
+
+@pytest.fixture
+def monitored(make_acceptance, principal):
+    """A principal all or hardly any of whose messages are copied, and a door that draws other ids."""
+
+    def monitored(frequency):
+        return replace(principal, is_metered=True, monitor=Monitor(mailbox=WATCHER, frequency=frequency))
+
+    return monitored, make_acceptance(entropy=SystemEntropy())
+
+
+async def test_a_message_is_copied_to_the_monitor_with_it_and_at_the_price_of_one(diary, submission, monitored):
+    watched, acceptance = monitored
+
+    message_id = await acceptance.accept(replace(submission, principal=watched(1)))
+
+    original, copy = diary.queued
+    assert diary.entries[-1] == "queue all"
+    assert (original.id, original.envelope) == (message_id, submission.envelope)
+    assert copy.envelope == replace(submission.envelope, forward_paths=(WATCHER,))
+    assert (copy.content, copy.author, copy.options.request_id) == (original.content, original.author, message_id)
+    assert copy.id != original.id
+    assert ("spend", watched(1).account_id, 2) in diary.entries
+
+
+async def test_a_request_is_answered_with_its_own_messages_and_copies_say_nothing_of_their_own(
+    diary, submission, monitored
+):
+    watched, acceptance = monitored
+    options = SendingOptions(categories=("news",), custom_args=(("a", "b"),), batch_id="x")
+
+    ids = await acceptance.accept_all([replace(submission, principal=watched(1), options=options)] * 2)
+
+    assert [message.id for message in diary.queued[:2]] == list(ids)
+    assert [message.options for message in diary.queued[2:]] == [SendingOptions(batch_id="x", request_id=ids[0])] * 2
+
+
+async def test_of_many_messages_about_every_nth_is_copied(diary, submission, monitored):
+    watched, acceptance = monitored
+    offered = replace(submission, principal=watched(10))
+
+    for _ in range(1000):
+        await acceptance.accept(offered)
+
+    # Six standard deviations around 100.
+    assert 43 < len(diary.queued) - 1000 < 157
+
+
+async def test_a_large_content_is_in_memory_where_it_is_copied(diary, submission, monitored):
+    class OnDisk:
+        size_octets = submission.content.size_octets
+        head = submission.content.head
+        chunks = submission.content.chunks
+
+    watched, acceptance = monitored
+
+    await acceptance.accept(replace(submission, principal=watched(1), content=OnDisk()))
+
+    assert [message.content for message in diary.queued] == [submission.content] * 2

@@ -292,7 +292,7 @@ def test_restricted_key_is_held_to_its_authors(header, reason, principal, domain
         pytest.param(
             "Received: x\r\n" * (MAX_RECEIVED_FIELDS + 1) + "From: a@example.com", LOOP, id="one hop too many"
         ),
-        pytest.param('X-SMTPAPI: {"to": ["x@y.test"]}\r\nFrom: a@example.com', X_SMTPAPI, id="X-SMTPAPI with a wish"),
+        pytest.param('X-SMTPAPI: {"ip_pool": "x"}\r\nFrom: a@example.com', X_SMTPAPI, id="X-SMTPAPI with a wish"),
         pytest.param("X-SMTPAPI: []\r\nFrom: a@example.com", X_SMTPAPI, id="X-SMTPAPI that is no object"),
         pytest.param("X-SMTPAPI: {}\r\nx-smtpapi: x\r\nFrom: a@example.com", X_SMTPAPI, id="second X-SMTPAPI"),
         pytest.param("X: y\r\n" * 1001 + "From: a@example.com", TOO_LONG, id="too many fields"),

@@ -1,9 +1,8 @@
 """The body of ``mail/send``, in which nothing is wrong, → drafts and options, one of each for each personalization."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final, cast
+from typing import cast
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -13,11 +12,10 @@ from gatepost.entrypoints.api.v3.mail_send_checks import listed, mapped, read_ma
 from gatepost.entrypoints.api.v3.mail_send_option_checks import list_bypasses
 from gatepost.mailflow.options import NO_OPTIONS, SendingOptions
 from gatepost.mailflow.submission.compose import Draft
+from gatepost.mailflow.submission.substitution import Footer, Substitution
 from gatepost.standards.address import Mailbox
 from gatepost.standards.message.header_build import NamedMailbox
 from gatepost.standards.message.mime_build import Entity, build_attachment, build_text
-
-_BODY_END: Final = re.compile("</body", re.IGNORECASE | re.ASCII)
 
 
 def write_drafts(body: MailSend) -> Iterator[Draft]:
@@ -42,20 +40,6 @@ def write_drafts(body: MailSend) -> Iterator[Draft]:
             attachments=attached,
             headers=_merge_headers(body, each),
         )
-
-
-class Substitution:
-    """Puts values in the place of tags: in one pass, so that a value is never searched for tags."""
-
-    def __init__(self, values: Mapping[str, str]) -> None:
-        self._values = values
-        # Longer tags first: "-name-" must not be found inside "-name-last-".
-        tags = sorted(values, key=len, reverse=True)
-        self._tags = re.compile("|".join(map(re.escape, tags))) if tags else None
-
-    def __call__(self, text: str) -> str:
-        """Return the text with every tag replaced."""
-        return self._tags.sub(lambda tag: self._values[tag[0]], text) if self._tags else text
 
 
 def write_options(body: MailSend, now: datetime) -> Iterator[SendingOptions | None]:
@@ -88,22 +72,19 @@ def _fill_sections(substitutions: Mapping[str, str], fill: Substitution) -> Mapp
 
 def _write_texts(body: MailSend, substitute: Substitution) -> tuple[Entity, ...]:
     assert not isinstance(body.content, UnsetType), "the body has been checked"
+    footer = _read_footer(body)
     parts = [(str(part.type).lower(), substitute(str(part.value))) for part in body.content]
-    return tuple([build_text(media_type, _add_footer(body, media_type, text)) for media_type, text in parts])
+    return tuple([build_text(media_type, footer.add(media_type, text)) for media_type, text in parts])
 
 
-def _add_footer(body: MailSend, media_type: str, text: str) -> str:
-    """Put the footer below a text; into HTML before the body's end tag, if it has one."""
+def _read_footer(body: MailSend) -> Footer:
     footer = UNSET if isinstance(body.mail_settings, UnsetType) else body.mail_settings.footer
     if isinstance(footer, UnsetType) or footer.enable is not True:
-        return text
-    if media_type == "text/plain" and isinstance(footer.text, str):
-        return f"{text}\n{footer.text}"
-    if media_type == "text/html" and isinstance(footer.html, str):
-        ends = [found.start() for found in _BODY_END.finditer(text)]
-        end = ends[-1] if ends else len(text)
-        return text[:end] + footer.html + text[end:]
-    return text
+        return Footer()
+    return Footer(
+        plain=footer.text if isinstance(footer.text, str) else "",
+        html=footer.html if isinstance(footer.html, str) else "",
+    )
 
 
 def _write_attachments(body: MailSend) -> tuple[tuple[Entity, ...], tuple[Entity, ...]]:

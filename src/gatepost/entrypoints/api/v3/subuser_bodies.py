@@ -20,7 +20,7 @@ class SubuserToMake(Struct, frozen=True, kw_only=True):
 
     username: Annotated[str | UnsetType, Meta(description="Required; unique in the whole service.")] = UNSET
     email: Annotated[str | UnsetType, Meta(description="Required: of whoever is responsible for it.")] = UNSET
-    password: Annotated[str | UnsetType, Meta(description="Of its first person; an API key needs none.")] = UNSET
+    password: Annotated[str | UnsetType, Meta(description="Of its first person, who is called as it is.")] = UNSET
     ips: Annotated[tuple[str, ...] | UnsetType, Meta(description="Sending addresses of this service.")] = UNSET
     region: Annotated[str | UnsetType, Meta(description='"global"; there is no other.')] = UNSET
     include_region: bool | UnsetType = UNSET
@@ -87,12 +87,13 @@ def number_of(account_id: AccountId) -> int:
 def read_page(parameters: Mapping[str, str]) -> tuple[int, int] | str:
     """Return limit and offset, or the name of the one that is no such number."""
     limit, offset = parameters.get("limit") or str(MAX_LISTED), parameters.get("offset") or "0"
-    if not _is_number(limit) or int(limit) == 0:
+    if not is_number(limit) or int(limit) == 0:
         return "limit"
-    if not _is_number(offset):
+    if not is_number(offset):
         return "offset"
     return min(int(limit), MAX_LISTED), int(offset)
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Say whether a parameter is a whole number of up to nine digits."""
     return text.isascii() and text.isdigit() and len(text) < 10

@@ -31,19 +31,25 @@ from gatepost.entrypoints.api.v3.subuser_bodies import (
     read_page,
 )
 from gatepost.primitives.clock import Clock
+from gatepost.primitives.decision import Deny
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.secret import Secret
 from gatepost.standards.address import AddressError, parse_mailbox
 from gatepost.telemetry.logger import get_logger
-from gatepost.tenancy.access.person import id_of
+from gatepost.tenancy.access.person import Caller, id_of
+from gatepost.tenancy.access.team import decide_grant
 from gatepost.tenancy.accounts import lifecycle
 from gatepost.tenancy.accounts.account import Account, AccountState
+from gatepost.tenancy.accounts.first_owner import FirstOwnerRefused, FirstOwners, OwnerWanted
 from gatepost.tenancy.accounts.lifecycle import AccountRefused
-from gatepost.tenancy.accounts.ports import AccountNameTaken, AccountStore, FirstOwner, FirstOwnerRefused
+from gatepost.tenancy.accounts.ports import AccountNameTaken, AccountStore
+from gatepost.tenancy.accounts.teammate import Role
 from gatepost.tenancy.audit.entry import Actor
 
 MAX_SUBUSERS: Final = 1000
 _CREATE, _READ, _UPDATE, _DELETE = (f"subusers.{verb}" for verb in ("create", "read", "update", "delete"))
+
+_PATH_WORDS: Final = frozenset({"stats", "reputations"})
 
 UNKNOWN: Final = problem(400, "invalid username", at="username")
 _NO_FIELDS: Final = problem(400, "no fields provided")
@@ -51,6 +57,12 @@ _EXISTS: Final = problem(400, "username exists", at="username")
 _TOO_MANY: Final = problem(403, f"maximum number of subusers reached: an account has at most {MAX_SUBUSERS}")
 _NOT_ENABLED: Final = problem(403, "unable to enable user: whoever runs this service has stopped it")
 _NO_PARENT: Final = problem(403, "you dont have permission to access this resource: a subuser has no subusers")
+_CANNOT_MAKE_OWNER: Final = problem(
+    403,
+    "access forbidden: an owner may do everything in the subuser, which is more than you may do here; leave the "
+    "password out, or use a key with full access",
+    at="password",
+)
 
 log = get_logger()
 
@@ -64,7 +76,7 @@ class Subusers:
         accounts_as: To change, in the name of an actor: what is done is recorded as its act.
         unit_of_work: Makes what is changed within it one change.
         sending_networks: Where this service sends from.
-        first_owner: Makes the first person of a new subuser; without one a password is read by nobody and not kept.
+        first_owners: Makes the first person of a subuser that is made with a password.
     """
 
     callers: Callers
@@ -76,7 +88,7 @@ class Subusers:
     clock: Clock
     entropy: Entropy
     sending_networks: Collection[IPv4Network | IPv6Network]
-    first_owner: Callable[[Actor], FirstOwner] | None = None
+    first_owners: FirstOwners
 
     def operations(self) -> tuple[Operation, ...]:
         """Return what this resource can do."""
@@ -93,7 +105,7 @@ class Subusers:
             ),
             Operation(
                 method="POST", path=many, name="CreateSubuser", summary="Make a subuser.",
-                scope=_CREATE, run=self.create, takes=SubuserToMake, gives={200: SubuserMade},
+                scope=_CREATE, run=self.create, takes=SubuserToMake, gives={200: SubuserMade}, needs_proof=True,
             ),
             Operation(
                 method="PATCH", path=one, name="UpdateSubuser",
@@ -134,12 +146,25 @@ class Subusers:
         return Answer(status=200, body=tuple(listed[offset : offset + limit]))
 
     async def create(self, call: Call) -> Answer | Problem:
-        """Make a subuser; with a password, its first person too."""
+        """Make a subuser; with a password, its first person too, who may do everything in it.
+
+        So only who could do everything himself gives one: whatever is left of a key would otherwise grow by it.
+        """
         wanted = cast("SubuserToMake", call.body)
         errors = list(self._find_errors(wanted))
         if errors:
             return invalid(errors)
-        made = await do_judged(self.acts, self.callers, call, scope=_CREATE, act=lambda: self._make(call, wanted))
+        owner = await self._prepare_owner(call, wanted)
+        if isinstance(owner, Problem):
+            return owner
+        made = await do_judged(
+            self.acts,
+            self.callers,
+            call,
+            scope=_CREATE,
+            act=lambda: self._make(call, wanted, owner),
+            object_to=_object_to_granting_all if owner else lambda _: None,
+        )
         if isinstance(made, Problem):
             return made
         log.info("subuser_made", account_id=made.id, parent_id=made.parent_id, by=id_of(call.principal))
@@ -153,7 +178,21 @@ class Subusers:
         )
         return Answer(status=200, body=body)
 
-    def _make(self, call: Call, wanted: SubuserToMake) -> Account | Problem:
+    async def _prepare_owner(self, call: Call, wanted: SubuserToMake) -> OwnerWanted | Problem | None:
+        if not wanted.password:
+            return None
+        name = str(wanted.username).lower()
+        if (objection := _object_to_granting_all(call.principal)) is not None:
+            return objection
+        try:
+            lifecycle.require_name(name)
+            return await self.first_owners.prepare(name, email=str(wanted.email), password=Secret(str(wanted.password)))
+        except AccountRefused as error:
+            return problem(400, str(error), at="username")
+        except FirstOwnerRefused as error:
+            return problem(400, str(error), at=error.subject)
+
+    def _make(self, call: Call, wanted: SubuserToMake, owner: OwnerWanted | None) -> Account | Problem:
         parent = self.accounts.find(call.account_id)
         if parent is None or parent.parent_id is not None:
             return _NO_PARENT
@@ -172,14 +211,14 @@ class Subusers:
                     email=email,
                     addresses=() if isinstance(wanted.ips, UnsetType) else wanted.ips,
                 )
-                if self.first_owner is not None and not isinstance(wanted.password, UnsetType):
-                    self.first_owner(actor).add(made, email=email, password=Secret(wanted.password))
+                if owner is not None:
+                    self.first_owners.add(made, owner, actor)
         except AccountNameTaken:
             return _EXISTS
         except AccountRefused as error:
             return problem(400, str(error), at="username")
         except FirstOwnerRefused as error:
-            return problem(400, str(error), at="password")
+            return problem(400, str(error), at=error.subject)
         return made
 
     async def disable(self, call: Call) -> Answer | Problem:
@@ -192,7 +231,7 @@ class Subusers:
         def change(subuser: Account) -> Account:
             return replace(subuser, disabled_at=(subuser.disabled_at or now) if is_off else None)
 
-        changed = await self._change(call, change, is_allowed=lambda it: is_off or it.state is AccountState.ACTIVE)
+        changed = await self.change(call, change, is_allowed=lambda it: is_off or it.state is AccountState.ACTIVE)
         if isinstance(changed, Problem):
             return changed
         if is_off:
@@ -231,7 +270,7 @@ class Subusers:
         def change(subuser: Account) -> Account:
             return replace(subuser, website_disabled_at=(subuser.website_disabled_at or now) if is_off else None)
 
-        changed = await self._change(call, change)
+        changed = await self.change(call, change)
         if isinstance(changed, Problem):
             return changed
         if is_off:
@@ -244,7 +283,7 @@ class Subusers:
         wanted = cast("tuple[str, ...]", call.body)
         if foreign := self._find_foreign(wanted):
             return problem(400, _not_ours(foreign), at="ips")
-        changed = await self._change(call, lambda subuser: replace(subuser, addresses=tuple(sorted(set(wanted)))))
+        changed = await self.change(call, lambda subuser: replace(subuser, addresses=tuple(sorted(set(wanted)))))
         if isinstance(changed, Problem):
             return changed
         return Answer(status=200, body=AssignedAddresses(ips=changed.addresses))
@@ -259,13 +298,16 @@ class Subusers:
         """Return the caller as one who acts on a subuser: it is written into the chains of both."""
         return replace(call.actor, account=call.principal.account_id)
 
-    async def _change(
+    async def change(
         self,
         call: Call,
         change: Callable[[Account], Account],
         *,
+        scope: str = _UPDATE,
         is_allowed: Callable[[Account], bool] = lambda _: True,
     ) -> Account | Problem:
+        """Change what the caller decides about the subuser that the path names, if it is ``is_allowed``."""
+
         def act() -> Account | Problem:
             found = self.find(call)
             if isinstance(found, Problem):
@@ -274,12 +316,16 @@ class Subusers:
                 return _NOT_ENABLED
             return self.accounts_as(self.actor(call)).change_subuser(call.account_id, found.id, change) or UNKNOWN
 
-        return await do_judged(self.acts, self.callers, call, scope=_UPDATE, act=act)
+        return await do_judged(self.acts, self.callers, call, scope=scope, act=act)
 
     def _find_errors(self, wanted: SubuserToMake) -> list[FieldError]:
         errors: list[FieldError] = []
         if isinstance(wanted.username, UnsetType) or not wanted.username:
             errors.append(FieldError(message="username is required", field="username"))
+        elif wanted.username.lower() in _PATH_WORDS:
+            errors.append(
+                FieldError(message="username stands for something else in paths of this API", field="username")
+            )
         if not _is_address(wanted.email):
             errors.append(FieldError(message="a valid email address is required", field="email"))
         if wanted.region not in {UNSET, REGION}:
@@ -299,6 +345,10 @@ class Subusers:
         except ValueError:
             return False
         return any(address in network for network in self.sending_networks)
+
+
+def _object_to_granting_all(caller: Caller) -> Problem | None:
+    return _CANNOT_MAKE_OWNER if isinstance(decide_grant(caller, Role.ADMIN, frozenset()), Deny) else None
 
 
 def _name(call: Call) -> str:
