@@ -35,9 +35,11 @@ from gatepost.entrypoints.api.v3.user import User
 from gatepost.entrypoints.api.v3.user_factors import UserFactors
 from gatepost.entrypoints.api.v3.verified_senders import VerifiedSenders
 from gatepost.entrypoints.api.v3.whitelabel import Whitelabel
+from gatepost.entrypoints.api.v3.whitelabel_dns_email import WhitelabelDnsEmail
 from gatepost.entrypoints.api.v3.whitelabel_domains import WhitelabelDomains
 from gatepost.entrypoints.api.v3.whitelabel_ips import WhitelabelIps
 from gatepost.entrypoints.api.v3.whitelabel_lending import WhitelabelLending
+from gatepost.entrypoints.api.v3.whitelabel_link_lending import WhitelabelLinkLending
 from gatepost.entrypoints.api.v3.whitelabel_links import WhitelabelLinks
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.runtime.compose_commands import compose_workers
@@ -56,7 +58,7 @@ from gatepost.tenancy.access.throttle import AuthenticationThrottle
 from gatepost.tenancy.accounts.person_ports import SystemMailer
 from gatepost.tenancy.audit.entry import Actor
 from gatepost.tenancy.senders.alignment import VerifiedDomains
-from gatepost.tenancy.senders.branding import BrandingStore
+from gatepost.tenancy.senders.letter_limit import LetterLimit
 from gatepost.tenancy.senders.ports import Resolver
 from gatepost.tenancy.senders.single_sender_proof import SenderProofs
 
@@ -183,7 +185,9 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
         *subusers.operations(),
         *SubuserCredits(subusers=subusers).operations(),
         *_compose_senders(settings, parts, callers, rights_changed).operations(),
-        *compose_whitelabel(_compose_whitelabel(settings, parts, callers, rights_changed), control.branding),
+        *compose_whitelabel(
+            _compose_whitelabel(settings, parts, callers, rights_changed), control, _compose_letters(settings, parts)
+        ),
         *_compose_people_operations(settings, parts, callers, rights_changed),
     )
 
@@ -246,6 +250,8 @@ def _compose_whitelabel(
         accounts=control.accounts,
         domains=control.domains,
         domains_as=lambda actor: control.acting_as(actor).domains,
+        branding=control.branding,
+        branding_as=lambda actor: control.acting_as(actor).branding,
         rights_changed=rights_changed,
         acts=parts.acts,
         clock=control.clock,
@@ -259,14 +265,20 @@ def _compose_whitelabel(
     )
 
 
-def compose_whitelabel(service: Whitelabel, branding: BrandingStore) -> tuple[Operation, ...]:
+def compose_whitelabel(service: Whitelabel, control: ControlPlane, letters: Letters) -> tuple[Operation, ...]:
     """Return what the resources under ``/v3/whitelabel`` can do."""
+    limit = LetterLimit(
+        attempts=control.people_stores.attempts, entropy=control.entropy, keyed_hash=control.keyring.hash_secret
+    )
+    dns_email = WhitelabelDnsEmail(service=service, letters=letters, limit=limit, recorder_as=control.recorder_for)
     return (
         # First, as "subuser" stands where a number could.
         *WhitelabelLending(service=service).operations(),
         *WhitelabelDomains(service=service).operations(),
-        *WhitelabelLinks(service=service, store=branding).operations(),
-        *WhitelabelIps(service=service, store=branding).operations(),
+        *WhitelabelLinkLending(service=service).operations(),
+        *WhitelabelLinks(service=service).operations(),
+        *WhitelabelIps(service=service).operations(),
+        *dns_email.operations(),
     )
 
 

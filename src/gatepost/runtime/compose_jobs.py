@@ -11,6 +11,7 @@ from gatepost.mailflow.delivery.outgoing import SIGNATURE_LIFETIME
 from gatepost.network.dns_update import UpdateKey, push_zone
 from gatepost.network.resolver import CachingResolver, Nameserver, parse_nameserver, system_nameservers
 from gatepost.primitives.errors import Misconfigured
+from gatepost.runtime.compose_senders import compose_guard
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
 from gatepost.runtime.jobs_worker import JobsParts
 from gatepost.runtime.own_zone import read_own_zone, relay_of
@@ -60,6 +61,7 @@ def compose_jobs_parts(settings: Settings, control: ControlPlane) -> JobsParts:
         ),
         records=RecordUpkeep(
             domains=control.domains,
+            guard=compose_guard(control, settings.host_name, settings.senders.protected_names),
             resolver=_resolver(settings, *_nameservers(settings)),
             relay=relay_of(settings),
             clock=control.clock,

@@ -266,7 +266,7 @@ class Api:
             issuer="relay.test",
             common_passwords=load_common_passwords(),
         )
-        letters = Letters(mailer=self.mailbox, host_name="relay.test", show_token=str)
+        self.letters = letters = Letters(mailer=self.mailbox, host_name="relay.test", show_token=str)
         self.callers = CurrentCallers(self.control.principals, self.control.people)
         self.token_entries = TokenEntries(people=self.people, letters=letters)
         self.teammates = Teammates(
@@ -297,7 +297,7 @@ class Api:
             proofs_as=lambda actor: proofs_of(self.control.acting_as(actor)),
             domains=self.control.domains,
             rule=self.rule,
-            letters=Letters(mailer=self.mailbox, host_name="relay.test", show_token=str),
+            letters=self.letters,
             resolver=self.dns,
             rights_changed=self.rights_changed,
             acts=self.acts,
@@ -320,6 +320,8 @@ class Api:
             accounts=control.accounts,
             domains=control.domains,
             domains_as=lambda actor: control.acting_as(actor).domains,
+            branding=control.branding,
+            branding_as=lambda actor: control.acting_as(actor).branding,
             rights_changed=self.rights_changed,
             acts=self.acts,
             clock=self.clock,
@@ -395,7 +397,7 @@ class Api:
             *subusers.operations(),
             *SubuserCredits(subusers=subusers).operations(),
             *self.senders.operations(),
-            *compose_whitelabel(self.whitelabel(), control.branding),
+            *compose_whitelabel(self.whitelabel(), control, self.letters),
             *self.people_operations(),
         )
 

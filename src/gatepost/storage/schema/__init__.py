@@ -33,11 +33,12 @@ from gatepost.storage.schema.senders import (
     domain_owners,
     domain_reviews,
     domains,
+    link_assignments,
     reverse_dns,
     single_senders,
 )
 
-SCHEMA_REVISION: Final = "0010"
+SCHEMA_REVISION: Final = "0013"
 """The newest migration this program was written for; revisions sort as text."""
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "known_networks",
     "known_recipients",
     "leases",
+    "link_assignments",
     "mail_batches",
     "metadata",
     "passkeys",

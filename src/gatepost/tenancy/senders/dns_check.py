@@ -115,6 +115,13 @@ def is_proved(findings: Sequence[Finding]) -> bool:
     return has_key and all(finding.state is FindingState.VALID for finding in needed)
 
 
+def note_found(before: frozenset[str] | None, findings: Sequence[Finding]) -> frozenset[str]:
+    """Return the keys of the records that were found right; what could not be asked for now stays as it was."""
+    unknown = {each.record.key for each in findings if each.state is FindingState.UNKNOWN}
+    right = {each.record.key for each in findings if each.state is FindingState.VALID}
+    return frozenset(right | (unknown & (before or frozenset())))
+
+
 def judge_cname(record: PlannedRecord, answer: Answer, *, found_at: str = "", is_proxied: bool = False) -> Finding:
     """Judge an alias into our zone.
 

@@ -5,6 +5,7 @@ What takes a right away is answered once every mail worker goes by it and what i
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from ipaddress import ip_address
 from typing import Final, TypeVar, cast
 
@@ -38,11 +39,11 @@ from gatepost.entrypoints.api.v3.whitelabel_bodies import (
 from gatepost.telemetry.logger import get_logger
 from gatepost.tenancy.access.person import id_of
 from gatepost.tenancy.accounts.account import Account
-from gatepost.tenancy.senders.claim import MAX_ADDRESSES, NotClaimable, Wish, claim_domain
-from gatepost.tenancy.senders.dns_check import answer_from, check_domain, is_proved
+from gatepost.tenancy.senders.claim import MAX_ADDRESSES, HeldForReview, NotClaimable, Wish, accept_proof, claim_domain
+from gatepost.tenancy.senders.dns_check import answer_from, check_domain, is_proved, note_found
 from gatepost.tenancy.senders.dns_plan import plan_records
 from gatepost.tenancy.senders.doctor import advise
-from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainId, DomainState, DomainTaken
+from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainId, DomainTaken
 from gatepost.tenancy.senders.posture import examine
 
 _MANY: Final = "/v3/whitelabel/domains"
@@ -304,31 +305,36 @@ class WhitelabelDomains:
         proved = is_proved(findings)
 
         def note() -> bool | Problem:
-            store = self.service.changing(call)
-            if proved and claim.state is not DomainState.VERIFIED:
-                guard = self.service.guard_as(call.actor)
-                if guard.find_objection(claim.account_id, claim.name, now) is not None:
-                    return _HELD
-            try:
-                if proved:
-                    store.mark_verified(claim.account_id, claim.id, now)
-            except DomainTaken:
-                return _ANOTHERS
-            except LookupError:
-                return UNKNOWN
-            store.change(
+            refusal = self._accept(call, claim, now) if proved else None
+            is_accepted = proved and refusal is None
+            self.service.changing(call).change(
                 claim.account_id,
                 claim.id,
                 lambda present: replace(
-                    present, checked_at=now, failing_since=None if proved else present.failing_since
+                    present,
+                    checked_at=now,
+                    failing_since=None if is_accepted else present.failing_since,
+                    records_found=note_found(present.records_found, findings),
                 ),
             )
-            return proved
+            return refusal or proved
 
         noted = await self.service.act(call, UPDATE, note)
         if isinstance(noted, Problem):
             return noted
         return Answer(status=200, body=show_validation(claim.id, findings, valid=noted))
+
+    def _accept(self, call: Call, claim: AuthenticatedDomain, now: datetime) -> Problem | None:
+        try:
+            guard = self.service.guard_as(call.actor)
+            accept_proof(self.service.changing(call), claim, guard=guard, now=now)
+        except HeldForReview:
+            return _HELD
+        except DomainTaken:
+            return _ANOTHERS
+        except LookupError:
+            return UNKNOWN
+        return None
 
     async def explain(self, call: Call) -> Answer | Problem:
         """Explain the whole mail posture of a domain of the account's own."""

@@ -1,15 +1,14 @@
 """``/v3/whitelabel/domains/…/subuser``: a parent lets its subusers send as domains that stay its own."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import cast
 
 from gatepost.entrypoints.api.operation import Answer, Call, Operation
 from gatepost.entrypoints.api.problem import Problem
-from gatepost.entrypoints.api.v3.whitelabel import READ, UNKNOWN, UPDATE, Whitelabel, number_in
+from gatepost.entrypoints.api.v3.whitelabel import READ, UNKNOWN, UPDATE, Whitelabel, as_parent, number_in
 from gatepost.entrypoints.api.v3.whitelabel_bodies import DomainShown, SubuserNamed, show_domain
 from gatepost.tenancy.accounts.account import Account
-from gatepost.tenancy.audit.entry import Actor
 from gatepost.tenancy.senders.domain import AuthenticatedDomain
 
 
@@ -66,7 +65,7 @@ class WhitelabelLending:
                 return None
             if isinstance(subuser, Problem):
                 return subuser
-            self.service.domains_as(_as_parent(call)).assign(claim.account_id, claim.name, subuser.id)
+            self.service.domains_as(as_parent(call)).assign(claim.account_id, claim.name, subuser.id)
             return self.service.find_claim(call)
 
         lent = await self.service.act(call, UPDATE, lend)
@@ -109,7 +108,7 @@ class WhitelabelLending:
             subuser = self.service.find_subuser(call, call.parameters.get("username", ""))
             if isinstance(subuser, Problem):
                 return subuser
-            store = self.service.domains_as(_as_parent(call))
+            store = self.service.domains_as(as_parent(call))
             for claim in self.service.domains.list_assigned(subuser.id):
                 if is_meant(claim):
                     store.unassign(claim.account_id, claim.name, subuser.id)
@@ -120,8 +119,3 @@ class WhitelabelLending:
             return taken
         await self.service.rights_changed.settle_and_hold(taken.id, None, reason="domain taken back")
         return Answer(status=204)
-
-
-def _as_parent(call: Call) -> Actor:
-    """The caller as one who acts on a subuser: it is written into the chains of both."""
-    return replace(call.actor, account=call.principal.account_id)
