@@ -43,7 +43,7 @@ from gatepost.entrypoints.api.v3.whitelabel_link_lending import WhitelabelLinkLe
 from gatepost.entrypoints.api.v3.whitelabel_links import WhitelabelLinks
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.runtime.compose_commands import compose_workers
-from gatepost.runtime.compose_jobs import compose_checking_resolver
+from gatepost.runtime.compose_jobs import compose_checking_resolver, compose_policy_fetcher
 from gatepost.runtime.compose_meters import WorkerMeters
 from gatepost.runtime.compose_people import compose_people, make_token_text
 from gatepost.runtime.compose_senders import compose_guard
@@ -259,6 +259,7 @@ def _compose_whitelabel(
         keyring=control.keyring,
         relay=relay_of(settings),
         resolver=lambda: compose_checking_resolver(settings),
+        policy_fetcher=lambda resolver: compose_policy_fetcher(settings, resolver),
         guard_as=lambda actor: compose_guard(
             control.acting_as(actor), settings.host_name, settings.senders.protected_names
         ),

@@ -9,6 +9,7 @@ from typing import Final
 
 from gatepost.mailflow.delivery.outgoing import SIGNATURE_LIFETIME
 from gatepost.network.dns_update import UpdateKey, push_zone
+from gatepost.network.policy_fetcher import HTTPSPolicyFetcher
 from gatepost.network.resolver import CachingResolver, Nameserver, parse_nameserver, system_nameservers
 from gatepost.primitives.errors import Misconfigured
 from gatepost.runtime.compose_senders import compose_guard
@@ -20,7 +21,7 @@ from gatepost.storage.leases import SqlLeases
 from gatepost.system.clock import SystemClock
 from gatepost.system.entropy import SystemEntropy
 from gatepost.telemetry.metrics import Metrics
-from gatepost.tenancy.senders.ports import DomainStore
+from gatepost.tenancy.senders.ports import DomainStore, Resolver
 from gatepost.tenancy.senders.rotation import RotationPolicy
 from gatepost.tenancy.senders.upkeep import KeyUpkeep, RecheckPolicy, RecordUpkeep
 
@@ -87,6 +88,11 @@ def compose_single_resolvers(settings: Settings) -> tuple[CachingResolver, ...]:
 def compose_checking_resolver(settings: Settings) -> CachingResolver:
     """Make a resolver for one look at the DNS: what a customer has just mended must be seen."""
     return _resolver(settings, *_nameservers(settings))
+
+
+def compose_policy_fetcher(settings: Settings, resolver: Resolver) -> HTTPSPolicyFetcher:
+    """Make what fetches MTA-STS policies, for one look at a domain."""
+    return HTTPSPolicyFetcher(resolver, allow_private=settings.delivery.allow_private_destinations)
 
 
 async def push_own_zone(settings: Settings, source: DomainStore) -> int:

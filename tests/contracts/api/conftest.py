@@ -67,6 +67,7 @@ from gatepost.tenancy.accounts.sending_limits import UNLIMITED, SendingLimits
 from gatepost.tenancy.senders.alignment import VerifiedDomains
 from gatepost.tenancy.senders.dns_plan import Relay
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainState
+from gatepost.tenancy.senders.posture import PolicyFile
 from gatepost.tenancy.senders.public_suffix import PublicSuffixes
 from gatepost.tenancy.senders.single_sender_proof import SenderProofs
 
@@ -228,6 +229,16 @@ async def ask(
     return Reply(start["status"], answer, b"".join(message.get("body", b"") for message in rest))
 
 
+class Policies:
+    """The port by which MTA-STS policies are fetched: serves one to all domains that it knows."""
+
+    def __init__(self) -> None:
+        self.served: dict[str, PolicyFile] = {}
+
+    async def fetch(self, domain: str) -> PolicyFile:
+        return self.served.get(domain, PolicyFile(problem=f"mta-sts.{domain} has no address"))
+
+
 @dataclass
 class Api:
     """The application, what stands behind it, and how to ask it."""
@@ -243,6 +254,7 @@ class Api:
     first_owner: Any = None
     dns: Zone = field(default_factory=Zone)
     relay: Relay = RELAY
+    policies: Policies = field(default_factory=Policies)
     budget: BodyBudget = field(default_factory=lambda: BodyBudget(1 << 24))
     mailbox: Mailbox = field(default_factory=Mailbox)
     peers: Peers = field(default_factory=Peers)
@@ -329,6 +341,7 @@ class Api:
             keyring=control.keyring,
             relay=self.relay,
             resolver=lambda: self.dns,
+            policy_fetcher=lambda _: self.policies,
             guard_as=lambda actor: compose_guard(control.acting_as(actor), "relay.test", ()),
         )
 

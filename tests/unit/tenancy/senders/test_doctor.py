@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gatepost.standards.dns.question import AnswerStatus
 from gatepost.standards.dns.records import MX, TXT
-from gatepost.tenancy.senders.doctor import Severity, advise
+from gatepost.tenancy.senders.advice import Severity
+from gatepost.tenancy.senders.doctor import advise
 from gatepost.tenancy.senders.posture import examine
 
 NETWORKS = (ip_network("192.0.2.25"), ip_network("2001:db8::/48"))
@@ -37,7 +38,7 @@ def healthy():
         ("_dmarc.example.com", "TXT"): "v=DMARC1; p=reject; rua=mailto:d@example.com",
         ("_mta-sts.example.com", "TXT"): "v=STSv1; id=1",
         ("_smtp._tls.example.com", "TXT"): "v=TLSRPTv1; rua=mailto:t@example.com",
-        ("default._bimi.example.com", "TXT"): "v=BIMI1; l=https://example.com/logo.svg",
+        ("default._bimi.example.com", "TXT"): "v=BIMI1; l=https://example.com/logo.svg; a=https://example.com/logo.pem",
     }
 
 

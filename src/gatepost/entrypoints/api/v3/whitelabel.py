@@ -25,6 +25,7 @@ from gatepost.tenancy.senders.dns_plan import Relay
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainId
 from gatepost.tenancy.senders.look_alike_guard import LookAlikeGuard
 from gatepost.tenancy.senders.ports import DomainStore, Keyring, Resolver
+from gatepost.tenancy.senders.posture import PolicyFetcher
 
 CREATE, READ, UPDATE, DELETE = (f"whitelabel.{verb}" for verb in ("create", "read", "update", "delete"))
 MAX_OF_EACH: Final = 3000
@@ -46,6 +47,7 @@ class Whitelabel:
         branding, branding_as: The same for links and names of addresses.
         guard_as: Holds names that look like others', on the record as an actor's.
         resolver: Makes one that does not answer from a long memory, for one event loop.
+        policy_fetcher: Makes one that finds hosts with such a resolver.
     """
 
     callers: Callers
@@ -61,6 +63,7 @@ class Whitelabel:
     keyring: Keyring
     relay: Relay
     resolver: Callable[[], Resolver]
+    policy_fetcher: Callable[[Resolver], PolicyFetcher]
     guard_as: Callable[[Actor], LookAlikeGuard]
 
     async def act(self, call: Call, scope: str, act: Callable[[], T]) -> T | Problem:

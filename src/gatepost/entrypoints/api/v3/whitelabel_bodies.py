@@ -9,10 +9,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from gatepost.entrypoints.api.v3.subuser_bodies import number_of
 from gatepost.standards.dns.question import RecordType
 from gatepost.tenancy.accounts.account import Account
+from gatepost.tenancy.senders.advice import Advice
 from gatepost.tenancy.senders.branding import BrandedLink, ReverseName, plan_link, plan_reverse_name
 from gatepost.tenancy.senders.dns_check import Finding, FindingState
 from gatepost.tenancy.senders.dns_plan import PlannedRecord, RecordPurpose, Relay, plan_records
-from gatepost.tenancy.senders.doctor import Advice
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainState
 
 _MX_PREFERENCE = 10

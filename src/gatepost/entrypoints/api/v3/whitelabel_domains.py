@@ -40,11 +40,11 @@ from gatepost.telemetry.logger import get_logger
 from gatepost.tenancy.access.person import id_of
 from gatepost.tenancy.accounts.account import Account
 from gatepost.tenancy.senders.claim import MAX_ADDRESSES, HeldForReview, NotClaimable, Wish, accept_proof, claim_domain
-from gatepost.tenancy.senders.dns_check import answer_from, check_domain, is_proved, note_found
+from gatepost.tenancy.senders.dns_check import check_domain, is_proved, note_found
 from gatepost.tenancy.senders.dns_plan import plan_records
 from gatepost.tenancy.senders.doctor import advise
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainId, DomainTaken
-from gatepost.tenancy.senders.posture import examine
+from gatepost.tenancy.senders.posture import examine, examine_all
 
 _MANY: Final = "/v3/whitelabel/domains"
 _ONE: Final = "/v3/whitelabel/domains/{id}"
@@ -348,8 +348,9 @@ class WhitelabelDomains:
             host_name=self.service.relay.host_name,
             at=self.service.clock.now(),
         )
-        facts = await answer_from(self.service.resolver(), examination)
-        return Answer(status=200, body=show_posture(claim.name, advise(facts)))
+        resolver = self.service.resolver()
+        posture = await examine_all(examination, resolver, self.service.policy_fetcher(resolver))
+        return Answer(status=200, body=show_posture(claim.name, advise(posture)))
 
     async def _change(
         self, call: Call, decide: Callable[[AuthenticatedDomain], AuthenticatedDomain | Problem]
