@@ -39,7 +39,7 @@ async def make_link(api, key, **more):
 
 def acts(api: Any, account: Any) -> list[tuple[Act, str]]:
     """What is in the account's chain about its names, in order."""
-    entries = api.control.audit.read(account, after=0, limit=1000)
+    entries = api.control.audit.list_after(account, 0, 1000)
     return [
         (each.event.act, each.event.subject)
         for each in entries
@@ -171,7 +171,7 @@ REFUSED = {
     "no address": ({"link_id": 1, "email": "elsewhere.test"}, 400),
     "two addresses": ({"link_id": 1, "email": "a@b.test, c@d.test"}, 400),
     "a header": ({"link_id": 1, "email": "a@b.test\r\nBcc: c@d.test"}, 400),
-    "half a character": ({"link_id": 1, "email": "a@b.test\ud800"}, 400),
+    "a character of no address": ({"link_id": 1, "email": "a@b.test\0"}, 400),
     "a long address": ({"link_id": 1, "email": f"{'a' * 60}@{'b.' * 100}test"}, 400),
     "an unknown link": ({"link_id": 404, "email": "dns@elsewhere.test"}, 404),
     "an unknown domain": ({"domain_id": 404, "email": "dns@elsewhere.test"}, 404),
@@ -182,7 +182,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("wanted", "status"), REFUSED.values(), ids=REFUSED)
 async def test_what_cannot_be_mailed_is_refused_and_nothing_sent(api, key, wanted, status):
-    assert (await api.ask("POST", LETTER, wanted, key=key)).status in {status, 400}
+    assert (await api.ask("POST", LETTER, wanted, key=key)).status == status
     assert api.mailbox.letters == []
 
 

@@ -11,7 +11,7 @@ from gatepost.standards.bimi import BIMIError, Indicator, parse_record
             Indicator(location="https://example.com/a.svg", authority="https://example.com/a.pem"),
             id="with evidence",
         ),
-        pytest.param("v=BIMI1;l=https://e.c/A.SVG;a=", Indicator(location="https://e.c/A.SVG", authority=""), id="alone"),
+        pytest.param("v=BIMI1;l=https://e.c/A.SVG;a=", Indicator(location="https://e.c/A.SVG", authority=""), id="it"),
         pytest.param("v=BIMI1; l=; a=;", Indicator(location="", authority=""), id="declined"),
     ],
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from gatepost.standards.dmarc.record import Policy
+from gatepost.standards.dmarc.record import AlignmentMode, Policy
 from gatepost.standards.spf.evaluate import MAX_LOOKUPS
 from gatepost.standards.spf.record import Mechanism, MechanismName
 from gatepost.standards.spf.result import SPFValue
@@ -152,6 +152,17 @@ def _judge_dmarc(posture: Posture) -> list[Advice]:
         text = "DMARC only asks for reports: receivers deliver mail that fails it"
         mend = f"{name} TXT v=DMARC1; p=quarantine; rua=mailto:postmaster@{posture.domain}"
         advices.append(Advice(severity=Severity.WEAK, subject="DMARC", text=text, mend=mend))
+    if record.dkim_alignment is AlignmentMode.STRICT:
+        text = (
+            f"adkim=s takes a signature for mail from its very own name alone: what {posture.domain} signs does not "
+            "count for a name below it. Write adkim=r unless each such name signs for itself"
+        )
+        advices.append(Advice(severity=Severity.HINT, subject="DMARC", text=text))
+    if record.spf_alignment is AlignmentMode.STRICT:
+        text = (
+            "aspf=s does not take SPF where bounces go to a name below the domain, as with most services: write aspf=r"
+        )
+        advices.append(Advice(severity=Severity.HINT, subject="DMARC", text=text))
     if not record.aggregate_reports:
         text = "the DMARC record asks for no reports (rua=): nobody tells you of mail that fails"
         advices.append(Advice(severity=Severity.HINT, subject="DMARC", text=text))

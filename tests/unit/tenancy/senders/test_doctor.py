@@ -140,6 +140,8 @@ SPF, DMARC, DKIM = ("example.com", "TXT"), ("_dmarc.example.com", "TXT"), ("s1._
             "_dmarc.example.com TXT v=DMARC1; p=quarantine; rua=mailto:postmaster@example.com",
         ),
         (DMARC, "v=DMARC1; p=reject", S.HINT, "DMARC", "asks for no reports", ""),
+        (DMARC, "v=DMARC1; p=reject; rua=mailto:d@example.com; adkim=s", S.HINT, "DMARC", "Write adkim=r", ""),
+        (DMARC, "v=DMARC1; p=reject; rua=mailto:d@example.com; aspf=s", S.HINT, "DMARC", "write aspf=r", ""),
         (DMARC, "v=DMARC1; p=reject; pct=5; rua=mailto:d@example.com", S.HINT, "DMARC", "pct= means nothing", ""),
         (DMARC, AnswerStatus.FAILED, S.UNKNOWN, "DMARC", "ask again later", ""),
         (("_mta-sts.example.com", "TXT"), None, S.HINT, "MTA-STS", "insist on TLS", ""),
