@@ -12,7 +12,7 @@ from tests.support.name_servers import SECRET, running_knot
 from tests.support.relay import OWN_RECORDS, Relay
 from tests.support.unbound import Unbound
 
-pytestmark = pytest.mark.debian
+pytestmark = [pytest.mark.debian, pytest.mark.timeout(300)]
 
 ZONE = "wl.relay.example"
 SETTINGS = """

@@ -187,6 +187,7 @@ QUERIES: dict[str, Callable[[Tenant, dict[str, str]], tuple[str, ...]]] = {
     "ListVerifiedSenders": lambda _, ids: ("", f"?id={ids.get('sender_id', '')}"),
     "ListAuthenticatedDomain": lambda tenant, _: ("", f"?username={tenant.subuser}", f"?domain={tenant.domain}"),
     "ListDefaultAuthenticatedDomain": lambda tenant, _: ("", f"?domain={tenant.domain}"),
+    "GetDefaultBrandedLink": lambda tenant, _: ("", f"?domain={tenant.domain}"),
     "ListReverseDns": lambda *_: ("", "?ip=198.51.100."),
     **{
         name: lambda tenant, _: (f"?username={tenant.subuser}",)

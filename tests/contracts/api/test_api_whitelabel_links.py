@@ -100,6 +100,24 @@ async def test_each_record_of_a_domain_is_valid_for_itself(api, key):
     assert not shown.json["valid"]
 
 
+async def test_the_default_link_is_shown_for_its_domain_alone(api, key):
+    link = await make_link(api, key, default=True)
+
+    asked = {name: await api.ask("GET", f"{LINKS}/default?domain={name}", key=key) for name in ("example.com", "b.com")}
+
+    assert asked["example.com"].json["id"] == link["id"]
+    assert asked["b.com"].status == 404
+
+
+async def test_links_are_listed_in_pages(api, key):
+    numbers = [(await make_link(api, key, subdomain=name))["id"] for name in ("a", "b", "c")]
+
+    page = await api.ask("GET", f"{LINKS}?limit=1&offset=1", key=key)
+
+    assert [each["id"] for each in page.json] == numbers[1:2]
+    assert (await api.ask("GET", f"{LINKS}?limit=x", key=key)).status == 400
+
+
 async def test_a_subuser_is_lent_one_link_and_gives_it_back(api, account, key, subuser):
     first, second = await make_link(api, key), await make_link(api, key, subdomain="go")
     for link in (first, second):

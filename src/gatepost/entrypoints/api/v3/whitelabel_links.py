@@ -61,6 +61,7 @@ class WhitelabelLinks:
             Operation(
                 method="GET", path=f"{many}/default", name="GetDefaultBrandedLink", summary="Show the default link.",
                 scope=READ, run=self.show_default, gives={200: LinkShown}, refuses=(404,), is_on_behalf=True,
+                query={"domain": "Only if it is for this one."},
             ),
             Operation(
                 method="GET", path=one, name="GetBrandedLink", summary="Show a link.", scope=READ, run=self.show,
@@ -128,7 +129,8 @@ class WhitelabelLinks:
 
     async def show_default(self, call: Call) -> Answer | Problem:
         """Show the default link."""
-        return await self._answer(call, lambda link: link.is_default)
+        domain = call.parameters.get("domain", "").lower()
+        return await self._answer(call, lambda link: link.is_default and domain in {"", link.domain})
 
     async def change(self, call: Call) -> Answer | Problem:
         """Make a link the default, or not."""
