@@ -185,9 +185,7 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
         *subusers.operations(),
         *SubuserCredits(subusers=subusers).operations(),
         *_compose_senders(settings, parts, callers, rights_changed).operations(),
-        *compose_whitelabel(
-            _compose_whitelabel(settings, parts, callers, rights_changed), control, _compose_letters(settings, parts)
-        ),
+        *_compose_whitelabel_operations(settings, parts, callers, rights_changed),
         *_compose_people_operations(settings, parts, callers, rights_changed),
     )
 
@@ -264,6 +262,13 @@ def _compose_whitelabel(
             control.acting_as(actor), settings.host_name, settings.senders.protected_names
         ),
     )
+
+
+def _compose_whitelabel_operations(
+    settings: Settings, parts: APIParts, callers: CurrentCallers, rights_changed: ControlledWorkers
+) -> tuple[Operation, ...]:
+    service = _compose_whitelabel(settings, parts, callers, rights_changed)
+    return compose_whitelabel(service, parts.control, _compose_letters(settings, parts))
 
 
 def compose_whitelabel(service: Whitelabel, control: ControlPlane, letters: Letters) -> tuple[Operation, ...]:
