@@ -1,20 +1,16 @@
 """Our zones beside name servers that others wrote: Debian's unbound, nsd and knot, each started by the test."""
 
 import asyncio
-import base64
-import shutil
 import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import dns.exception
 import dns.message
 import dns.query
 import dns.rcode
 import pytest
 from tests.support.dns_zone import DNSZone
+from tests.support.name_servers import SECRET, program, running, running_knot
 from tests.support.ports import free_port
 
 from gatepost.network.dns_update import UpdateKey, push_zone
@@ -33,40 +29,11 @@ RECORDS = {
     ("s1.domainkey.u1.wl.example.test", "TXT"): [KEY_TEXT],
     ("alias.wl.example.test", "CNAME"): ["u1.wl.example.test."],
 }
-SECRET = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 KEY = UpdateKey(name="gatepost.", algorithm="hmac-sha256", secret=Secret(SECRET))
 
 
 def zone(records=RECORDS) -> Zone:
     return Zone("wl.example.test", records, name_servers=["ns.wl.example.test"], serial=7)
-
-
-def program(name: str, package: str) -> str:
-    path = shutil.which(name) or shutil.which(name, path="/usr/sbin")
-    if path is None:
-        pytest.skip(f"{name} is not installed (Debian package {package})")
-    return path
-
-
-@contextmanager
-def running(*command: str, port: int, log: Path) -> Iterator[None]:
-    """Run a name server until it answers at all, and stop it afterwards."""
-    with log.open("wb") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=out)
-    try:
-        deadline = time.monotonic() + 20
-        while True:
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            try:
-                dns.query.udp(dns.message.make_query("wl.example.test", "SOA"), "127.0.0.1", port=port, timeout=0.5)
-                break
-            except (dns.exception.Timeout, OSError):
-                time.sleep(0.05)
-        yield
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 def ask(port: int, name: str, kind: str) -> dns.message.Message:
@@ -167,38 +134,7 @@ def _records(message: dns.message.Message) -> set[str]:
 @pytest.fixture
 def knot(tmp_path: Path) -> Iterator[int]:
     """A server that lets one key transfer and update the zone; its port."""
-    port = free_port()
-    (tmp_path / "db").mkdir()
-    (tmp_path / "wl.example.test.zone").write_text(
-        "@ 60 SOA ns.knot.test. admin.knot.test. 1 3600 600 604800 60\n@ 60 NS ns.knot.test.\n"
-    )
-    (tmp_path / "knot.conf").write_text(
-        f"""
-server:
-  listen: 127.0.0.1@{port}
-  rundir: "{tmp_path}"
-  user: root:root
-database:
-  storage: "{tmp_path}/db"
-log:
-  - target: stderr
-    any: info
-key:
-  - id: gatepost
-    algorithm: hmac-sha256
-    secret: {SECRET}
-acl:
-  - id: push
-    key: gatepost
-    action: [transfer, update]
-zone:
-  - domain: wl.example.test
-    storage: "{tmp_path}"
-    acl: push
-"""
-    )
-    command = (program("knotd", "knot"), "-c", str(tmp_path / "knot.conf"))
-    with running(*command, port=port, log=tmp_path / "log"):
+    with running_knot(tmp_path, "wl.example.test") as port:
         yield port
 
 

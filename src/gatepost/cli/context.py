@@ -15,6 +15,7 @@ from gatepost.primitives.secret import Secret
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.storage.queue_sqlite.readings import Readings
 from gatepost.tenancy.senders.ports import Resolver
+from gatepost.tenancy.senders.posture import PolicyFetcher
 from gatepost.tenancy.senders.rotation import RotationPolicy
 
 
@@ -145,6 +146,10 @@ class CommandContext(Protocol):
 
     def resolver(self) -> Resolver:
         """Make a resolver, to be used within one event loop."""
+        ...
+
+    def policy_fetcher(self, resolver: Resolver) -> PolicyFetcher:
+        """Make what fetches MTA-STS policies."""
         ...
 
     def own_zone(self, plane: ControlPlane) -> Zone:

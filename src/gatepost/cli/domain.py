@@ -16,12 +16,13 @@ from gatepost.mailflow.queue.recipient import HELD_UNTIL_RETURN
 from gatepost.runtime.compose_senders import compose_guard
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.tenancy.accounts.account import Account
+from gatepost.tenancy.senders.advice import Advice, Severity
 from gatepost.tenancy.senders.claim import HeldForReview, NotClaimable, Wish, claim_domain, prove_domain
-from gatepost.tenancy.senders.dns_check import Finding, answer_from, is_proved
+from gatepost.tenancy.senders.dns_check import Finding, is_proved
 from gatepost.tenancy.senders.dns_plan import PlannedRecord, Relay, plan_records
-from gatepost.tenancy.senders.doctor import Advice, Severity, advise
+from gatepost.tenancy.senders.doctor import advise
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainTaken
-from gatepost.tenancy.senders.posture import USUAL_SELECTORS, examine
+from gatepost.tenancy.senders.posture import USUAL_SELECTORS, examine, examine_all
 
 _account = click.option("--account", required=True, help="The account's name or id.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -200,7 +201,8 @@ def doctor(context: CommandContext, *, name: str, selectors: tuple[str, ...], ac
         host_name=context.settings.host_name,
         at=now,
     )
-    advices = advise(asyncio.run(answer_from(context.resolver(), examination)))
+    resolver = context.resolver()
+    advices = advise(asyncio.run(examine_all(examination, resolver, context.policy_fetcher(resolver))))
     if as_json:
         print_json([_advice(each) for each in advices])
     else:

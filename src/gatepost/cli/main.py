@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gatepost.runtime.settings import Settings
     from gatepost.storage.queue_sqlite.readings import Readings
     from gatepost.tenancy.senders.ports import Resolver
+    from gatepost.tenancy.senders.posture import PolicyFetcher
     from gatepost.tenancy.senders.rotation import RotationPolicy
 
 EXIT_FAILED: Final = 1
@@ -109,6 +110,12 @@ class CommandContext:
         from gatepost.runtime.compose_mail import compose_resolver
 
         return compose_resolver(self.settings)
+
+    def policy_fetcher(self, resolver: "Resolver") -> "PolicyFetcher":
+        """Make what fetches MTA-STS policies."""
+        from gatepost.runtime.compose_jobs import compose_policy_fetcher
+
+        return compose_policy_fetcher(self.settings, resolver)
 
     def own_zone(self, plane: "ControlPlane") -> "Zone":
         """Return our own zone as it is now. Raises ``Misconfigured``."""

@@ -37,13 +37,15 @@ from gatepost.entrypoints.api.v3.user import User
 from gatepost.entrypoints.api.v3.user_factors import UserFactors
 from gatepost.entrypoints.api.v3.verified_senders import VerifiedSenders
 from gatepost.entrypoints.api.v3.whitelabel import Whitelabel
+from gatepost.entrypoints.api.v3.whitelabel_dns_email import WhitelabelDnsEmail
 from gatepost.entrypoints.api.v3.whitelabel_domains import WhitelabelDomains
 from gatepost.entrypoints.api.v3.whitelabel_ips import WhitelabelIps
 from gatepost.entrypoints.api.v3.whitelabel_lending import WhitelabelLending
+from gatepost.entrypoints.api.v3.whitelabel_link_lending import WhitelabelLinkLending
 from gatepost.entrypoints.api.v3.whitelabel_links import WhitelabelLinks
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.runtime.assigned_sources import parse_source_addresses
-from gatepost.runtime.compose_jobs import compose_checking_resolver
+from gatepost.runtime.compose_jobs import compose_checking_resolver, compose_policy_fetcher
 from gatepost.runtime.compose_meters import WorkerMeters
 from gatepost.runtime.compose_people import compose_people, make_token_text
 from gatepost.runtime.compose_senders import compose_guard, compose_rights_changed
@@ -59,7 +61,7 @@ from gatepost.tenancy.accounts.people import PeopleUseCases
 from gatepost.tenancy.accounts.person_ports import SystemMailer
 from gatepost.tenancy.audit.entry import Actor
 from gatepost.tenancy.senders.alignment import VerifiedDomains
-from gatepost.tenancy.senders.branding import BrandingStore
+from gatepost.tenancy.senders.letter_limit import LetterLimit
 from gatepost.tenancy.senders.ports import Resolver
 from gatepost.tenancy.senders.single_sender_proof import SenderProofs
 
@@ -182,7 +184,7 @@ def compose_operations(settings: Settings, parts: APIParts) -> tuple[Operation, 
         *scopes.OPERATIONS,
         *_compose_subusers(settings, parts, callers, people),
         *_compose_senders(settings, parts, callers, rights_changed).operations(),
-        *compose_whitelabel(_compose_whitelabel(settings, parts, callers, rights_changed), control.branding),
+        *_compose_whitelabel_operations(settings, parts, callers, rights_changed),
         *_compose_people_operations(settings, parts, callers, rights_changed, people),
     )
 
@@ -262,6 +264,8 @@ def _compose_whitelabel(
         accounts=control.accounts,
         domains=control.domains,
         domains_as=lambda actor: control.acting_as(actor).domains,
+        branding=control.branding,
+        branding_as=lambda actor: control.acting_as(actor).branding,
         rights_changed=rights_changed,
         acts=parts.acts,
         clock=control.clock,
@@ -269,20 +273,34 @@ def _compose_whitelabel(
         keyring=control.keyring,
         relay=relay_of(settings),
         resolver=lambda: compose_checking_resolver(settings),
+        policy_fetcher=lambda resolver: compose_policy_fetcher(settings, resolver),
         guard_as=lambda actor: compose_guard(
             control.acting_as(actor), settings.host_name, settings.senders.protected_names
         ),
     )
 
 
-def compose_whitelabel(service: Whitelabel, branding: BrandingStore) -> tuple[Operation, ...]:
+def _compose_whitelabel_operations(
+    settings: Settings, parts: APIParts, callers: CurrentCallers, rights_changed: ControlledWorkers
+) -> tuple[Operation, ...]:
+    service = _compose_whitelabel(settings, parts, callers, rights_changed)
+    return compose_whitelabel(service, parts.control, _compose_letters(settings, parts))
+
+
+def compose_whitelabel(service: Whitelabel, control: ControlPlane, letters: Letters) -> tuple[Operation, ...]:
     """Return what the resources under ``/v3/whitelabel`` can do."""
+    limit = LetterLimit(
+        attempts=control.people_stores.attempts, entropy=control.entropy, keyed_hash=control.keyring.hash_secret
+    )
+    dns_email = WhitelabelDnsEmail(service=service, letters=letters, limit=limit, recorder_as=control.recorder_for)
     return (
         # First, as "subuser" stands where a number could.
         *WhitelabelLending(service=service).operations(),
         *WhitelabelDomains(service=service).operations(),
-        *WhitelabelLinks(service=service, store=branding).operations(),
-        *WhitelabelIps(service=service, store=branding).operations(),
+        *WhitelabelLinkLending(service=service).operations(),
+        *WhitelabelLinks(service=service).operations(),
+        *WhitelabelIps(service=service).operations(),
+        *dns_email.operations(),
     )
 
 

@@ -1,36 +1,41 @@
 """The composition of the jobs worker and of the DNS worker, and of what pushes our own zone."""
 
+import asyncio
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
 from gatepost.mailflow.delivery.outgoing import SIGNATURE_LIFETIME
 from gatepost.mailflow.queue.recipient import HELD_UNTIL_RETURN
 from gatepost.network.dns_update import UpdateKey, push_zone
+from gatepost.network.policy_fetcher import HTTPSPolicyFetcher
 from gatepost.network.resolver import CachingResolver, Nameserver, parse_nameserver, system_nameservers
 from gatepost.primitives.errors import Misconfigured
-from gatepost.runtime.compose_senders import compose_rights_changed
+from gatepost.runtime.compose_senders import compose_guard, compose_rights_changed
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
 from gatepost.runtime.counting import Counting, find_machine_name
 from gatepost.runtime.jobs_worker import JobsParts
-from gatepost.runtime.own_zone import read_own_zone, relay_of
+from gatepost.runtime.own_zone import open_own_zone, read_own_zone, relay_of
 from gatepost.runtime.settings import Settings
 from gatepost.storage.leases import SqlLeases
 from gatepost.storage.statistics import SqlStatisticsStore
 from gatepost.system.clock import SystemClock
 from gatepost.system.entropy import SystemEntropy
+from gatepost.telemetry.logger import get_logger
 from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.senders.domain import AuthenticatedDomain
-from gatepost.tenancy.senders.ports import DomainStore
+from gatepost.tenancy.senders.ports import DomainStore, Resolver
 from gatepost.tenancy.senders.rotation import RotationPolicy
 from gatepost.tenancy.senders.upkeep import KeyUpkeep, RecheckPolicy, RecordUpkeep
 
 PASS_EVERY: Final = timedelta(seconds=30)
 PUSH_EVERY: Final = timedelta(minutes=10)
 """A push that changes nothing is cheap, and mends what somebody else has changed over there."""
+
+log = get_logger()
 
 
 def open_service_control_plane(settings: Settings) -> ControlPlane:
@@ -71,6 +76,7 @@ def compose_jobs_parts(settings: Settings, control: ControlPlane) -> JobsParts:
         ),
         records=RecordUpkeep(
             domains=control.domains,
+            guard=compose_guard(control, settings.host_name, settings.senders.protected_names),
             settle=settle,
             resolver=_resolver(settings, *_nameservers(settings)),
             relay=relay_of(settings),
@@ -85,7 +91,7 @@ def compose_jobs_parts(settings: Settings, control: ControlPlane) -> JobsParts:
         metrics=Metrics(),
         holder=f"{socket.gethostname()}/{os.getpid()}/{control.entropy.draw(4).hex()}",
         pause=min(PASS_EVERY, policy.settle_for, policy.retire_for, settings.senders.recheck_every),
-        push=_pusher(settings, control.domains),
+        push=ZonePusher(settings, control.domains, time.monotonic).push if settings.dns.push.server else None,
     )
 
 
@@ -105,6 +111,11 @@ def compose_checking_resolver(settings: Settings) -> CachingResolver:
     return _resolver(settings, *_nameservers(settings))
 
 
+def compose_policy_fetcher(settings: Settings, resolver: Resolver) -> HTTPSPolicyFetcher:
+    """Make what fetches MTA-STS policies, for one look at a domain."""
+    return HTTPSPolicyFetcher(resolver, allow_private=settings.delivery.allow_private_destinations)
+
+
 async def push_own_zone(settings: Settings, source: DomainStore) -> int:
     """Bring the operator's name server up to our own zone; return how many sets of records had to change.
 
@@ -112,27 +123,44 @@ async def push_own_zone(settings: Settings, source: DomainStore) -> int:
         Misconfigured: There is no such server, or it refuses; the text says what to do.
         Transient: It did not answer.
     """
+    server, key = _push_target(settings)
+    return await push_zone(read_own_zone(source, settings), server, key)
+
+
+def _push_target(settings: Settings) -> tuple[Nameserver, UpdateKey]:
     push = settings.dns.push
     if not push.server or push.key_secret is None:
         raise Misconfigured("no name server is set to be pushed to: set [dns.push] server, key_name, key_secret_file")
     key = UpdateKey(name=push.key_name, algorithm=push.key_algorithm, secret=push.key_secret)
-    return await push_zone(read_own_zone(source, settings), parse_nameserver(push.server), key)
+    return parse_nameserver(push.server), key
 
 
-def _pusher(settings: Settings, source: DomainStore) -> Callable[[], Awaitable[None]] | None:
-    if not settings.dns.push.server:
-        return None
-    pushed, pushed_at = 0, float("-inf")
+class ZonePusher:
+    """Pushes our own zone when it has changed, when a push has failed, and every while.
 
-    async def push() -> None:
-        nonlocal pushed, pushed_at
-        change = source.read_zone(pushed)
-        if change is None and time.monotonic() - pushed_at < PUSH_EVERY.total_seconds():
+    All of it is done in a thread with an event loop of its own: a zone of ten thousand customers takes seconds to read
+    and to compare, in which the worker has to renew its lease and to tell its supervisor that it lives.
+    """
+
+    def __init__(self, settings: Settings, source: DomainStore, monotonic: Callable[[], float]) -> None:
+        self._server, self._key = _push_target(settings)
+        self._own_zone = open_own_zone(source, settings)
+        self._monotonic = monotonic
+        self._due_at = float("-inf")
+
+    async def push(self) -> None:
+        """Push what there is to push. Raises as ``push_own_zone`` does; the next call then tries again."""
+        await asyncio.to_thread(self._push)
+
+    def _push(self) -> None:
+        if self._own_zone.refresh():
+            self._due_at = float("-inf")
+        if self._monotonic() < self._due_at:
             return
-        await push_own_zone(settings, source)
-        pushed, pushed_at = change.serial if change else pushed, time.monotonic()
-
-    return push
+        changed = asyncio.run(push_zone(self._own_zone.zone, self._server, self._key))
+        self._due_at = self._monotonic() + PUSH_EVERY.total_seconds()
+        if changed:
+            log.info("zone_pushed", serial=self._own_zone.zone.serial, changed=changed)
 
 
 def _nameservers(settings: Settings) -> tuple[Nameserver, ...]:

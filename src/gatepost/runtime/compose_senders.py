@@ -27,6 +27,7 @@ def compose_guard(control: ControlPlane, host_name: str, protected_names: tuple[
         names=control.domains,
         look_alikes=LookAlikes(PublicSuffixes()),
         protected=protected,
+        unit_of_work=control.audit.unit_of_work,
     )
 
 

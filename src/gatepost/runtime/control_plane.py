@@ -48,6 +48,7 @@ from gatepost.tenancy.audit.entry import SERVICE, Actor
 from gatepost.tenancy.audit.ports import AuditLog
 from gatepost.tenancy.audit.recorder import Recorder
 from gatepost.tenancy.senders.audited import AuditedDomainStore
+from gatepost.tenancy.senders.audited_branding import AuditedBrandingStore
 from gatepost.tenancy.senders.audited_single_sender import AuditedReviewStore, AuditedSingleSenderStore
 from gatepost.tenancy.senders.branding import BrandingStore
 from gatepost.tenancy.senders.ports import DomainStore, ReviewStore, SingleSenderStore
@@ -62,6 +63,7 @@ class PlainStores:
     domains: SqlDomainStore
     senders: SqlSingleSenderStore
     reviews: SqlReviewStore
+    branding: SqlBrandingStore
     ip_access: SqlIPAccessStore
     sending_limits: SqlSendingLimitsStore
     batches: SqlBatchStore
@@ -111,6 +113,7 @@ class ControlPlane:
             domains=AuditedDomainStore(self.plain.domains, recorder),
             senders=AuditedSingleSenderStore(self.plain.senders, recorder),
             reviews=AuditedReviewStore(self.plain.reviews, recorder),
+            branding=AuditedBrandingStore(self.plain.branding, recorder),
             ip_access=AuditedIPAccessStore(self.plain.ip_access, recorder),
             sending_limits=AuditedSendingLimitsStore(self.plain.sending_limits, recorder),
             batches=AuditedBatchStore(self.plain.batches, recorder),
@@ -188,7 +191,7 @@ def open_control_plane(
         ip_access=plain.ip_access,
         attempts=attempts,
         sending_limits=plain.sending_limits,
-        branding=SqlBrandingStore(database),
+        branding=plain.branding,
         senders=plain.senders,
         reviews=plain.reviews,
         audit=SqlAuditLog(database, keyring.mac_audit),
@@ -225,6 +228,7 @@ def _open_stores(database: Database, version: VersionConnection) -> PlainStores:
         domains=SqlDomainStore(database, version),
         senders=SqlSingleSenderStore(database, version),
         reviews=SqlReviewStore(database),
+        branding=SqlBrandingStore(database),
         ip_access=SqlIPAccessStore(database),
         sending_limits=SqlSendingLimitsStore(database),
         batches=SqlBatchStore(database),

@@ -1,6 +1,8 @@
 """Our own zone, kept as the control plane has it: for the responder, an export, a push."""
 
+import json
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Final, Protocol
 
 from gatepost.network.zone import Zone
@@ -9,12 +11,19 @@ from gatepost.runtime.settings import Settings
 from gatepost.tenancy.senders.dns_plan import Relay, plan_own_zone
 from gatepost.tenancy.senders.domain import ZoneChange
 
+_FORM: Final = 1
+"""Counted up with the program's way of writing the zone (``plan_own_zone``, ``Zone``): that changes it as well."""
+
 
 class ZoneSource(Protocol):
     """Tells what has changed; any DomainStore does."""
 
     def read_zone(self, since: int) -> ZoneChange | None:
         """Return what has changed since a serial; None for nothing."""
+        ...
+
+    def note_zone_settings(self, settings_hash: str) -> None:
+        """Count the serial up if the zone was last made with other settings."""
         ...
 
 
@@ -37,6 +46,7 @@ class OwnZone:
         self._source: Final = source
         self._relay: Final = relay
         self._serial = 0
+        self._settings_hash = _hash_settings(relay, name_servers, contact)
         self._places: dict[str, list[tuple[str, str]]] = {}
         self.zone = Zone(relay.zone, {}, name_servers=name_servers or [relay.host_name], contact=contact)
 
@@ -47,6 +57,9 @@ class OwnZone:
             Transient: The control plane does not answer; the zone stays as it was.
             Misconfigured: What it says makes no zone.
         """
+        if not self._serial:
+            # Once: of two machines that are given new settings one after the other neither counts up again and again.
+            self._source.note_zone_settings(self._settings_hash)
         change = self._source.read_zone(self._serial)
         if change is None:
             return False
@@ -62,6 +75,13 @@ class OwnZone:
         self._places |= {label: list(records) for label, records in planned.items()}
         self._serial = change.serial
         return True
+
+
+def _hash_settings(relay: Relay, name_servers: Sequence[str], contact: str) -> str:
+    """Return what stands for everything in the zone that no claim says."""
+    networks = [str(network) for network in relay.sending_networks]
+    said = [_FORM, relay.zone, relay.host_name, networks, list(name_servers), contact]
+    return sha256(json.dumps(said).encode()).hexdigest()
 
 
 def read_own_zone(source: ZoneSource, settings: Settings) -> Zone:

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Row, Table, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, Table, and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gatepost.primitives.ids import AccountId
 from gatepost.storage.database import Database
-from gatepost.storage.schema import branded_links, reverse_dns
+from gatepost.storage.schema import accounts, branded_links, link_assignments, reverse_dns
 from gatepost.tenancy.senders.branding import BrandedLink, ReverseName
 
 
@@ -42,6 +42,35 @@ class SqlBrandingStore:
     def remove_link(self, account_id: AccountId, number: int) -> bool:
         """Forget a link; return whether there was one."""
         return self._remove(branded_links, account_id, number)
+
+    def lend_link(self, account_id: AccountId, number: int, subuser_id: AccountId) -> bool:
+        """Let a subuser use the account's link, in place of the one it had; return whether there are both."""
+        mine = branded_links.c.account_id == account_id, branded_links.c.id == number
+        subuser = accounts.c.id == subuser_id, accounts.c.parent_id == account_id
+        with self._database.writing() as connection:
+            if connection.execute(select(branded_links.c.id).where(*mine)).first() is None:
+                return False
+            if connection.execute(select(accounts.c.id).where(*subuser)).first() is None:
+                return False
+            connection.execute(delete(link_assignments).where(_lent(account_id, subuser_id)))
+            values = {"account_id": account_id, "subuser_id": subuser_id, "link_id": number}
+            connection.execute(insert(link_assignments).values(values))
+            return True
+
+    def take_link_back(self, account_id: AccountId, subuser_id: AccountId) -> BrandedLink | None:
+        """Take the account's link from the subuser; return which it was."""
+        with self._database.writing() as connection:
+            lent = self.find_lent_link(account_id, subuser_id)
+            connection.execute(delete(link_assignments).where(_lent(account_id, subuser_id)))
+            return lent
+
+    def find_lent_link(self, account_id: AccountId, subuser_id: AccountId) -> BrandedLink | None:
+        """Return the link of the account that the subuser may use."""
+        joined = branded_links.join(link_assignments, link_assignments.c.link_id == branded_links.c.id)
+        statement = select(branded_links).select_from(joined).where(_lent(account_id, subuser_id))
+        with self._database.reading() as connection:
+            row = connection.execute(statement).one_or_none()
+        return None if row is None else _link(row)
 
     def add_name(self, name: ReverseName) -> ReverseName | None:
         """Store the name of an address; None if the account has one for it already."""
@@ -90,6 +119,10 @@ class SqlBrandingStore:
             connection.execute(update(branded_links).where(*others).values(is_default=False))
 
 
+def _lent(account_id: AccountId, subuser_id: AccountId) -> ColumnElement[bool]:
+    return and_(link_assignments.c.account_id == account_id, link_assignments.c.subuser_id == subuser_id)
+
+
 def _link_columns(link: BrandedLink) -> dict[str, Any]:
     return {
         "account_id": link.account_id,
@@ -97,6 +130,7 @@ def _link_columns(link: BrandedLink) -> dict[str, Any]:
         "subdomain": link.subdomain,
         "is_default": link.is_default,
         "is_valid": link.is_valid,
+        "records_found": None if link.records_found is None else sorted(link.records_found),
         "checked_at": link.checked_at,
     }
 
@@ -109,6 +143,7 @@ def _link(row: Row[Any]) -> BrandedLink:
         subdomain=row.subdomain,
         is_default=row.is_default,
         is_valid=row.is_valid,
+        records_found=None if row.records_found is None else frozenset(row.records_found),
         checked_at=row.checked_at,
     )
 

@@ -85,6 +85,16 @@ class SqlDomainStore:
                 serial=serial, changed=tuple(_domains(connection, rows)), labels=frozenset(filter(None, labels))
             )
 
+    def note_zone_settings(self, settings_hash: str) -> None:
+        """Count the serial up if the zone was last made with other settings."""
+        other = dns_zone.c.settings_hash != settings_hash
+        with self._database.reading() as connection:
+            if connection.execute(select(dns_zone.c.serial).where(other)).first() is None:
+                return
+        values = {"serial": dns_zone.c.serial + 1, "settings_hash": settings_hash}
+        with self._database.writing() as connection:
+            connection.execute(update(dns_zone).where(other).values(values))
+
     def change(
         self,
         account_id: AccountId,
@@ -312,6 +322,7 @@ def _columns(domain: AuthenticatedDomain) -> dict[str, Any]:
         "addresses": sorted(domain.addresses),
         "checked_at": domain.checked_at,
         "failing_since": domain.failing_since,
+        "records_found": None if domain.records_found is None else sorted(domain.records_found),
         "rotation_requested_at": domain.rotation_requested_at,
         "rotation_is_urgent": domain.rotation_is_urgent,
     }
@@ -371,6 +382,7 @@ def _domain(row: Row[Any], keys: tuple[DKIMKey, ...], assigned_to: frozenset[Acc
         addresses=tuple(row.addresses),
         checked_at=row.checked_at,
         failing_since=row.failing_since,
+        records_found=None if row.records_found is None else frozenset(row.records_found),
         rotation_requested_at=row.rotation_requested_at,
         rotation_is_urgent=row.rotation_is_urgent,
         assigned_to=assigned_to,

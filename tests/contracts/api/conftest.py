@@ -69,6 +69,7 @@ from gatepost.tenancy.accounts.sending_limits import UNLIMITED, SendingLimits
 from gatepost.tenancy.senders.alignment import VerifiedDomains
 from gatepost.tenancy.senders.dns_plan import Relay
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainState
+from gatepost.tenancy.senders.posture import PolicyFile
 from gatepost.tenancy.senders.public_suffix import PublicSuffixes
 from gatepost.tenancy.senders.single_sender_proof import SenderProofs
 
@@ -239,6 +240,16 @@ async def ask(
     return Reply(start["status"], answer, b"".join(message.get("body", b"") for message in rest))
 
 
+class Policies:
+    """The port by which MTA-STS policies are fetched: serves one to all domains that it knows."""
+
+    def __init__(self) -> None:
+        self.served: dict[str, PolicyFile] = {}
+
+    async def fetch(self, domain: str) -> PolicyFile:
+        return self.served.get(domain, PolicyFile(problem=f"mta-sts.{domain} has no address"))
+
+
 @dataclass
 class Api:
     """The application, what stands behind it, and how to ask it."""
@@ -253,6 +264,7 @@ class Api:
     metrics: Metrics = field(default_factory=Metrics)
     dns: Zone = field(default_factory=Zone)
     relay: Relay = RELAY
+    policies: Policies = field(default_factory=Policies)
     budget: BodyBudget = field(default_factory=lambda: BodyBudget(1 << 24))
     mailbox: Mailbox = field(default_factory=Mailbox)
     peers: Peers = field(default_factory=Peers)
@@ -307,7 +319,7 @@ class Api:
             proofs_as=lambda actor: proofs_of(self.control.acting_as(actor)),
             domains=self.control.domains,
             rule=self.rule,
-            letters=Letters(mailer=self.mailbox, host_name="relay.test", show_token=str),
+            letters=self.letters,
             resolver=self.dns,
             rights_changed=self.rights_changed,
             acts=self.acts,
@@ -330,6 +342,8 @@ class Api:
             accounts=control.accounts,
             domains=control.domains,
             domains_as=lambda actor: control.acting_as(actor).domains,
+            branding=control.branding,
+            branding_as=lambda actor: control.acting_as(actor).branding,
             rights_changed=self.rights_changed,
             acts=self.acts,
             clock=self.clock,
@@ -337,6 +351,7 @@ class Api:
             keyring=control.keyring,
             relay=self.relay,
             resolver=lambda: self.dns,
+            policy_fetcher=lambda _: self.policies,
             guard_as=lambda actor: compose_guard(control.acting_as(actor), "relay.test", ()),
         )
 
@@ -409,7 +424,7 @@ class Api:
             *SubuserMonitor(subusers=subusers).operations(),
             *SubuserCredits(subusers=subusers).operations(),
             *self.senders.operations(),
-            *compose_whitelabel(self.whitelabel(), control.branding),
+            *compose_whitelabel(self.whitelabel(), control, self.letters),
             *self.people_operations(),
         )
 

@@ -42,6 +42,7 @@ class Tenant:
         domain: That it may send as.
         address: In the SPF record of every domain that ``make_domain`` makes for it.
         subuser: The name of one, to which it lends those domains; of somebody else's if it is a subuser itself.
+        link: The number of a link that it has from the start.
     """
 
     account_id: AccountId
@@ -50,6 +51,7 @@ class Tenant:
     canary: str
     address: str
     subuser: str
+    link: int
 
 
 def make_tenant(api: Any, name: str, parent: AccountId | None = None) -> Tenant:
@@ -59,7 +61,7 @@ def make_tenant(api: Any, name: str, parent: AccountId | None = None) -> Tenant:
     tenant = Tenant(
         account_id, api.key(account_id, *CATALOGUE, name=canary), domain, canary,
         address=str(IPv6Address(b"\x20\x01\x0d\xb8" + api.control.entropy.draw(12))),
-        subuser=make_subuser(api, account_id),
+        subuser=make_subuser(api, account_id), link=first_link(api, account_id, domain, canary),
     )  # fmt: skip
     make_teammate(api, tenant, canary, Role.OWNER)
     return tenant
@@ -142,11 +144,19 @@ def make_domain(api: Any, tenant: Tenant) -> str:
     return str(claim.id)
 
 
+def first_link(api: Any, account_id: AccountId, domain: str, canary: str) -> int:
+    link = BrandedLink(account_id=account_id, domain=domain, subdomain=canary)
+    return int(api.control.branding.add_link(link).id)
+
+
 def make_link(api: Any, tenant: Tenant) -> str:
-    """The default link from now on."""
-    name = f"{api.control.entropy.draw(4).hex()}.{tenant.domain}"
+    """The default link from now on, lent to the tenant's subuser."""
+    control = api.control
+    name = f"{control.entropy.draw(4).hex()}.{tenant.domain}"
     link = BrandedLink(account_id=tenant.account_id, domain=name, subdomain=tenant.canary, is_default=True)
-    return str(api.control.branding.add_link(link).id)
+    made = control.branding.add_link(link)
+    control.branding.lend_link(tenant.account_id, made.id, control.accounts.find_by_name(tenant.subuser).id)
+    return str(made.id)
 
 
 def make_reverse_name(api: Any, tenant: Tenant) -> str:
@@ -179,6 +189,7 @@ NEEDS = {
     "ListAuthenticatedDomainWithUser": "domains id",
     "ListDefaultAuthenticatedDomain": "domains id",
     "GetDefaultBrandedLink": "links id",
+    "ListSubuserBrandedLink": "links id",
 }
 
 #: By operation: the queries to ask it with, the first of which is right for the tenant whose things are named.
@@ -187,6 +198,7 @@ QUERIES: dict[str, Callable[[Tenant, dict[str, str]], tuple[str, ...]]] = {
     "ListVerifiedSenders": lambda _, ids: ("", f"?id={ids.get('sender_id', '')}"),
     "ListAuthenticatedDomain": lambda tenant, _: ("", f"?username={tenant.subuser}", f"?domain={tenant.domain}"),
     "ListDefaultAuthenticatedDomain": lambda tenant, _: ("", f"?domain={tenant.domain}"),
+    "GetDefaultBrandedLink": lambda tenant, _: ("", f"?domain={tenant.domain}"),
     "ListReverseDns": lambda *_: ("", "?ip=198.51.100."),
     "ListSubuserStat": lambda tenant, _: (f"?subusers={tenant.subuser}&start_date=2026-03-01",),
     "ListMonthlyStat": lambda tenant, _: (f"?subuser={tenant.subuser}&date=2026-03-01",),
@@ -197,7 +209,8 @@ QUERIES: dict[str, Callable[[Tenant, dict[str, str]], tuple[str, ...]]] = {
         name: lambda tenant, _: (f"?username={tenant.subuser}",)
         for name in (
             "ListAuthenticatedDomainWithUser", "ListAllAuthenticatedDomainWithUser",
-            "DisassociateAuthenticatedDomainFromUser", "TakeAuthenticatedDomainFromUser",
+            "DisassociateAuthenticatedDomainFromUser", "TakeAuthenticatedDomainFromUser", "ListSubuserBrandedLink",
+            "DisassociateBrandedLinkFromSubuser",
         )
     },
 }  # fmt: skip
@@ -249,6 +262,8 @@ BODIES: dict[str, Callable[[Tenant], dict[str, Any]]] = {
     "AddAuthenticatedDomainToUser": lambda tenant: {"username": tenant.subuser},
     "CreateBrandedLink": lambda tenant: {"domain": f"new-{tenant.domain}", "subdomain": "url"},
     "UpdateBrandedLink": lambda _: {"default": False},
+    "AssociateBrandedLinkWithSubuser": lambda tenant: {"username": tenant.subuser},
+    "EmailDnsRecord": lambda tenant: {"link_id": tenant.link, "email": "hostmaster@dest.test"},
     "SetUpReverseDns": lambda tenant: {"ip": "198.51.100.200", "domain": f"new-{tenant.domain}"},
 }
 
@@ -265,9 +280,10 @@ NOT_YOURS = {
             "ListAuthenticatedDomainWithUser", "ListAllAuthenticatedDomainWithUser",
             "DisassociateAuthenticatedDomainFromUser", "ListSubuserStat", "ListMonthlyStat", "GetSubuserMonthlyStat",
             "ListSubuserReputation", "GetSubuserMonitor", "CreateSubuserMonitor", "UpdateSubuserMonitor",
-            "DeleteSubuserMonitor",
+            "DeleteSubuserMonitor", "ListSubuserBrandedLink", "DisassociateBrandedLinkFromSubuser",
         )
     },
+    "EmailDnsRecord": {404},
     # The caller has none of its own, and is not shown another's.
     "ListDefaultAuthenticatedDomain": {404},
     "GetDefaultBrandedLink": {404},
@@ -416,6 +432,7 @@ async def test_who_may_not_is_told_so_by_every_operation_about_own_and_foreign_t
                 assert_silent(reply, own, *things[own].values())
     assert (snapshot(api, other), snapshot(api, own)) == before
     assert api.queue.counters.accepted_messages == 0
+    assert api.mailbox.letters == []
 
 
 @dataclass(frozen=True)
@@ -472,6 +489,7 @@ async def test_another_tenants_things_are_not_there_for_any_operation(api: Any, 
             else:
                 assert_silent(reply, other, *ids.values())
             assert snapshot(api, other) == before, operation.name
+            assert not [each for each in api.mailbox.letters if other.canary in repr(each)], operation.name
     assert api.queue.counters.accepted_messages == 0
     assert (await api.ask("GET", "/v3/scopes", key=other.key)).status == 200
 
@@ -508,5 +526,6 @@ def snapshot(api: Any, tenant: Tenant) -> tuple[object, ...]:
         tuple(control.domains.list_all(account)),
         tuple(control.branding.list_links(account)),
         tuple(control.branding.list_names(account)),
+        control.branding.find_lent_link(account, control.accounts.find_by_name(tenant.subuser).id),
         tuple(control.senders.list_after(account, SenderId(0), 1000)),
     )

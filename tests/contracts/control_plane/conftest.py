@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 from tests.support.postgresql import PostgresqlServer
 
 from gatepost.mailflow.queue.recipient import Predicate
+from gatepost.network.policy_fetcher import HTTPSPolicyFetcher
 from gatepost.network.zone import Zone
 from gatepost.primitives.ids import AccountId
 from gatepost.primitives.secret import Secret
@@ -180,6 +181,9 @@ class Commands:
 
     def resolver(self) -> ZoneResolver:
         return self.dns
+
+    def policy_fetcher(self, resolver: ZoneResolver) -> HTTPSPolicyFetcher:
+        return HTTPSPolicyFetcher(resolver)
 
     def own_zone(self, plane: ControlPlane) -> Zone:
         return read_own_zone(plane.domains, self.settings)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from threading import Barrier, Thread
 from typing import Any
 
@@ -9,10 +10,14 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from gatepost.primitives.ids import AccountId
+from gatepost.runtime.compose_senders import compose_guard
 from gatepost.runtime.control_plane import ControlPlane
+from gatepost.runtime.own_zone import OwnZone
 from gatepost.standards.dkim.sign import SigningAlgorithm
 from gatepost.tenancy.accounts import lifecycle
 from gatepost.tenancy.accounts.account import Account
+from gatepost.tenancy.senders.claim import HeldForReview, accept_proof
+from gatepost.tenancy.senders.dns_plan import Relay
 from gatepost.tenancy.senders.domain import (
     UNNUMBERED,
     AuthenticatedDomain,
@@ -140,6 +145,37 @@ def test_two_that_verify_one_name_at_once_do_not_both_succeed(
         thread.join()
 
     assert sorted(outcomes) == ["taken", "verified"]
+
+
+def test_of_two_alike_names_proved_at_once_one_is_verified_and_the_other_held(
+    control_plane: ControlPlane, other_process: ControlPlane, account: Account, rival: Account
+) -> None:
+    start, outcomes = Barrier(2), {}
+    names = {account.id: "brandname.example", rival.id: "brandnarne.example"}
+    for each in (account, rival):
+        control_plane.domains.add(claim(each, names[each.id]))
+
+    def prove(plane: ControlPlane, holder: Account) -> None:
+        guard = compose_guard(plane, "mail.relay.example", ())
+        held = plane.domains.find(holder.id, names[holder.id])
+        assert held is not None
+        start.wait()
+        try:
+            accept_proof(plane.domains, held, guard=guard, now=plane.clock.now())
+            outcomes[holder.id] = "verified"
+        except HeldForReview as held_for:
+            outcomes[holder.id] = held_for.review.state.value
+
+    threads = [Thread(target=prove, args=pair) for pair in ((control_plane, account), (other_process, rival))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(outcomes.values()) == ["held", "verified"]
+    verified = {each for each in names.values() if control_plane.domains.find_verified(each)}
+    held = {review.name for review in control_plane.reviews.list_held()}
+    assert (len(verified), verified | held) == (1, set(names.values()))
 
 
 def test_the_first_verification_stands(control_plane: ControlPlane, clock: Any, account: Account) -> None:
@@ -333,6 +369,9 @@ def test_what_was_withdrawn_because_its_records_had_gone_is_kept_up(
     assert [each.id for each in store.list_kept(UNNUMBERED, 10)] == [failing]
 
 
+RELAY = Relay(host_name="mail.relay.example", zone="gp.relay.example")
+
+
 def labelled(account: Account, label: str, name: str = "example.com") -> AuthenticatedDomain:
     return replace(claim(account, name), label=label)
 
@@ -367,6 +406,7 @@ def test_the_zone_tells_what_has_changed_since(
         ({"custom_spf": True, "addresses": ("192.0.2.1",)}, True),
         ({"is_default": True}, False),
         ({"checked_at": datetime(2026, 5, 1, tzinfo=UTC)}, False),
+        ({"records_found": frozenset({"dkim1", "mail_cname"})}, False),
         ({"rotation_requested_at": datetime(2026, 5, 1, tzinfo=UTC), "rotation_is_urgent": True}, False),
     ],
     ids=str,
@@ -382,6 +422,47 @@ def test_only_what_the_zone_shows_gives_it_a_new_serial(
 
     assert control_plane.domains.find_numbered(account.id, number) == changed
     assert (control_plane.domains.read_zone(before.serial) is not None) is is_shown
+
+
+OTHER_SETTINGS = {
+    "the name servers": {"name_servers": ("ns9.relay.example",)},
+    "the contact": {"contact": "hostmaster@relay.example"},
+    "the host name": {"relay": replace(RELAY, host_name="other.relay.example")},
+    "the networks": {"relay": replace(RELAY, sending_networks=(ip_network("203.0.113.0/24"),))},
+}
+
+
+@pytest.mark.parametrize("other", OTHER_SETTINGS.values(), ids=OTHER_SETTINGS)
+def test_other_settings_alone_give_the_zone_a_new_serial_once(
+    control_plane: ControlPlane, other_process: ControlPlane, account: Account, other: dict[str, Any]
+) -> None:
+    def read(plane: ControlPlane, settings: dict[str, Any]) -> int:
+        own_zone = OwnZone(plane.domains, **{"relay": RELAY, "name_servers": ("ns1.relay.example",), **settings})
+        own_zone.refresh()
+        own_zone.refresh()
+        return own_zone.zone.serial
+
+    control_plane.domains.add(labelled(account, "one"))
+    before = [read(plane, {}) for plane in (control_plane, other_process)]
+
+    after = [read(plane, other) for plane in (control_plane, other_process)]
+
+    assert before[0] == before[1]
+    assert after == [before[0] + 1] * 2
+    assert read(control_plane, {}) == before[0] + 2
+
+
+def test_a_zone_that_is_served_already_takes_the_new_serial_up(control_plane: ControlPlane, account: Account) -> None:
+    control_plane.domains.add(labelled(account, "one"))
+    served = OwnZone(control_plane.domains, RELAY)
+    served.refresh()
+    before = served.zone.serial
+
+    OwnZone(control_plane.domains, RELAY, contact="hostmaster@relay.example").refresh()
+
+    assert served.refresh()
+    assert served.zone.serial == before + 1
+    assert not served.refresh()
 
 
 def test_a_label_is_never_two_claims(control_plane: ControlPlane, account: Account, rival: Account) -> None:

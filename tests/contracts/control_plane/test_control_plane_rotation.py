@@ -11,6 +11,7 @@ from click.testing import Result
 from gatepost.cli.dkim import dkim
 from gatepost.cli.dns import dns
 from gatepost.cli.domain import domain as domain_group
+from gatepost.runtime.compose_senders import compose_guard
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.runtime.jobs_worker import JobsParts, JobsWorker
 from gatepost.runtime.own_zone import OwnZone
@@ -95,6 +96,7 @@ def jobs(plane: ControlPlane, relay: Any) -> JobsWorker:
             ),
             records=RecordUpkeep(
                 domains=plane.domains,
+                guard=compose_guard(plane, RELAY.host_name, ()),
                 settle=nothing_to_settle,
                 resolver=relay.dns,
                 relay=RELAY,

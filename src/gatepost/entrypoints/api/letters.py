@@ -1,6 +1,6 @@
 """What the service writes to people."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -66,6 +66,25 @@ class Letters:
             f"{self.show_token(token.reveal())}\n\n"
             "It can be used once, within 48 hours, and only by the account that asked for it.\n"
             "If it was not you, do nothing and give it to nobody: without it, nobody can send as you here.\n",
+        )
+
+    async def send_dns_records(self, address: str, lines: Sequence[str]) -> None:
+        """Mail DNS records to whoever is to publish them. Raises as the mailer does.
+
+        What others typed is not in it, but for the names in the records: it goes to strangers.
+
+        Args:
+            address: To whom.
+            lines: The records, as a zone file has them.
+        """
+        records = "\n\n".join(lines)
+        await self.mailer.send(
+            address,
+            f"DNS records to publish for the mail service {self.host_name}",
+            f"Somebody with an account at the mail service {self.host_name} asks you to publish these DNS records.\n\n"
+            f"{records}\n\n"
+            "They let that account send mail in the name of the domain in which they stand. Publish them only if you "
+            "look\nafter that domain and know who asks. If you do not know what this is about, do nothing.\n",
         )
 
 

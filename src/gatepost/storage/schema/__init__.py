@@ -35,12 +35,13 @@ from gatepost.storage.schema.senders import (
     domain_owners,
     domain_reviews,
     domains,
+    link_assignments,
     reverse_dns,
     single_senders,
 )
 from gatepost.storage.schema.statistics import counted_events, statistics
 
-SCHEMA_REVISION: Final = "0012"
+SCHEMA_REVISION: Final = "0013"
 """The newest migration this program was written for; revisions sort as text."""
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "known_networks",
     "known_recipients",
     "leases",
+    "link_assignments",
     "mail_batches",
     "metadata",
     "notice_cursors",

@@ -35,6 +35,8 @@ domains = Table(
     Column("addresses", JSON, nullable=False),
     Column("checked_at", Instant),
     Column("failing_since", Instant),
+    # The keys of the records that were right when last looked for; NULL where that was not noted.
+    Column("records_found", JSON(none_as_null=True)),
     Column("rotation_requested_at", Instant),
     Column("rotation_is_urgent", Boolean, nullable=False),
     # The serial of our own zone with which its records last changed there.
@@ -53,8 +55,14 @@ domain_owners = Table(
     Column("account_id", Text, ForeignKey("accounts.id"), nullable=False),
 )
 
-# The serial of our own zone: one row, counted up with each change of what stands there.
-dns_zone = Table("dns_zone", metadata, Column("serial", Integer, primary_key=True))
+# The serial of our own zone: one row, counted up with each change of what stands there, be it that the settings which
+# it is made with have changed: they are known by a hash.
+dns_zone = Table(
+    "dns_zone",
+    metadata,
+    Column("serial", Integer, primary_key=True),
+    Column("settings_hash", Text, nullable=False, server_default=""),
+)
 
 dkim_keys = Table(
     "dkim_keys",
@@ -97,10 +105,26 @@ branded_links = Table(
     Column("subdomain", Text, nullable=False),
     Column("is_default", Boolean, nullable=False),
     Column("is_valid", Boolean, nullable=False),
+    Column("records_found", JSON(none_as_null=True)),
     Column("checked_at", Instant),
     UniqueConstraint("account_id", "domain", "subdomain"),
     sqlite_autoincrement=True,
 )
+
+# A parent lets a subuser use a link that stays its own: one link for a subuser.
+link_assignments = Table(
+    "link_assignments",
+    metadata,
+    Column(
+        "subuser_id",
+        Text,
+        ForeignKey("accounts.id", name="fk_link_assignments_accounts_subuser"),
+        primary_key=True,
+    ),
+    Column("account_id", Text, ForeignKey("accounts.id"), nullable=False),
+    Column("link_id", Integer, ForeignKey("branded_links.id", ondelete="CASCADE"), nullable=False),
+)
+Index(None, link_assignments.c.link_id)
 
 reverse_dns = Table(
     "reverse_dns",

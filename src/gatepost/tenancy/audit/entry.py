@@ -74,6 +74,18 @@ class Act(Enum):
     DOMAIN_HELD = "domain_held"
     DOMAIN_APPROVED = "domain_approved"
     DOMAIN_REJECTED = "domain_rejected"
+    #: The records to publish were mailed to an address that somebody has named.
+    DNS_RECORDS_MAILED = "dns_records_mailed"
+    LINK_ADDED = "link_added"
+    LINK_CHANGED = "link_changed"
+    LINK_REMOVED = "link_removed"
+    #: To a subuser, which may use the link while it is the parent's.
+    LINK_ASSIGNED = "link_assigned"
+    LINK_UNASSIGNED = "link_unassigned"
+    #: Names of sending addresses.
+    REVERSE_NAME_ADDED = "reverse_name_added"
+    REVERSE_NAME_CHANGED = "reverse_name_changed"
+    REVERSE_NAME_REMOVED = "reverse_name_removed"
     SENDER_ADDED = "sender_added"
     SENDER_CHANGED = "sender_changed"
     #: Another token was sent; the one before is worthless.

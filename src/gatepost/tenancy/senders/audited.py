@@ -45,6 +45,10 @@ class AuditedDomainStore:
         """Return what has changed in our own zone since a serial."""
         return self._store.read_zone(since)
 
+    def note_zone_settings(self, settings_hash: str) -> None:
+        """Count our own zone's serial up if it was last made with other settings: nothing to write down."""
+        self._store.note_zone_settings(settings_hash)
+
     def change(
         self,
         account_id: AccountId,

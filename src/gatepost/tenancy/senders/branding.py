@@ -16,7 +16,12 @@ from gatepost.tenancy.senders.ports import Resolver
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrandedLink:
-    """A name of a customer's under which links in its mail may stand. Nothing is rewritten by it yet."""
+    """A name of a customer's under which links in its mail may stand. Nothing is rewritten by it yet.
+
+    Attributes:
+        records_found: Which of its records were right when last looked for, by the plan's ``key``; None if that was
+            not noted.
+    """
 
     account_id: AccountId
     domain: str
@@ -24,6 +29,7 @@ class BrandedLink:
     id: int = 0
     is_default: bool = False
     is_valid: bool = False
+    records_found: frozenset[str] | None = None
     checked_at: datetime | None = None
 
 
@@ -56,7 +62,19 @@ class BrandingStore(Protocol):
         ...
 
     def remove_link(self, account_id: AccountId, number: int) -> bool:
-        """Forget a link; return whether there was one."""
+        """Forget a link, and that it was lent; return whether there was one."""
+        ...
+
+    def lend_link(self, account_id: AccountId, number: int, subuser_id: AccountId) -> bool:
+        """Let a subuser use the account's link, in place of the one it had; return whether there are both."""
+        ...
+
+    def take_link_back(self, account_id: AccountId, subuser_id: AccountId) -> BrandedLink | None:
+        """Take the account's link from the subuser; return which it was."""
+        ...
+
+    def find_lent_link(self, account_id: AccountId, subuser_id: AccountId) -> BrandedLink | None:
+        """Return the link of the account that the subuser may use."""
         ...
 
     def add_name(self, name: ReverseName) -> ReverseName | None:

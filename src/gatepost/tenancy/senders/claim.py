@@ -10,7 +10,7 @@ from typing import Final
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.ids import AccountId
 from gatepost.tenancy.senders.dkim_key import generate_dkim_key, generate_dkim_keys, hold_selector
-from gatepost.tenancy.senders.dns_check import Finding, check_domain, is_proved
+from gatepost.tenancy.senders.dns_check import Finding, check_domain, is_proved, note_found
 from gatepost.tenancy.senders.dns_plan import Relay, plan_records
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DKIMKey, DomainState, DomainTaken
 from gatepost.tenancy.senders.look_alike_guard import LookAlikeGuard
@@ -153,12 +153,31 @@ async def prove_domain(
     """
     findings = await check_domain(claim.name, plan_records(claim, relay), resolver, relay=relay, at=now)
     if is_proved(findings):
-        if claim.state is not DomainState.VERIFIED:
-            objection = guard.find_objection(claim.account_id, claim.name, now)
-            if objection is not None:
-                raise HeldForReview(objection)
-        store.mark_verified(claim.account_id, claim.id, now)
+        accept_proof(store, claim, guard=guard, now=now)
+    store.change(
+        claim.account_id,
+        claim.id,
+        lambda present: replace(present, checked_at=now, records_found=note_found(present.records_found, findings)),
+    )
     return findings
+
+
+def accept_proof(store: DomainStore, claim: AuthenticatedDomain, *, guard: LookAlikeGuard, now: datetime) -> None:
+    """Make a claim that the DNS proves VERIFIED.
+
+    Raises:
+        HeldForReview: Its name looks like another's and the operator has not approved it.
+        DomainTaken: Another account has verified the name.
+        LookupError: The claim is gone.
+    """
+
+    def verify() -> None:
+        store.mark_verified(claim.account_id, claim.id, now)
+
+    if claim.state is DomainState.VERIFIED:
+        verify()
+    elif (objection := guard.admit(claim.account_id, claim.name, now, verify)) is not None:
+        raise HeldForReview(objection)
 
 
 def _draw_keys(

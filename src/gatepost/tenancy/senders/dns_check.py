@@ -14,15 +14,17 @@ from typing import TypeVar
 
 from gatepost.standards.address import Mailbox
 from gatepost.standards.dkim.record import KeyRecord, KeyRecordError, parse_key_record
+from gatepost.standards.dmarc.record import AlignmentMode, DMARCSyntaxError, parse_dmarc_record
 from gatepost.standards.dns.question import Answer, AnswerStatus, Question, RecordType
 from gatepost.standards.dns.records import MX, TXT, Name
-from gatepost.standards.spf.evaluate import evaluate
+from gatepost.standards.spf.evaluate import MAX_LOOKUPS, evaluate
 from gatepost.standards.spf.record import is_spf_record
 from gatepost.standards.spf.result import SPFResult, SPFValue
 from gatepost.tenancy.senders.dns_plan import PlannedRecord, RecordPurpose, Relay
 from gatepost.tenancy.senders.ports import Resolver
 
 _ADDED_BY_PANELS = re.compile(r"""["'`\\“”„‘’«»\s]+""")
+_FEWER_LOOKUPS = "; replace an include by the addresses that it stands for, or send some of the mail from a subdomain"
 _MAX_ZONES = 3
 _SHOWN_CHARACTERS = 60
 
@@ -65,11 +67,23 @@ async def check_domain(
         relay: The one that the plan was made for; SPF must permit its sending networks.
         at: The present instant.
     """
-    return tuple([await _check_record(domain_name, record, resolver, relay, at) for record in plan])
+    has_return_path = any(record.purpose is RecordPurpose.RETURN_PATH for record in plan)
+    return tuple(
+        [
+            await _check_record(domain_name, record, resolver, relay=relay, at=at, has_return_path=has_return_path)
+            for record in plan
+        ]
+    )
 
 
 async def _check_record(
-    domain_name: str, record: PlannedRecord, resolver: Resolver, relay: Relay, at: datetime
+    domain_name: str,
+    record: PlannedRecord,
+    resolver: Resolver,
+    *,
+    relay: Relay,
+    at: datetime,
+    has_return_path: bool,
 ) -> Finding:
     answer = await resolver.resolve(Question(record.name, record.type))
     found_at = await _find_doubled(record, answer, domain_name, resolver)
@@ -83,7 +97,7 @@ async def _check_record(
     if record.purpose is RecordPurpose.DKIM:
         return judge_dkim(record, answer, found_at=found_at)
     if record.purpose is RecordPurpose.DMARC:
-        return judge_dmarc(record, answer, found_at=found_at)
+        return judge_dmarc(record, answer, found_at=found_at, has_return_path=has_return_path)
     results = []
     for network in relay.sending_networks:
         for address in dict.fromkeys((network[0], network[-1])):
@@ -113,6 +127,13 @@ def is_proved(findings: Sequence[Finding]) -> bool:
     needed = [finding for finding in findings if finding.record.is_required]
     has_key = any(finding.record.purpose is RecordPurpose.DKIM for finding in needed)
     return has_key and all(finding.state is FindingState.VALID for finding in needed)
+
+
+def note_found(before: frozenset[str] | None, findings: Sequence[Finding]) -> frozenset[str]:
+    """Return the keys of the records that were found right; what could not be asked for now stays as it was."""
+    unknown = {each.record.key for each in findings if each.state is FindingState.UNKNOWN}
+    right = {each.record.key for each in findings if each.state is FindingState.VALID}
+    return frozenset(right | (unknown & (before or frozenset())))
 
 
 def judge_cname(record: PlannedRecord, answer: Answer, *, found_at: str = "", is_proxied: bool = False) -> Finding:
@@ -208,7 +229,8 @@ def judge_spf(
         if result.value is SPFValue.TEMPERROR:
             return Finding(record=record, state=FindingState.UNKNOWN, problem=_later(result.problem))
         if result.value is SPFValue.PERMERROR:
-            return _wrong(record, f"receivers cannot use the SPF record: {result.problem}")
+            mend = _FEWER_LOOKUPS if result.lookups > MAX_LOOKUPS else ""
+            return _wrong(record, f"receivers cannot use the SPF record: {result.problem}{mend}")
         if result.value is not SPFValue.PASS:
             mechanism = f"ip{network.version}:{network}"
             said = f"the result is {result.value.value}"
@@ -217,17 +239,45 @@ def judge_spf(
     return Finding(record=record, state=FindingState.VALID)
 
 
-def judge_dmarc(record: PlannedRecord, answer: Answer, *, found_at: str = "") -> Finding:
-    """Judge whether the domain has a DMARC policy, whichever."""
+def judge_dmarc(record: PlannedRecord, answer: Answer, *, found_at: str = "", has_return_path: bool = False) -> Finding:
+    """Judge whether the domain has a DMARC policy, whichever, by which our mail is aligned (RFC 9989 §4.4).
+
+    Args:
+        record: As planned.
+        answer: For TXT at its name.
+        found_at: The doubled name at which a policy was found instead, or "".
+        has_return_path: Whether bounces go to a name below the domain, which a strict ``aspf=s`` does not take.
+    """
     texts = _texts(answer)
     policies = [text for text in texts if text.startswith(b"v=DMARC1")]
-    if len(policies) == 1:
-        return Finding(record=record, state=FindingState.VALID)
-    if policies:
+    if len(policies) > 1:
         return _wrong(record, f"there are {len(policies)} DMARC records at {record.name}; only one is allowed")
+    if policies:
+        problem = _misaligned(record, policies[0], has_return_path=has_return_path)
+        return _wrong(record, problem) if problem else Finding(record=record, state=FindingState.VALID)
     if texts:
         return _wrong(record, f"what is published at {record.name} is no DMARC record: {_shown(texts[0])}")
     return _nothing(record, answer, found_at)
+
+
+def _misaligned(record: PlannedRecord, text: bytes, *, has_return_path: bool) -> str:
+    """Say which mail of ours a policy takes for another's, and what to write instead; "" for none."""
+    domain = record.name.removeprefix("_dmarc.")
+    try:
+        policy = parse_dmarc_record(text)
+    except DMARCSyntaxError as error:
+        return f"receivers cannot use the DMARC record: {error}; publish one like {record.value}"
+    if policy.dkim_alignment is AlignmentMode.STRICT:
+        return (
+            f"its adkim=s takes our signature for mail from {domain} itself alone: mail from a name below it is "
+            'misaligned and fails DMARC. Write "adkim=r", or authenticate those names too'
+        )
+    if has_return_path and policy.spf_alignment is AlignmentMode.STRICT:
+        return (
+            f"its aspf=s does not take SPF, as bounces go to a name below {domain}: that is misaligned, and mail whose "
+            'signature is broken on its way fails DMARC. Write "aspf=r"'
+        )
+    return ""
 
 
 async def _find_doubled(record: PlannedRecord, answer: Answer, domain_name: str, resolver: Resolver) -> str:
@@ -298,7 +348,8 @@ def _nothing(record: PlannedRecord, answer: Answer, found_at: str) -> Finding:
         )
         return _wrong(record, problem)
     problem = (
-        f"there is no such {record.type.value} record at {record.name}; a new one may take some minutes to be seen"
+        f"there is no such {record.type.value} record at {record.name}: publish it as the plan shows it; a new one may "
+        "take some minutes to be seen"
     )
     return Finding(record=record, state=FindingState.MISSING, problem=problem)
 

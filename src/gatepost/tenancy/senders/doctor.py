@@ -1,51 +1,21 @@
 """What is wrong with a domain's mail posture, in order of importance, and the exact record that mends it. Pure."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final
 
-from gatepost.standards.dmarc.record import Policy
+from gatepost.standards.dmarc.record import AlignmentMode, Policy
 from gatepost.standards.spf.evaluate import MAX_LOOKUPS
 from gatepost.standards.spf.record import Mechanism, MechanismName
 from gatepost.standards.spf.result import SPFValue
-from gatepost.tenancy.senders.posture import Network, Posture, Published, PublishedKey
+from gatepost.tenancy.senders.advice import Advice, Severity, unknown
+from gatepost.tenancy.senders.policy_advice import judge_bimi, judge_mta_sts, judge_tls_reports
+from gatepost.tenancy.senders.posture import Network, Posture, PublishedKey
 
 MIN_RSA_BITS: Final = 1024
 """Receivers must not take a shorter key (RFC 8301 §3.2)."""
 
 GOOD_RSA_BITS: Final = 2048
 """What signers should have (RFC 8301 §3.2)."""
-
-
-class Severity(IntEnum):
-    """How much it matters; the first is the worst."""
-
-    #: Mail is refused or lost, or anybody can send in the domain's name.
-    BROKEN = 1
-    #: It works, with less protection than there could be, or will stop working.
-    WEAK = 2
-    #: Nothing was found out: ask again.
-    UNKNOWN = 3
-    #: Worth having, nothing is wrong without it.
-    HINT = 4
-    GOOD = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Advice:
-    """One thing about a domain's mail.
-
-    Attributes:
-        subject: MX, SPF, DKIM, DMARC, MTA-STS, TLS-RPT, BIMI.
-        text: What is so, in words for the domain's owner.
-        mend: The record to publish instead, ``NAME TYPE VALUE``; "" if there is none to write down.
-    """
-
-    severity: Severity
-    subject: str
-    text: str
-    mend: str = ""
 
 
 def advise(posture: Posture) -> tuple[Advice, ...]:
@@ -57,7 +27,7 @@ def advise(posture: Posture) -> tuple[Advice, ...]:
 def _judge_mx(posture: Posture) -> list[Advice]:
     exchangers = posture.mail_exchangers
     if exchangers is None:
-        return [_unknown("MX", "the DNS did not answer for MX")]
+        return [unknown("MX", "the DNS did not answer for MX")]
     if not exchangers:
         text = f"{posture.domain} has no MX record: replies, bounces and abuse reports to it may be lost"
         return [Advice(severity=Severity.WEAK, subject="MX", text=text)]
@@ -74,7 +44,7 @@ def _judge_mx(posture: Posture) -> list[Advice]:
 def _judge_spf(posture: Posture) -> list[Advice]:
     spf = posture.spf
     if spf.failure:
-        return [_unknown("SPF", f"the DNS did not answer for TXT of {spf.name}: {spf.failure}")]
+        return [unknown("SPF", f"the DNS did not answer for TXT of {spf.name}: {spf.failure}")]
     if not spf.texts:
         text = f"{posture.domain} has no SPF record: nothing says which machines may send for it"
         return [Advice(severity=Severity.WEAK, subject="SPF", text=text, mend=f"{spf.name} TXT {_spf_of(posture)}")]
@@ -91,7 +61,7 @@ def _judge_spf_results(posture: Posture) -> list[Advice]:
             text = f"receivers cannot use the SPF record: {result.problem}"
             return [Advice(severity=Severity.BROKEN, subject="SPF", text=text)]
         if result.value is SPFValue.TEMPERROR:
-            return [_unknown("SPF", result.problem)]
+            return [unknown("SPF", result.problem)]
         if result.value is not SPFValue.PASS:
             text = f"the SPF record does not permit {network}, from which this relay sends ({result.value.value})"
             mend = f"{posture.spf.name} TXT {_with_term(posture.spf.texts[0], _term(network))}"
@@ -131,7 +101,7 @@ def _judge_spf_end(posture: Posture) -> list[Advice]:
 def _judge_dkim(posture: Posture) -> list[Advice]:
     advices = [advice for key in posture.dkim for advice in _judge_key(key)]
     if posture.dkim_failure:
-        advices.append(_unknown("DKIM", posture.dkim_failure))
+        advices.append(unknown("DKIM", posture.dkim_failure))
     elif not any(key.record is not None and not key.record.is_revoked for key in posture.dkim):
         text = (
             "no DKIM key was found under the selectors asked for: without a signature DMARC rests on SPF alone, which "
@@ -165,7 +135,7 @@ def _judge_key(key: PublishedKey) -> list[Advice]:
 def _judge_dmarc(posture: Posture) -> list[Advice]:
     walk, name = posture.dmarc, f"_dmarc.{posture.domain}"
     if walk.failure:
-        return [_unknown("DMARC", walk.failure)]
+        return [unknown("DMARC", walk.failure)]
     advices = [
         Advice(severity=Severity.BROKEN, subject="DMARC", text=f"at _dmarc.{place}: {problem}")
         for place, problem in walk.problems.items()
@@ -182,6 +152,17 @@ def _judge_dmarc(posture: Posture) -> list[Advice]:
         text = "DMARC only asks for reports: receivers deliver mail that fails it"
         mend = f"{name} TXT v=DMARC1; p=quarantine; rua=mailto:postmaster@{posture.domain}"
         advices.append(Advice(severity=Severity.WEAK, subject="DMARC", text=text, mend=mend))
+    if record.dkim_alignment is AlignmentMode.STRICT:
+        text = (
+            f"adkim=s takes a signature for mail from its very own name alone: what {posture.domain} signs does not "
+            "count for a name below it. Write adkim=r unless each such name signs for itself"
+        )
+        advices.append(Advice(severity=Severity.HINT, subject="DMARC", text=text))
+    if record.spf_alignment is AlignmentMode.STRICT:
+        text = (
+            "aspf=s does not take SPF where bounces go to a name below the domain, as with most services: write aspf=r"
+        )
+        advices.append(Advice(severity=Severity.HINT, subject="DMARC", text=text))
     if not record.aggregate_reports:
         text = "the DMARC record asks for no reports (rua=): nobody tells you of mail that fails"
         advices.append(Advice(severity=Severity.HINT, subject="DMARC", text=text))
@@ -193,49 +174,15 @@ def _judge_dmarc(posture: Posture) -> list[Advice]:
     ]
 
 
-def _judge_others(posture: Posture) -> list[Advice]:
-    domain = posture.domain
-    return [
-        _judge_optional(
-            "MTA-STS",
-            posture.mta_sts,
-            "senders are told to insist on TLS (RFC 8461); their policy file is not fetched here",
-            "nothing tells senders to insist on TLS towards the domain's own mail hosts (RFC 8461)",
-            "",
-        ),
-        _judge_optional(
-            "TLS-RPT",
-            posture.tls_reports,
-            "senders are asked to report trouble with TLS (RFC 8460)",
-            "senders are not asked to report trouble with TLS (RFC 8460)",
-            f"_smtp._tls.{domain} TXT v=TLSRPTv1; rua=mailto:postmaster@{domain}",
-        ),
-        _judge_optional("BIMI", posture.bimi, "a logo is published", "no logo is published (BIMI)", ""),
-    ]
-
-
-def _judge_optional(subject: str, published: Published, there: str, absent: str, mend: str) -> Advice:
-    if published.failure:
-        return _unknown(subject, f"the DNS did not answer for TXT of {published.name}: {published.failure}")
-    if len(published.texts) > 1:
-        text = f"there are {len(published.texts)} records at {published.name}, and then none counts"
-        return Advice(severity=Severity.WEAK, subject=subject, text=text)
-    if published.texts:
-        return Advice(severity=Severity.GOOD, subject=subject, text=there)
-    return Advice(severity=Severity.HINT, subject=subject, text=absent, mend=mend)
-
-
 _JUDGES: Final[Sequence[Callable[[Posture], list[Advice]]]] = (
     _judge_dkim,
     _judge_spf,
     _judge_dmarc,
     _judge_mx,
-    _judge_others,
+    judge_mta_sts,
+    judge_tls_reports,
+    judge_bimi,
 )
-
-
-def _unknown(subject: str, text: str) -> Advice:
-    return Advice(severity=Severity.UNKNOWN, subject=subject, text=f"{text}; ask again later")
 
 
 def _spf_of(posture: Posture) -> str:

@@ -73,6 +73,8 @@ class AuthenticatedDomain:
         addresses: The sending addresses for that record.
         checked_at: When its records were last looked for; None if not since it was made.
         failing_since: Since when a record that it needs is gone; None if none is.
+        records_found: Which records were right when they were last looked for, by the plan's ``key``; None if that was
+            not noted.
         rotation_requested_at: When somebody last asked for new keys; those drawn since then are new.
         rotation_is_urgent: Whether that was because a key may be known to others: the old ones end at once.
         assigned_to: Subusers of the account that may send as the domain too, while it is VERIFIED.
@@ -92,6 +94,7 @@ class AuthenticatedDomain:
     addresses: tuple[str, ...] = ()
     checked_at: datetime | None = None
     failing_since: datetime | None = None
+    records_found: frozenset[str] | None = None
     rotation_requested_at: datetime | None = None
     rotation_is_urgent: bool = False
 

@@ -112,6 +112,13 @@ class DomainStore(Protocol):
         """Return what has changed in our own zone since a serial, 0 for all; None for nothing. For the zone only."""
         ...
 
+    def note_zone_settings(self, settings_hash: str) -> None:
+        """Count our own zone's serial up if it was last made with other settings, known by a hash; durable on return.
+
+        It is the same for every process and machine with those settings.
+        """
+        ...
+
     def change(
         self,
         account_id: AccountId,

@@ -1,10 +1,10 @@
 """A domain's whole mail posture: everything the DNS says about its mail, gathered once. Judging it is ``doctor``'s."""
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
@@ -18,6 +18,8 @@ from gatepost.standards.spf.cost import SPFCost, count_lookups
 from gatepost.standards.spf.evaluate import evaluate
 from gatepost.standards.spf.record import is_spf_record
 from gatepost.standards.spf.result import SPFResult
+from gatepost.tenancy.senders.dns_check import answer_from
+from gatepost.tenancy.senders.ports import Resolver
 
 USUAL_SELECTORS: Final = ("default", "dkim", "google", "k1", "mail", "s1", "s2", "selector1", "selector2")
 """Selectors that many services use: tried where nobody says which ones a domain has."""
@@ -51,6 +53,21 @@ class PublishedKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyFile:
+    """An MTA-STS policy as it was fetched.
+
+    Attributes:
+        octets: What was served.
+        media_type: As what; "" if that was not said.
+        problem: Why there is none to be had; "" if there is.
+    """
+
+    octets: bytes = b""
+    media_type: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Posture:
     """Everything the DNS says about a domain's mail.
 
@@ -64,6 +81,7 @@ class Posture:
         dkim_failure: Why some selector could not be asked for; "" if all could.
         dmarc: The walk up the tree.
         dmarc_policy: What holds for the domain; None without a record.
+        policy_file: The MTA-STS policy; None where no record says that there is one, and so nobody fetches it.
     """
 
     domain: str
@@ -79,6 +97,19 @@ class Posture:
     mta_sts: Published
     tls_reports: Published
     bimi: Published
+    policy_file: PolicyFile | None = None
+
+
+class PolicyFetcher(Protocol):
+    """Fetches MTA-STS policies."""
+
+    async def fetch(self, domain: str) -> PolicyFile:
+        """Fetch the policy of a domain over HTTPS, within the fetcher's own bounds of time and size.
+
+        Only from ``mta-sts`` of that domain, whose certificate must be valid for it; redirects are not followed. Never
+        raises for what the host does: the answer says it.
+        """
+        ...
 
 
 def examine(
@@ -123,6 +154,16 @@ def examine(
         tls_reports=(yield from _published(f"_smtp._tls.{domain}", _begins_with("v=TLSRPTv1"))),
         bimi=(yield from _published(f"default._bimi.{domain}", _begins_with("v=BIMI1"))),
     )
+
+
+async def examine_all(
+    examination: Generator[Question, Answer, Posture], resolver: Resolver, fetcher: PolicyFetcher
+) -> Posture:
+    """Run ``examine`` to its end, its questions answered by ``resolver``, and fetch the policy that it tells of."""
+    posture = await answer_from(resolver, examination)
+    if not posture.mta_sts.texts:
+        return posture
+    return replace(posture, policy_file=await fetcher.fetch(posture.domain))
 
 
 def _begins_with(version: str) -> Callable[[bytes], bool]:

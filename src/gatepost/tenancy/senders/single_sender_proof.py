@@ -11,9 +11,9 @@ from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.ids import AccountId
 from gatepost.primitives.secret import Secret
 from gatepost.standards.address import Mailbox
-from gatepost.tenancy.accounts.attempt_limit import AttemptKind, count_as
 from gatepost.tenancy.accounts.person_ports import AttemptStore
 from gatepost.tenancy.accounts.token import TokenKind, draw_token, hash_token
+from gatepost.tenancy.senders.letter_limit import LetterLimit
 from gatepost.tenancy.senders.ports import SingleSenderStore
 from gatepost.tenancy.senders.single_sender import (
     MAX_SENDERS,
@@ -24,8 +24,6 @@ from gatepost.tenancy.senders.single_sender import (
     SenderState,
     SingleSender,
 )
-
-_ATTEMPT_OCTETS = 16
 
 
 class SenderDenial(Enum):
@@ -118,10 +116,8 @@ class SenderProofs:
         return Deny(SenderDenial.UNKNOWN) if sender is None else Letter(sender, token)
 
     def _count_letter(self, account_id: AccountId, address: str, now: datetime) -> Deny | None:
-        """Count a letter against its address, whoever has it sent, and against the account: both are others' mail."""
-        kind = AttemptKind.SENDER_LETTER
-        counted = count_as(kind, address.lower(), account_id, is_known=False, keyed_hash=self.keyed_hash)
-        wait = self.attempts.reserve(self.entropy.draw(_ATTEMPT_OCTETS), kind, counted, now)
+        limit = LetterLimit(attempts=self.attempts, entropy=self.entropy, keyed_hash=self.keyed_hash)
+        wait = limit.reserve(account_id, address, now)
         return None if wait is None else Deny(SenderDenial.TOO_MANY_LETTERS, str(int(wait.total_seconds()) + 1))
 
     def _draw(self) -> tuple[Secret[str], bytes]:

@@ -6,16 +6,25 @@ within its own transaction, on the claim as it is then.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
 from gatepost.primitives.clock import Clock
 from gatepost.standards.dns.question import Question, RecordType
+from gatepost.tenancy.senders.claim import HeldForReview, accept_proof
 from gatepost.tenancy.senders.dkim_key import generate_dkim_key
-from gatepost.tenancy.senders.dns_check import Finding, FindingState, check_domain, is_proved, judge_dkim
+from gatepost.tenancy.senders.dns_check import (
+    Finding,
+    FindingState,
+    check_domain,
+    is_proved,
+    judge_dkim,
+    note_found,
+)
 from gatepost.tenancy.senders.dns_plan import Relay, plan_key_record, plan_records
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DKIMKey, DomainState, DomainTaken
+from gatepost.tenancy.senders.look_alike_guard import LookAlikeGuard
 from gatepost.tenancy.senders.ports import DomainStore, Keyring, Resolver
 from gatepost.tenancy.senders.rotation import RotationPolicy, Step, empty, idle_selector, next_step, succeed, switch
 
@@ -26,6 +35,8 @@ class KeyUpkeep:
 
     Attributes:
         resolvers: Each asks one nameserver, and remembers nothing: a key is used when all of them have it.
+        committing: One commit at a time: threads that want to write to SQLite do not stand in a line for it, and of
+            many that come again and again one may wait for too long.
     """
 
     domains: DomainStore
@@ -33,6 +44,7 @@ class KeyUpkeep:
     resolvers: Sequence[Resolver]
     clock: Clock
     policy: RotationPolicy
+    committing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def find_step(self, claim: AuthenticatedDomain) -> tuple[Step, DKIMKey] | None:
         """Return the step whose time has come, and the key that it is about."""
@@ -55,7 +67,8 @@ class KeyUpkeep:
                 keyring=self.keyring,
                 created_at=self.clock.now(),
             )
-        return await asyncio.to_thread(self._commit, claim, step, key, successor)
+        async with self.committing:
+            return await asyncio.to_thread(self._commit, claim, step, key, successor)
 
     async def is_seen_everywhere(self, claim: AuthenticatedDomain, key: DKIMKey) -> bool:
         """Say whether every nameserver gives the key out under the customer's name, behind whatever alias."""
@@ -133,11 +146,13 @@ class RecordUpkeep:
     """Looks whether the records of verified claims are still there.
 
     Attributes:
+        guard: A claim that comes back is proved anew: meanwhile another account may have verified a name like it.
         settle: Makes certain, on every mail worker, what may be sent in the name of a claim whose standing has changed:
             what is queued is held, or goes on. Raises ``Transient`` where that is not certain.
     """
 
     domains: DomainStore
+    guard: LookAlikeGuard
     settle: Callable[[AuthenticatedDomain], Awaitable[None]]
     resolver: Resolver
     relay: Relay
@@ -156,7 +171,7 @@ class RecordUpkeep:
         standing = await asyncio.to_thread(self._move, claim, judge_standing(claim, findings, self.policy, now), now)
         if self._is_unsettled(claim, standing):
             await self.settle(claim)
-        await asyncio.to_thread(self._note, claim, standing, now)
+        await asyncio.to_thread(self._note, claim, standing, findings, now)
         return standing, findings
 
     def _move(self, claim: AuthenticatedDomain, standing: Standing, now: datetime) -> Standing:
@@ -164,9 +179,9 @@ class RecordUpkeep:
             self.domains.withdraw(claim.account_id, claim.id)
         if standing is Standing.RETURNED:
             try:
-                self.domains.mark_verified(claim.account_id, claim.id, now)
-            except (DomainTaken, LookupError):
-                # It is another one's now, or nobody's: this claim stays without it.
+                accept_proof(self.domains, claim, guard=self.guard, now=now)
+            except (DomainTaken, HeldForReview, LookupError):
+                # It is another one's now, or looks like one, or is nobody's: this claim stays without it.
                 return Standing.WITHDRAWN
         return standing
 
@@ -180,14 +195,15 @@ class RecordUpkeep:
             return True
         return claim.checked_at - claim.failing_since < self.policy.grace
 
-    def _note(self, claim: AuthenticatedDomain, standing: Standing, now: datetime) -> None:
+    def _note(self, claim: AuthenticatedDomain, standing: Standing, findings: Sequence[Finding], now: datetime) -> None:
         is_there = standing in {Standing.KEPT, Standing.RETURNED}
 
         def note(present: AuthenticatedDomain) -> AuthenticatedDomain:
             failing_since = None if is_there else present.failing_since
             if standing in {Standing.FAILING, Standing.WITHDRAWN}:
                 failing_since = failing_since or now
-            return replace(present, checked_at=now, failing_since=failing_since)
+            records_found = note_found(present.records_found, findings)
+            return replace(present, checked_at=now, failing_since=failing_since, records_found=records_found)
 
         self.domains.change(claim.account_id, claim.id, note)
 

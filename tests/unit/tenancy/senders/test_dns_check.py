@@ -221,6 +221,9 @@ async def test_spf(check, published, texts, state, problem):
         pytest.param(("v=DMARC1; p=reject",), VALID, "", id="another policy"),
         pytest.param(("v=DMARC1; p=none", "v=DMARC1; p=none"), WRONG, "2 DMARC records", id="two"),
         pytest.param(("hello",), WRONG, "no DMARC record: 'hello'", id="something else"),
+        pytest.param(("v=DMARC1; p=reject; adkim=s",), WRONG, 'Write "adkim=r"', id="strict about signatures"),
+        pytest.param(("v=DMARC1; p=reject; aspf=s",), VALID, "", id="strict about a return path that is its own"),
+        pytest.param(("v=DMARC1; p=never",), WRONG, "publish one like v=DMARC1; p=none", id="no policy"),
     ],
 )
 async def test_dmarc(check, published, texts, state, problem):

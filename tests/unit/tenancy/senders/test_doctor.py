@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gatepost.standards.dns.question import AnswerStatus
 from gatepost.standards.dns.records import MX, TXT
-from gatepost.tenancy.senders.doctor import Severity, advise
+from gatepost.tenancy.senders.advice import Severity
+from gatepost.tenancy.senders.doctor import advise
 from gatepost.tenancy.senders.posture import examine
 
 NETWORKS = (ip_network("192.0.2.25"), ip_network("2001:db8::/48"))
@@ -37,7 +38,7 @@ def healthy():
         ("_dmarc.example.com", "TXT"): "v=DMARC1; p=reject; rua=mailto:d@example.com",
         ("_mta-sts.example.com", "TXT"): "v=STSv1; id=1",
         ("_smtp._tls.example.com", "TXT"): "v=TLSRPTv1; rua=mailto:t@example.com",
-        ("default._bimi.example.com", "TXT"): "v=BIMI1; l=https://example.com/logo.svg",
+        ("default._bimi.example.com", "TXT"): "v=BIMI1; l=https://example.com/logo.svg; a=https://example.com/logo.pem",
     }
 
 
@@ -139,6 +140,8 @@ SPF, DMARC, DKIM = ("example.com", "TXT"), ("_dmarc.example.com", "TXT"), ("s1._
             "_dmarc.example.com TXT v=DMARC1; p=quarantine; rua=mailto:postmaster@example.com",
         ),
         (DMARC, "v=DMARC1; p=reject", S.HINT, "DMARC", "asks for no reports", ""),
+        (DMARC, "v=DMARC1; p=reject; rua=mailto:d@example.com; adkim=s", S.HINT, "DMARC", "Write adkim=r", ""),
+        (DMARC, "v=DMARC1; p=reject; rua=mailto:d@example.com; aspf=s", S.HINT, "DMARC", "write aspf=r", ""),
         (DMARC, "v=DMARC1; p=reject; pct=5; rua=mailto:d@example.com", S.HINT, "DMARC", "pct= means nothing", ""),
         (DMARC, AnswerStatus.FAILED, S.UNKNOWN, "DMARC", "ask again later", ""),
         (("_mta-sts.example.com", "TXT"), None, S.HINT, "MTA-STS", "insist on TLS", ""),

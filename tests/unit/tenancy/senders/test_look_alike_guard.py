@@ -1,3 +1,4 @@
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -39,7 +40,20 @@ class Names:
 
 
 def guard(names, reviews=None, protected=("relay-brand.example",)):
-    return LookAlikeGuard(reviews=reviews or Reviews(), names=names, look_alikes=LOOK_ALIKES, protected=protected)
+    return LookAlikeGuard(
+        reviews=reviews or Reviews(),
+        names=names,
+        look_alikes=LOOK_ALIKES,
+        protected=protected,
+        unit_of_work=nullcontext,
+    )
+
+
+def admit(names, reviews=None, account_id=OURS, name="paypa1.com"):
+    """What was objected, and whether the claim was verified."""
+    verified = []
+    review = guard(names, reviews).admit(account_id, name, NOW, lambda: verified.append(name))
+    return review, bool(verified)
 
 
 NAMES = {
@@ -57,10 +71,11 @@ NAMES = {
 def test_a_name_that_looks_like_anothers_is_held(name, looks_like):
     names = Names(paypal_com=THEIRS, **{"shop-of-ours_com": OURS})
 
-    review = guard(names).find_objection(OURS, name, NOW)
+    review, is_verified = admit(names, name=name)
 
-    assert (review and review.looks_like) == looks_like
-    assert names.passes == 1
+    assert (review and review.looks_like, is_verified) == (looks_like, looks_like is None)
+    # Once without a lock, and once more within it for what has come since.
+    assert names.passes == 2
 
 
 @pytest.mark.parametrize(
@@ -68,18 +83,46 @@ def test_a_name_that_looks_like_anothers_is_held(name, looks_like):
 )
 def test_what_the_operator_decided_stands(state, is_held):
     names, reviews = Names(paypal_com=THEIRS), Reviews()
-    guard(names, reviews).find_objection(OURS, "paypa1.com", NOW)
+    admit(names, reviews)
     reviews.decide(state)
 
-    again = guard(names, reviews).find_objection(OURS, "paypa1.com", NOW)
+    review, is_verified = admit(names, reviews)
 
-    assert (again is not None) is is_held
-    assert names.passes == 1
+    assert (review is not None, is_verified) == (is_held, not is_held)
 
 
 def test_an_approval_is_for_one_account():
     names, reviews = Names(paypal_com=THEIRS), Reviews()
-    guard(names, reviews).find_objection(OURS, "paypa1.com", NOW)
+    admit(names, reviews)
     reviews.decide(ReviewState.APPROVED)
 
-    assert guard(names, reviews).find_objection(AccountId("acc_third"), "paypa1.com", NOW) is not None
+    review, is_verified = admit(names, reviews, AccountId("acc_third"))
+
+    assert (review is not None, is_verified) == (True, False)
+
+
+class Arriving(Names):
+    """Another tenant verifies its name after the first look."""
+
+    def list_verified_names(self, except_of):
+        names = super().list_verified_names(except_of)
+        self.holders["paypal_com"] = THEIRS
+        return names
+
+
+def test_a_name_that_has_come_since_the_first_look_is_seen():
+    review, is_verified = admit(Arriving())
+
+    assert (review.looks_like, is_verified) == ("paypal.com", False)
+
+
+def test_what_cannot_be_verified_is_raised_and_nothing_is_held():
+    reviews = Reviews()
+
+    def verify():
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        guard(Names(), reviews).admit(OURS, "weather.org", NOW, verify)
+
+    assert reviews.held == {}

@@ -13,6 +13,7 @@ from gatepost.system.entropy import SystemEntropy
 from gatepost.tenancy.senders.claim import Wish, claim_domain
 from gatepost.tenancy.senders.dns_plan import Relay, plan_records
 from gatepost.tenancy.senders.domain import DomainState, DomainTaken, KeyState
+from gatepost.tenancy.senders.review import DomainReview, ReviewState
 from gatepost.tenancy.senders.rotation import RotationPolicy, Step, ask_for_rotation
 from gatepost.tenancy.senders.upkeep import KeyUpkeep, RecheckPolicy, RecordUpkeep, Standing
 
@@ -54,6 +55,18 @@ class OneClaim:
         if self.owner:
             raise DomainTaken(self.claim.name)
         self.claim = replace(self.claim, state=DomainState.VERIFIED, verified_at=at)
+
+
+class Guard:
+    """Objects when told to."""
+
+    def __init__(self):
+        self.review = None
+
+    def admit(self, account_id, name, now, verify):
+        if self.review is None:
+            verify()
+        return self.review
 
 
 class Records:
@@ -211,7 +224,13 @@ class TestRecords:
     def records(self, store, clock, nameserver, settled):
         settled.store = store
         return RecordUpkeep(
-            domains=store, settle=settled.settle, resolver=nameserver, relay=RELAY, clock=clock, policy=RecheckPolicy()
+            domains=store,
+            guard=Guard(),
+            settle=settled.settle,
+            resolver=nameserver,
+            relay=RELAY,
+            clock=clock,
+            policy=RecheckPolicy(),
         )
 
     @staticmethod
@@ -309,6 +328,30 @@ class TestRecords:
 
         assert await self.look(records, store) is Standing.WITHDRAWN
         assert store.claim.state is DomainState.PENDING
+
+    async def test_it_does_not_come_back_while_it_looks_like_what_another_has_verified_since(
+        self, records, store, clock, nameserver
+    ):
+        store.withdraw(store.claim.account_id, 1)
+        store.claim = replace(store.claim, failing_since=BORN)
+        records.guard.review = DomainReview(
+            account_id=store.claim.account_id, name=store.claim.name, looks_like="exampie.com",
+            state=ReviewState.HELD, held_at=BORN,
+        )  # fmt: skip
+        assert await self.look(records, store) is Standing.WITHDRAWN
+        assert (store.claim.state, store.claim.failing_since) == (DomainState.PENDING, BORN)
+
+        records.guard.review = None
+        assert await self.look(records, store) is Standing.RETURNED
+
+    async def test_what_was_found_of_each_record_is_noted(self, records, store, clock, nameserver):
+        del nameserver.answers["s2._domainkey.example.com", "CNAME"]
+        await self.look(records, store)
+        assert store.claim.records_found == {"mail_cname", "dkim1", "dmarc"}
+
+        nameserver.is_down = True
+        await self.look(records, store)
+        assert store.claim.records_found == {"mail_cname", "dkim1", "dmarc"}
 
     async def test_a_dns_that_does_not_answer_costs_nobody_anything(self, records, store, clock, nameserver):
         nameserver.is_down = True

@@ -15,15 +15,18 @@ from gatepost.entrypoints.api.problem import Problem, problem
 from gatepost.entrypoints.api.v3.whitelabel_bodies import DomainShown, show_domain
 from gatepost.primitives.clock import Clock
 from gatepost.primitives.entropy import Entropy
+from gatepost.primitives.ids import AccountId
 from gatepost.standards.address import AddressError, parse_domain
 from gatepost.tenancy.access.person import Caller
 from gatepost.tenancy.accounts.account import Account
 from gatepost.tenancy.accounts.ports import AccountStore
 from gatepost.tenancy.audit.entry import Actor
+from gatepost.tenancy.senders.branding import BrandedLink, BrandingStore
 from gatepost.tenancy.senders.dns_plan import Relay
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainId
 from gatepost.tenancy.senders.look_alike_guard import LookAlikeGuard
 from gatepost.tenancy.senders.ports import DomainStore, Keyring, Resolver
+from gatepost.tenancy.senders.posture import PolicyFetcher
 
 CREATE, READ, UPDATE, DELETE = (f"whitelabel.{verb}" for verb in ("create", "read", "update", "delete"))
 MAX_OF_EACH: Final = 3000
@@ -42,14 +45,18 @@ class Whitelabel:
     Attributes:
         domains: To look at.
         domains_as: To change, in the name of an actor: what is done is recorded as its act.
+        branding, branding_as: The same for links and names of addresses.
         guard_as: Holds names that look like others', on the record as an actor's.
         resolver: Makes one that does not answer from a long memory, for one event loop.
+        policy_fetcher: Makes one that finds hosts with such a resolver.
     """
 
     callers: Callers
     accounts: AccountStore
     domains: DomainStore
     domains_as: Callable[[Actor], DomainStore]
+    branding: BrandingStore
+    branding_as: Callable[[Actor], BrandingStore]
     rights_changed: RightsChanged
     acts: ActsInProgress
     clock: Clock
@@ -57,6 +64,7 @@ class Whitelabel:
     keyring: Keyring
     relay: Relay
     resolver: Callable[[], Resolver]
+    policy_fetcher: Callable[[Resolver], PolicyFetcher]
     guard_as: Callable[[Actor], LookAlikeGuard]
 
     async def act(
@@ -99,6 +107,10 @@ class Whitelabel:
         """Return the claim that the path names, if it is the account's."""
         return self.domains.find_numbered(call.account_id, DomainId(number_in(call)))
 
+    def find_link(self, account_id: AccountId, number: int) -> BrandedLink | None:
+        """Return the account's link of that number."""
+        return next((each for each in self.branding.list_links(account_id) if each.id == number), None)
+
     def subusers_of(self, holder: Account) -> list[Account]:
         """Return the subusers of an account."""
         return list(self.accounts.list_subusers(holder.id))
@@ -128,6 +140,11 @@ def read_name(text: str | UnsetType) -> str | Problem:
     if "." not in name:
         return problem(400, f"{text[:64]!r} is a top-level name: write one like example.com", at="domain")
     return name
+
+
+def as_parent(call: Call) -> Actor:
+    """Return the caller as one who acts on a subuser: it is written into the chains of both."""
+    return replace(call.actor, account=call.principal.account_id)
 
 
 def number_in(call: Call) -> int:

@@ -9,10 +9,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from gatepost.entrypoints.api.v3.subuser_bodies import number_of
 from gatepost.standards.dns.question import RecordType
 from gatepost.tenancy.accounts.account import Account
+from gatepost.tenancy.senders.advice import Advice
 from gatepost.tenancy.senders.branding import BrandedLink, ReverseName, plan_link, plan_reverse_name
 from gatepost.tenancy.senders.dns_check import Finding, FindingState
 from gatepost.tenancy.senders.dns_plan import PlannedRecord, RecordPurpose, Relay, plan_records
-from gatepost.tenancy.senders.doctor import Advice
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainState
 
 _MX_PREFERENCE = 10
@@ -189,7 +189,7 @@ def show_domain(
         automatic_security=claim.is_automatic,
         valid=is_valid(claim),
         dns={
-            record.key: _show_record(record, valid=is_valid(claim))
+            record.key: _show_record(record, valid=_is_found(record, claim.records_found, otherwise=is_valid(claim)))
             for record in plan_records(claim, relay)
             if record.purpose is not RecordPurpose.DMARC
         },
@@ -234,7 +234,8 @@ def show_link(link: BrandedLink, holder: Account, relay: Relay) -> LinkShown:
         legacy=False,
         valid=link.is_valid,
         dns={
-            each.key: _show_record(each, valid=link.is_valid) for each in plan_link(link, number_of(holder.id), relay)
+            each.key: _show_record(each, valid=_is_found(each, link.records_found, otherwise=link.is_valid))
+            for each in plan_link(link, number_of(holder.id), relay)
         },
     )
 
@@ -271,6 +272,11 @@ def show_posture(name: str, advices: Sequence[Advice]) -> Posture:
 
 def _show_record(record: PlannedRecord, *, valid: bool) -> RecordShown:
     return RecordShown(valid=valid, type=record.type.value.lower(), host=record.name, data=record.value)
+
+
+def _is_found(record: PlannedRecord, found: frozenset[str] | None, *, otherwise: bool) -> bool:
+    """Whether the record was right when last looked for; as all of them were, where that was not noted for each."""
+    return otherwise if found is None else record.key in found
 
 
 def _reason(finding: Finding) -> str | None:

@@ -5,6 +5,7 @@ What takes a right away is answered once every mail worker goes by it and what i
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from ipaddress import ip_address
 from typing import Final, TypeVar, cast
 
@@ -39,12 +40,12 @@ from gatepost.mailflow.queue.recipient import HELD_UNTIL_RETURN
 from gatepost.telemetry.logger import get_logger
 from gatepost.tenancy.access.person import id_of
 from gatepost.tenancy.accounts.account import Account
-from gatepost.tenancy.senders.claim import MAX_ADDRESSES, NotClaimable, Wish, claim_domain
-from gatepost.tenancy.senders.dns_check import answer_from, check_domain, is_proved
+from gatepost.tenancy.senders.claim import MAX_ADDRESSES, HeldForReview, NotClaimable, Wish, accept_proof, claim_domain
+from gatepost.tenancy.senders.dns_check import check_domain, is_proved, note_found
 from gatepost.tenancy.senders.dns_plan import plan_records
 from gatepost.tenancy.senders.doctor import advise
-from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainId, DomainState, DomainTaken
-from gatepost.tenancy.senders.posture import examine
+from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainId, DomainTaken
+from gatepost.tenancy.senders.posture import examine, examine_all
 
 _MANY: Final = "/v3/whitelabel/domains"
 _ONE: Final = "/v3/whitelabel/domains/{id}"
@@ -305,20 +306,16 @@ class WhitelabelDomains:
         proved = is_proved(findings)
 
         def note() -> bool | Problem:
-            store = self.service.changing(call)
-            if proved and claim.state is not DomainState.VERIFIED:
-                guard = self.service.guard_as(call.actor)
-                if guard.find_objection(claim.account_id, claim.name, now) is not None:
-                    return _HELD
-            try:
-                if proved:
-                    store.mark_verified(claim.account_id, claim.id, now)
-            except DomainTaken:
-                return _ANOTHERS
-            except LookupError:
-                return UNKNOWN
-            store.change(claim.account_id, claim.id, lambda present: replace(present, checked_at=now))
-            return proved
+            refusal = self._accept(call, claim, now) if proved else None
+            # That it fails no longer is noted last, by ``_take_back_in``.
+            self.service.changing(call).change(
+                claim.account_id,
+                claim.id,
+                lambda present: replace(
+                    present, checked_at=now, records_found=note_found(present.records_found, findings)
+                ),
+            )
+            return refusal or proved
 
         noted = await self.service.act(call, UPDATE, note)
         if isinstance(noted, Problem):
@@ -339,6 +336,18 @@ class WhitelabelDomains:
 
         return await self.service.act(call, UPDATE, note)
 
+    def _accept(self, call: Call, claim: AuthenticatedDomain, now: datetime) -> Problem | None:
+        try:
+            guard = self.service.guard_as(call.actor)
+            accept_proof(self.service.changing(call), claim, guard=guard, now=now)
+        except HeldForReview:
+            return _HELD
+        except DomainTaken:
+            return _ANOTHERS
+        except LookupError:
+            return UNKNOWN
+        return None
+
     async def explain(self, call: Call) -> Answer | Problem:
         """Explain the whole mail posture of a domain of the account's own."""
         claim = await self.service.read(lambda: self.service.find_claim(call))
@@ -351,8 +360,9 @@ class WhitelabelDomains:
             host_name=self.service.relay.host_name,
             at=self.service.clock.now(),
         )
-        facts = await answer_from(self.service.resolver(), examination)
-        return Answer(status=200, body=show_posture(claim.name, advise(facts)))
+        resolver = self.service.resolver()
+        posture = await examine_all(examination, resolver, self.service.policy_fetcher(resolver))
+        return Answer(status=200, body=show_posture(claim.name, advise(posture)))
 
     async def _change(
         self, call: Call, decide: Callable[[AuthenticatedDomain], AuthenticatedDomain | Problem]

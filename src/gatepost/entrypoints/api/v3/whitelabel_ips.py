@@ -25,7 +25,7 @@ from gatepost.entrypoints.api.v3.whitelabel_bodies import (
     show_reverse_name,
     show_validation,
 )
-from gatepost.tenancy.senders.branding import BrandingStore, ReverseName, check_reverse_name
+from gatepost.tenancy.senders.branding import ReverseName, check_reverse_name
 from gatepost.tenancy.senders.claim import NotClaimable, Wish, check_wish
 from gatepost.tenancy.senders.dns_check import FindingState
 
@@ -40,7 +40,6 @@ class WhitelabelIps:
     """Manages the names of sending addresses, of the caller's own account only."""
 
     service: Whitelabel
-    store: BrandingStore
 
     def operations(self) -> tuple[Operation, ...]:
         """Return what this resource can do."""
@@ -80,7 +79,7 @@ class WhitelabelIps:
         if isinstance(page, str):
             return problem(400, f"{page} must be a number", at=page)
         limit, offset = page
-        names = await self.service.read(lambda: self.store.list_names(call.account_id))
+        names = await self.service.read(lambda: self.service.branding.list_names(call.account_id))
         found = [show_reverse_name(each) for each in names if each.ip.startswith(call.parameters.get("ip", ""))]
         return Answer(status=200, body=tuple(found[offset : offset + limit]))
 
@@ -103,7 +102,7 @@ class WhitelabelIps:
         except NotClaimable as error:
             return problem(400, str(error), at=error.field)
         name = ReverseName(account_id=call.account_id, ip=str(address), domain=domain, subdomain=subdomain)
-        made = await self.service.act(call, CREATE, lambda: self.store.add_name(name))
+        made = await self.service.act(call, CREATE, lambda: self.service.branding_as(call.actor).add_name(name))
         if made is None or isinstance(made, Problem):
             return made or _EXISTS
         return Answer(status=201, body=show_reverse_name(made))
@@ -115,7 +114,11 @@ class WhitelabelIps:
 
     async def delete(self, call: Call) -> Answer | Problem:
         """Forget one."""
-        removed = await self.service.act(call, DELETE, lambda: self.store.remove_name(call.account_id, number_in(call)))
+
+        def remove() -> bool:
+            return self.service.branding_as(call.actor).remove_name(call.account_id, number_in(call))
+
+        removed = await self.service.act(call, DELETE, remove)
         if isinstance(removed, Problem):
             return removed
         return Answer(status=204) if removed else _UNKNOWN
@@ -127,13 +130,15 @@ class WhitelabelIps:
             return _UNKNOWN
         finding = await check_reverse_name(name, self.service.resolver())
         valid, now = finding.state is FindingState.VALID, self.service.clock.now()
-        noted = await self.service.act(
-            call, UPDATE, lambda: self.store.put_name(replace(name, is_valid=valid, checked_at=now))
-        )
-        if isinstance(noted, Problem):
-            return noted
+
+        def note() -> None:
+            self.service.branding_as(call.actor).put_name(replace(name, is_valid=valid, checked_at=now))
+
+        refusal = await self.service.act(call, UPDATE, note)
+        if refusal is not None:
+            return refusal
         return Answer(status=200, body=show_validation(name.id, [finding], valid=valid))
 
     def _find(self, call: Call) -> ReverseName | None:
-        names = self.store.list_names(call.account_id)
+        names = self.service.branding.list_names(call.account_id)
         return next((each for each in names if each.id == number_in(call)), None)

@@ -6,14 +6,13 @@ from typing import Final, cast
 
 from gatepost.entrypoints.api.operation import Answer, Call, Operation
 from gatepost.entrypoints.api.problem import Problem, problem
-from gatepost.entrypoints.api.v3.whitelabel import READ, UNKNOWN, UPDATE, Whitelabel, number_in
+from gatepost.entrypoints.api.v3.whitelabel import READ, UNKNOWN, UPDATE, Whitelabel, as_parent, number_in
 from gatepost.entrypoints.api.v3.whitelabel_bodies import DomainShown, SubuserNamed, show_domain
 from gatepost.primitives.decision import Deny
 from gatepost.tenancy.access.grant import narrow
 from gatepost.tenancy.access.person import Caller
 from gatepost.tenancy.access.team import grant_of
 from gatepost.tenancy.accounts.account import Account
-from gatepost.tenancy.audit.entry import Actor
 from gatepost.tenancy.senders.domain import AuthenticatedDomain
 
 _BEYOND_OWN_AUTHORS: Final = problem(
@@ -75,7 +74,7 @@ class WhitelabelLending:
             subuser = self.service.find_subuser(call, username)
             if isinstance(subuser, Problem):
                 return subuser
-            self.service.domains_as(_as_parent(call)).assign(claim.account_id, claim.name, subuser.id)
+            self.service.domains_as(as_parent(call)).assign(claim.account_id, claim.name, subuser.id)
             return self.service.find_claim(call)
 
         def object_to(caller: Caller) -> Problem | None:
@@ -123,7 +122,7 @@ class WhitelabelLending:
             subuser = self.service.find_subuser(call, call.parameters.get("username", ""))
             if isinstance(subuser, Problem):
                 return subuser
-            store = self.service.domains_as(_as_parent(call))
+            store = self.service.domains_as(as_parent(call))
             meant = [claim for claim in self.service.domains.list_assigned(subuser.id) if is_meant(claim)]
             for claim in meant:
                 store.unassign(claim.account_id, claim.name, subuser.id)
@@ -138,8 +137,3 @@ class WhitelabelLending:
         for name in names:
             await self.service.rights_changed.settle_domain((subuser.id,), name, reason="domain taken back")
         return Answer(status=204)
-
-
-def _as_parent(call: Call) -> Actor:
-    """The caller as one who acts on a subuser: it is written into the chains of both."""
-    return replace(call.actor, account=call.principal.account_id)

@@ -10,7 +10,7 @@ from msgspec import UnsetType
 
 from gatepost.entrypoints.api.operation import Answer, Call, Operation
 from gatepost.entrypoints.api.problem import Problem, problem
-from gatepost.entrypoints.api.v3.subuser_bodies import number_of
+from gatepost.entrypoints.api.v3.subuser_bodies import number_of, read_page
 from gatepost.entrypoints.api.v3.whitelabel import (
     CREATE,
     DELETE,
@@ -30,9 +30,9 @@ from gatepost.entrypoints.api.v3.whitelabel_bodies import (
     show_link,
     show_validation,
 )
-from gatepost.tenancy.senders.branding import BrandedLink, BrandingStore, plan_link
+from gatepost.tenancy.senders.branding import BrandedLink, plan_link
 from gatepost.tenancy.senders.claim import NotClaimable, Wish, check_wish
-from gatepost.tenancy.senders.dns_check import FindingState, check_domain
+from gatepost.tenancy.senders.dns_check import FindingState, check_domain, note_found
 
 _EXISTS: Final = problem(400, "you have this link already", at="subdomain")
 _TOO_MANY: Final = problem(403, f"maximum number of links reached: an account has at most {MAX_OF_EACH}")
@@ -44,7 +44,6 @@ class WhitelabelLinks:
     """Manages the links of the caller's account."""
 
     service: Whitelabel
-    store: BrandingStore
 
     def operations(self) -> tuple[Operation, ...]:
         """Return what this resource can do."""
@@ -52,7 +51,8 @@ class WhitelabelLinks:
         return (
             Operation(
                 method="GET", path=many, name="ListBrandedLink", summary="List the account's links.", scope=READ,
-                run=self.list_all, gives={200: tuple[LinkShown, ...]}, is_on_behalf=True,
+                run=self.list_all, gives={200: tuple[LinkShown, ...]}, refuses=(400,), is_on_behalf=True,
+                query={"limit": "How many to return at most: 500.", "offset": "How many to leave out."},
             ),
             Operation(
                 method="POST", path=many, name="CreateBrandedLink", summary="Make a link; shows what to publish.",
@@ -61,6 +61,7 @@ class WhitelabelLinks:
             Operation(
                 method="GET", path=f"{many}/default", name="GetDefaultBrandedLink", summary="Show the default link.",
                 scope=READ, run=self.show_default, gives={200: LinkShown}, refuses=(404,), is_on_behalf=True,
+                query={"domain": "Only if it is for this one."},
             ),
             Operation(
                 method="GET", path=one, name="GetBrandedLink", summary="Show a link.", scope=READ, run=self.show,
@@ -83,8 +84,14 @@ class WhitelabelLinks:
     async def list_all(self, call: Call) -> Answer | Problem:
         """List the links."""
 
+        page = read_page(call.parameters)
+        if isinstance(page, str):
+            return problem(400, f"{page} must be a number", at=page)
+        limit, offset = page
+
         def read() -> tuple[LinkShown, ...]:
-            return tuple([self._show(call, each) for each in self.store.list_links(call.account_id)])
+            links = self.service.branding.list_links(call.account_id)
+            return tuple([self._show(call, each) for each in links[offset : offset + limit]])
 
         return Answer(status=200, body=await self.service.read(read))
 
@@ -105,12 +112,12 @@ class WhitelabelLinks:
             claims = self.service.domains.list_all(call.account_id)
             if any((each.name, each.return_path) == (domain, subdomain) for each in claims):
                 return _SAME
-            if len(self.store.list_links(call.account_id)) >= MAX_OF_EACH:
+            if len(self.service.branding.list_links(call.account_id)) >= MAX_OF_EACH:
                 return _TOO_MANY
             link = BrandedLink(
                 account_id=call.account_id, domain=domain, subdomain=subdomain, is_default=wanted.default is True
             )
-            made = self.store.add_link(link)
+            made = self.service.branding_as(call.actor).add_link(link)
             return _EXISTS if made is None else self._show(call, made)
 
         made = await self.service.act(call, CREATE, make)
@@ -122,7 +129,8 @@ class WhitelabelLinks:
 
     async def show_default(self, call: Call) -> Answer | Problem:
         """Show the default link."""
-        return await self._answer(call, lambda link: link.is_default)
+        domain = call.parameters.get("domain", "").lower()
+        return await self._answer(call, lambda link: link.is_default and domain in {"", link.domain})
 
     async def change(self, call: Call) -> Answer | Problem:
         """Make a link the default, or not."""
@@ -133,7 +141,7 @@ class WhitelabelLinks:
             if link is None:
                 return None
             changed = replace(link, is_default=link.is_default if isinstance(wanted, UnsetType) else wanted)
-            self.store.put_link(changed)
+            self.service.branding_as(call.actor).put_link(changed)
             return self._show(call, changed)
 
         changed = await self.service.act(call, UPDATE, change)
@@ -143,7 +151,11 @@ class WhitelabelLinks:
 
     async def delete(self, call: Call) -> Answer | Problem:
         """Forget a link."""
-        removed = await self.service.act(call, DELETE, lambda: self.store.remove_link(call.account_id, number_in(call)))
+
+        def remove() -> bool:
+            return self.service.branding_as(call.actor).remove_link(call.account_id, number_in(call))
+
+        removed = await self.service.act(call, DELETE, remove)
         if isinstance(removed, Problem):
             return removed
         return Answer(status=204) if removed else UNKNOWN
@@ -157,24 +169,29 @@ class WhitelabelLinks:
         plan = plan_link(link, number_of(call.account_id), relay)
         findings = await check_domain(link.domain, plan, self.service.resolver(), relay=relay, at=now)
         valid = all(each.state is FindingState.VALID for each in findings)
-        noted = await self.service.act(
-            call, UPDATE, lambda: self.store.put_link(replace(link, is_valid=valid, checked_at=now))
-        )
-        if isinstance(noted, Problem):
-            return noted
+
+        def note() -> None:
+            present = self._find(call)
+            if present is not None:
+                found = note_found(present.records_found, findings)
+                noted = replace(present, is_valid=valid, records_found=found, checked_at=now)
+                self.service.branding_as(call.actor).put_link(noted)
+
+        refusal = await self.service.act(call, UPDATE, note)
+        if refusal is not None:
+            return refusal
         return Answer(status=200, body=show_validation(link.id, findings, valid=valid))
 
     async def _answer(self, call: Call, is_meant: Callable[[BrandedLink], bool]) -> Answer | Problem:
         def read() -> LinkShown | None:
-            found = next(filter(is_meant, self.store.list_links(call.account_id)), None)
+            found = next(filter(is_meant, self.service.branding.list_links(call.account_id)), None)
             return None if found is None else self._show(call, found)
 
         shown = await self.service.read(read)
         return UNKNOWN if shown is None else Answer(status=200, body=shown)
 
     def _find(self, call: Call) -> BrandedLink | None:
-        links = self.store.list_links(call.account_id)
-        return next((each for each in links if each.id == number_in(call)), None)
+        return self.service.find_link(call.account_id, number_in(call))
 
     def _show(self, call: Call, link: BrandedLink) -> LinkShown:
         return show_link(link, self.service.holder(call), self.service.relay)
