@@ -40,11 +40,11 @@ from gatepost.entrypoints.api.v3.whitelabel_ips import WhitelabelIps
 from gatepost.entrypoints.api.v3.whitelabel_lending import WhitelabelLending
 from gatepost.entrypoints.api.v3.whitelabel_links import WhitelabelLinks
 from gatepost.mailflow.submission.accept import Acceptance
-from gatepost.runtime.compose_commands import compose_workers
-from gatepost.runtime.compose_jobs import compose_checking_resolver
 from gatepost.runtime.compose_meters import WorkerMeters
 from gatepost.runtime.compose_people import compose_people, make_token_text
+from gatepost.runtime.compose_resolvers import compose_checking_resolver
 from gatepost.runtime.compose_senders import compose_guard
+from gatepost.runtime.compose_workers import compose_workers
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.runtime.own_zone import relay_of
 from gatepost.runtime.rights_changed import ControlledWorkers

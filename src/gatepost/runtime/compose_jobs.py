@@ -9,8 +9,9 @@ from typing import Final
 
 from gatepost.mailflow.delivery.outgoing import SIGNATURE_LIFETIME
 from gatepost.network.dns_update import UpdateKey, push_zone
-from gatepost.network.resolver import CachingResolver, Nameserver, parse_nameserver, system_nameservers
+from gatepost.network.resolver import parse_nameserver
 from gatepost.primitives.errors import Misconfigured
+from gatepost.runtime.compose_resolvers import compose_checking_resolver, compose_single_resolvers
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
 from gatepost.runtime.jobs_worker import JobsParts
 from gatepost.runtime.own_zone import read_own_zone, relay_of
@@ -60,7 +61,7 @@ def compose_jobs_parts(settings: Settings, control: ControlPlane) -> JobsParts:
         ),
         records=RecordUpkeep(
             domains=control.domains,
-            resolver=_resolver(settings, *_nameservers(settings)),
+            resolver=compose_checking_resolver(settings),
             relay=relay_of(settings),
             clock=control.clock,
             policy=RecheckPolicy(
@@ -75,16 +76,6 @@ def compose_jobs_parts(settings: Settings, control: ControlPlane) -> JobsParts:
         pause=min(PASS_EVERY, policy.settle_for, policy.retire_for, settings.senders.recheck_every),
         push=_pusher(settings, control.domains),
     )
-
-
-def compose_single_resolvers(settings: Settings) -> tuple[CachingResolver, ...]:
-    """Make a resolver for each nameserver, which asks it alone and remembers nothing."""
-    return tuple([_resolver(settings, server, max_cached=0) for server in _nameservers(settings)])
-
-
-def compose_checking_resolver(settings: Settings) -> CachingResolver:
-    """Make a resolver for one look at the DNS: what a customer has just mended must be seen."""
-    return _resolver(settings, *_nameservers(settings))
 
 
 async def push_own_zone(settings: Settings, source: DomainStore) -> int:
@@ -115,16 +106,3 @@ def _pusher(settings: Settings, source: DomainStore) -> Callable[[], Awaitable[N
         pushed, pushed_at = change.serial if change else pushed, time.monotonic()
 
     return push
-
-
-def _nameservers(settings: Settings) -> tuple[Nameserver, ...]:
-    return tuple([parse_nameserver(text) for text in settings.delivery.nameservers]) or system_nameservers()
-
-
-def _resolver(settings: Settings, *nameservers: Nameserver, max_cached: int = 1000) -> CachingResolver:
-    return CachingResolver(
-        nameservers,
-        monotonic=time.monotonic,
-        timeout_seconds=settings.delivery.dns_timeout.total_seconds(),
-        max_cached=max_cached,
-    )

@@ -33,7 +33,6 @@ from gatepost.mailflow.queue.idempotency import REMEMBERED_FOR
 from gatepost.mailflow.queue.start import start_due
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.mailflow.submission.policy import decide_recipient, decide_reverse_path
-from gatepost.network.resolver import CachingResolver, parse_nameserver, system_nameservers
 from gatepost.network.smtp_connector import SMTPConnector
 from gatepost.network.tls_contexts import ServerTLS
 from gatepost.primitives.errors import Transient
@@ -50,6 +49,7 @@ from gatepost.runtime.compose_delivery import (
 from gatepost.runtime.compose_meters import WorkerMeters, compose_rate, open_meters
 from gatepost.runtime.compose_people import compose_system_mail
 from gatepost.runtime.compose_queue import open_queue_in_turn, retry_schedule
+from gatepost.runtime.compose_resolvers import compose_resolver
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
 from gatepost.runtime.key_upkeep import keep_up_keys
 from gatepost.runtime.measurement import Sources, measure
@@ -206,16 +206,6 @@ def _takers(base: _Base, tls: ServerTLS | None) -> Mapping[str, Callable[[Settin
         "submission.memory_octets": take_memory,
         "queue.reserve_octets": take_reserve,
     }
-
-
-def compose_resolver(settings: Settings) -> CachingResolver:
-    """Make a resolver for one event loop."""
-    chosen = tuple(parse_nameserver(text) for text in settings.delivery.nameservers)
-    return CachingResolver(
-        chosen or system_nameservers(),
-        monotonic=time.monotonic,
-        timeout_seconds=settings.delivery.dns_timeout.total_seconds(),
-    )
 
 
 # ---------------------------------------------------------------- submission
