@@ -158,7 +158,7 @@ def _compose_base(
 ) -> _Base:
     domains = VerifiedDomains(control.domains, PublicSuffixes(), control.senders)
     rate = compose_rate(settings, meters)
-    disk = DiskReserve(settings.queue_dir, settings.reserve_octets, monotonic=time.monotonic)
+    disk = DiskReserve(settings.queue_dir, settings.reserve_octets, monotonic=time.monotonic, ballast=queue.ballast)
     return _Base(
         settings=settings,
         control=control,
@@ -415,6 +415,9 @@ def _compose_periodic(base: _Base, sources: Sources) -> tuple[Periodic, ...]:
     async def flush_attempts() -> None:
         await asyncio.to_thread(base.control.principals.flush_attempts)
 
+    async def keep_ballast() -> None:
+        await asyncio.to_thread(base.disk.keep_ballast)
+
     async def prune_events() -> None:
         await base.queue.prune_events(base.control.clock.now() - EVENTS_KEPT_FOR)
         await base.queue.prune_requests(base.control.clock.now() - REMEMBERED_FOR)
@@ -428,6 +431,7 @@ def _compose_periodic(base: _Base, sources: Sources) -> tuple[Periodic, ...]:
         Periodic(name="give_back_credits", every=LAST_USED_EVERY, work=give_back_credits),
         Periodic(name="start_scheduled", every=START_EVERY, work=start_scheduled, at_start=True),
         Periodic(name="flush_attempts", every=LAST_USED_EVERY, work=flush_attempts),
+        Periodic(name="keep_ballast", every=MEASURE_EVERY, work=keep_ballast, at_start=True),
         Periodic(name="prune_events", every=timedelta(hours=1), work=prune_events),
         Periodic(name="measure", every=MEASURE_EVERY, work=partial(measure, sources, base.metrics), at_start=True),
     )
