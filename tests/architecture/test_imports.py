@@ -37,7 +37,7 @@ OPEN = "gatepost.runtime.compose_commands gatepost.runtime.settings_loader"
         pytest.param("gatepost.cli.worker", SERVICE - {"uvloop"} | STORE, id="a worker before its role is known"),
         pytest.param(
             "gatepost.runtime.mail_process",
-            {"webauthn", "confusable_homoglyphs", "alembic", "gatepost.network.dns_update", "gatepost.runtime.compose_jobs"},
+            {"webauthn", "confusable_homoglyphs", "alembic", "gatepost.network.dns_update", "gatepost.cli"},
             id="a mail worker",
         ),
         pytest.param("gatepost.runtime.web_process", {"sqlalchemy", "cryptography", "dns", *RARE}, id="the web worker"),
