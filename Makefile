@@ -37,6 +37,8 @@ check: $(TEST)/.done  ## formatting, lint, import contracts, types, unit tests a
 test: check  ## everything: check, then contracts, scenarios and compatibility with real clients and servers
 	tools/install_test_programs
 	tools/install_batch_signing --if-useful $(TEST)
+	@# Tests start the program some thousand times, and those processes write no bytecode.
+	$(TEST)/bin/python -m compileall -q src
 	$(TEST)/bin/pytest -q -n 2 --dist loadfile tests/contracts tests/scenarios tests/compatibility
 
 faults: $(TEST)/.done  ## the small size of the fault campaign: kills, power cuts, disk, DNS and clock faults

@@ -70,6 +70,7 @@ class Rig:
     entropy: SystemEntropy = field(default_factory=SystemEntropy)
     reports: list[tuple[str, dict[str, object]]] = field(default_factory=list)
     stock: StockLimits = field(default_factory=StockLimits)
+    ballast_octets: int = 0
     queue: SQLiteQueue = field(init=False)
 
     @property
@@ -82,7 +83,7 @@ class Rig:
             self.number,
             clock=self.clock,
             entropy=self.entropy,
-            settings=QueueSettings(longest_delay=LONGEST_DELAY, stock=self.stock),
+            settings=QueueSettings(longest_delay=LONGEST_DELAY, stock=self.stock, ballast_octets=self.ballast_octets),
             report=lambda event, fields: self.reports.append((event, dict(fields))),
         )
         return self.queue

@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
@@ -399,6 +399,75 @@ async def test_a_full_disk_is_said_to_be_full_and_taken_again_when_there_is_room
     await rig.accept("b@x.example", content=b"x" * 30_000)
     assert (rig.books().accepted, rig.books().difference) == (accepted + 1, 0)
     await rig.queue.close()
+
+
+MESSAGES = 12
+
+
+def fill_to_the_last_octet(disk):
+    """Write, as others would, until the file system takes nothing more."""
+    with (disk / "others").open("ab", buffering=0) as file:
+        for size in (1 << 20, 4096, 1):
+            with suppress(OSError):
+                while file.write(bytes(size)) == size:
+                    pass
+
+
+@pytest.fixture
+async def rig_with_ballast(make_rig, small_disk):
+    """A queue on the small disk, some messages in it, none leased yet."""
+    rig = make_rig()
+    rig.directory = small_disk / "queue"
+    rig.ballast_octets = 3 << 19
+    rig.stock = type(rig.stock)(leases=1)
+    await rig.start()
+    assert rig.queue.ballast.take()
+    for _ in range(MESSAGES):
+        await rig.accept("a@x.example", content=b"x" * 30_000)
+    yield rig
+    await rig.queue.close()
+
+
+async def deliver_all(rig, after_each=lambda: None):
+    for _ in range(MESSAGES):
+        (lease,) = await rig.lease(limit=1)
+        await rig.settle(lease, DELIVERED)
+        after_each()
+
+
+async def test_delivery_goes_on_however_often_others_fill_the_disk_to_the_last_octet(rig_with_ballast, small_disk):
+    rig = rig_with_ballast
+    fill_to_the_last_octet(small_disk)
+
+    await deliver_all(rig, after_each=lambda: fill_to_the_last_octet(small_disk))
+
+    assert (rig.books().delivered, rig.books().difference) == (MESSAGES, 0)
+    assert rig.queue.ballast.is_spent
+    assert [name for name, _ in rig.reports].count("queue_ballast_given_back") == 1
+    (small_disk / "others").unlink()
+    assert rig.queue.ballast.take()
+    assert not rig.queue.ballast.is_spent
+
+
+async def test_a_worker_starts_and_delivers_on_a_disk_that_others_have_filled(rig_with_ballast, small_disk):
+    rig = rig_with_ballast
+    await rig.queue.close()
+    fill_to_the_last_octet(small_disk)
+
+    await rig.start()
+    await deliver_all(rig)
+
+    assert (rig.books().delivered, rig.books().difference) == (MESSAGES, 0)
+
+
+async def test_room_for_delivery_is_not_given_to_new_mail(rig_with_ballast, small_disk):
+    rig = rig_with_ballast
+    fill_to_the_last_octet(small_disk)
+
+    _, refusal = await rig.accept_until_refused(b"x" * 300_000)
+
+    assert refusal.trouble is StoreTrouble.NO_ROOM
+    await deliver_all(rig)
 
 
 FAILING_FLUSH = """

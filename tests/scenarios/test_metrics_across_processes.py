@@ -20,3 +20,16 @@ def test_processes_count_into_one_directory(tmp_path):
     ).stdout
     assert "gatepost_recipients_accepted_total 4.0" in text
     assert "gatepost_sessions 6.0" in text
+
+
+def test_files_of_counts_have_their_blocks_before_the_disk_is_full(tmp_path):
+    environment = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path), "PYTHONPATH": ":".join(sys.path)}
+
+    subprocess.run(
+        [sys.executable, "-c", "from gatepost.telemetry.metrics import Metrics; Metrics()"],
+        env=environment, check=True, timeout=60,
+    )  # fmt: skip
+
+    files = [path.stat() for path in tmp_path.iterdir()]
+    assert files
+    assert all(file.st_blocks * 512 >= file.st_size for file in files)

@@ -7,16 +7,19 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from gatepost.mailflow.queue.recipient import Predicate
-from gatepost.network.zone import Zone
 from gatepost.primitives.secret import Secret
-from gatepost.runtime.control_plane import ControlPlane
-from gatepost.storage.queue_sqlite.readings import Readings
-from gatepost.tenancy.senders.ports import Resolver
-from gatepost.tenancy.senders.posture import PolicyFetcher
-from gatepost.tenancy.senders.rotation import RotationPolicy
+
+if TYPE_CHECKING:
+    # No command needs all of these, and each imports what it needs.
+    from gatepost.mailflow.queue.recipient import Predicate
+    from gatepost.network.zone import Zone
+    from gatepost.runtime.control_plane import ControlPlane
+    from gatepost.storage.queue_sqlite.readings import Readings
+    from gatepost.tenancy.senders.ports import Resolver
+    from gatepost.tenancy.senders.posture import PolicyFetcher
+    from gatepost.tenancy.senders.rotation import RotationPolicy
 
 
 class WorkerReport(Protocol):
@@ -48,7 +51,7 @@ class Workers(Protocol):
         """
         ...
 
-    def refresh_and_hold(self, predicate: Predicate, *, reason: str, timeout: timedelta) -> Sequence[WorkerReport]:
+    def refresh_and_hold(self, predicate: "Predicate", *, reason: str, timeout: timedelta) -> Sequence[WorkerReport]:
         """As ``refresh``; then hold everything queued that matches.
 
         The order makes it exact: what was accepted last under the old right is in the queue by then. A shard whose
@@ -56,15 +59,15 @@ class Workers(Protocol):
         """
         ...
 
-    def hold(self, predicate: Predicate, *, reason: str, timeout: timedelta) -> Sequence[WorkerReport]:
+    def hold(self, predicate: "Predicate", *, reason: str, timeout: timedelta) -> Sequence[WorkerReport]:
         """Hold what matches in every shard; see the Queue port."""
         ...
 
-    def release(self, predicate: Predicate, *, timeout: timedelta) -> Sequence[WorkerReport]:
+    def release(self, predicate: "Predicate", *, timeout: timedelta) -> Sequence[WorkerReport]:
         """Queue again what is held and matches in every shard; see the Queue port."""
         ...
 
-    def remove(self, predicate: Predicate, *, reason: str, timeout: timedelta) -> Sequence[WorkerReport]:
+    def remove(self, predicate: "Predicate", *, reason: str, timeout: timedelta) -> Sequence[WorkerReport]:
         """Drop what is queued or held and matches in every shard; see the Queue port."""
         ...
 
@@ -129,7 +132,7 @@ class CommandContext(Protocol):
         """The settings file, read."""
         ...
 
-    def control_plane(self) -> ControlPlane:
+    def control_plane(self) -> "ControlPlane":
         """Open the control plane; the command closes it."""
         ...
 
@@ -137,29 +140,29 @@ class CommandContext(Protocol):
         """Return the way to the mail workers."""
         ...
 
-    def readings(self) -> AbstractContextManager[Readings]:
+    def readings(self) -> "AbstractContextManager[Readings]":
         """Open every shard there is at this moment, read-only and by number, for the length of a block.
 
         What could not be read of it is told when the command ends, which then has failed.
         """
         ...
 
-    def resolver(self) -> Resolver:
+    def resolver(self) -> "Resolver":
         """Make a resolver, to be used within one event loop."""
         ...
 
-    def policy_fetcher(self, resolver: Resolver) -> PolicyFetcher:
+    def policy_fetcher(self, resolver: "Resolver") -> "PolicyFetcher":
         """Make what fetches MTA-STS policies."""
         ...
 
-    def own_zone(self, plane: ControlPlane) -> Zone:
+    def own_zone(self, plane: "ControlPlane") -> "Zone":
         """Return our own zone as it is now. Raises ``Misconfigured`` where there is none."""
         ...
 
-    def push_own_zone(self, plane: ControlPlane) -> int:
+    def push_own_zone(self, plane: "ControlPlane") -> int:
         """Bring the operator's name server up to it; return how many sets of records had to change."""
         ...
 
-    def rotation_policy(self) -> RotationPolicy:
+    def rotation_policy(self) -> "RotationPolicy":
         """Return how long DKIM keys live."""
         ...

@@ -88,14 +88,14 @@ class CommandContext:
 
     def workers(self) -> "Workers":
         """Return the way to the mail workers and their shards."""
-        from gatepost.runtime.compose_commands import compose_workers
+        from gatepost.runtime.compose_workers import compose_workers
 
         return compose_workers(self.settings)
 
     @contextmanager
     def readings(self) -> "Iterator[Readings]":
         """Open every shard, read-only, for the length of a block; what could not be read of it is told at its end."""
-        from gatepost.runtime.compose_commands import open_readings
+        from gatepost.runtime.compose_workers import open_readings
 
         with open_readings(self.settings) as readings:
             try:
@@ -107,13 +107,13 @@ class CommandContext:
 
     def resolver(self) -> "Resolver":
         """Make a resolver, to be used within one event loop."""
-        from gatepost.runtime.compose_mail import compose_resolver
+        from gatepost.runtime.compose_resolvers import compose_resolver
 
         return compose_resolver(self.settings)
 
     def policy_fetcher(self, resolver: "Resolver") -> "PolicyFetcher":
         """Make what fetches MTA-STS policies."""
-        from gatepost.runtime.compose_jobs import compose_policy_fetcher
+        from gatepost.runtime.compose_resolvers import compose_policy_fetcher
 
         return compose_policy_fetcher(self.settings, resolver)
 

@@ -6,7 +6,8 @@ import click
 
 from gatepost.cli.main import CommandContext
 from gatepost.runtime.listening_sockets import adopt_socket
-from gatepost.runtime.worker_process import ROLES, WorkerPlan, run_worker
+from gatepost.runtime.worker_plan import WorkerPlan
+from gatepost.runtime.worker_process import ROLES, run_worker
 
 
 @click.command(hidden=True)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from gatepost.network.certificates import CertificateFiles, make_self_signed
 from gatepost.runtime import diagnosis
-from gatepost.runtime.compose_mail import compose_resolver
+from gatepost.runtime.compose_resolvers import compose_resolver
 from gatepost.runtime.finding import Finding
 from gatepost.runtime.remote_diagnosis import check_database, check_dns
 from gatepost.runtime.settings import Settings

@@ -45,9 +45,9 @@ from gatepost.entrypoints.api.v3.whitelabel_link_lending import WhitelabelLinkLe
 from gatepost.entrypoints.api.v3.whitelabel_links import WhitelabelLinks
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.runtime.assigned_sources import parse_source_addresses
-from gatepost.runtime.compose_jobs import compose_checking_resolver, compose_policy_fetcher
 from gatepost.runtime.compose_meters import WorkerMeters
 from gatepost.runtime.compose_people import compose_people, make_token_text
+from gatepost.runtime.compose_resolvers import compose_checking_resolver, compose_policy_fetcher
 from gatepost.runtime.compose_senders import compose_guard, compose_rights_changed
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.runtime.own_zone import relay_of

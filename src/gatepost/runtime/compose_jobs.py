@@ -11,9 +11,9 @@ from typing import Final
 from gatepost.mailflow.delivery.outgoing import SIGNATURE_LIFETIME
 from gatepost.mailflow.queue.recipient import HELD_UNTIL_RETURN
 from gatepost.network.dns_update import UpdateKey, push_zone
-from gatepost.network.policy_fetcher import HTTPSPolicyFetcher
-from gatepost.network.resolver import CachingResolver, Nameserver, parse_nameserver, system_nameservers
+from gatepost.network.resolver import Nameserver, parse_nameserver
 from gatepost.primitives.errors import Misconfigured
+from gatepost.runtime.compose_resolvers import compose_checking_resolver, compose_single_resolvers
 from gatepost.runtime.compose_senders import compose_guard, compose_rights_changed
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
 from gatepost.runtime.counting import Counting, find_machine_name
@@ -27,7 +27,7 @@ from gatepost.system.entropy import SystemEntropy
 from gatepost.telemetry.logger import get_logger
 from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.senders.domain import AuthenticatedDomain
-from gatepost.tenancy.senders.ports import DomainStore, Resolver
+from gatepost.tenancy.senders.ports import DomainStore
 from gatepost.tenancy.senders.rotation import RotationPolicy
 from gatepost.tenancy.senders.upkeep import KeyUpkeep, RecheckPolicy, RecordUpkeep
 
@@ -78,7 +78,7 @@ def compose_jobs_parts(settings: Settings, control: ControlPlane) -> JobsParts:
             domains=control.domains,
             guard=compose_guard(control, settings.host_name, settings.senders.protected_names),
             settle=settle,
-            resolver=_resolver(settings, *_nameservers(settings)),
+            resolver=compose_checking_resolver(settings),
             relay=relay_of(settings),
             clock=control.clock,
             policy=RecheckPolicy(
@@ -99,21 +99,6 @@ def compose_counting(settings: Settings, control: ControlPlane) -> Counting:
     """Put together what counts the events of this machine's shards."""
     machine = find_machine_name(settings, control.entropy)
     return Counting(settings.queue_dir, machine, SqlStatisticsStore(control.database))
-
-
-def compose_single_resolvers(settings: Settings) -> tuple[CachingResolver, ...]:
-    """Make a resolver for each nameserver, which asks it alone and remembers nothing."""
-    return tuple([_resolver(settings, server, max_cached=0) for server in _nameservers(settings)])
-
-
-def compose_checking_resolver(settings: Settings) -> CachingResolver:
-    """Make a resolver for one look at the DNS: what a customer has just mended must be seen."""
-    return _resolver(settings, *_nameservers(settings))
-
-
-def compose_policy_fetcher(settings: Settings, resolver: Resolver) -> HTTPSPolicyFetcher:
-    """Make what fetches MTA-STS policies, for one look at a domain."""
-    return HTTPSPolicyFetcher(resolver, allow_private=settings.delivery.allow_private_destinations)
 
 
 async def push_own_zone(settings: Settings, source: DomainStore) -> int:
@@ -161,16 +146,3 @@ class ZonePusher:
         self._due_at = self._monotonic() + PUSH_EVERY.total_seconds()
         if changed:
             log.info("zone_pushed", serial=self._own_zone.zone.serial, changed=changed)
-
-
-def _nameservers(settings: Settings) -> tuple[Nameserver, ...]:
-    return tuple([parse_nameserver(text) for text in settings.delivery.nameservers]) or system_nameservers()
-
-
-def _resolver(settings: Settings, *nameservers: Nameserver, max_cached: int = 1000) -> CachingResolver:
-    return CachingResolver(
-        nameservers,
-        monotonic=time.monotonic,
-        timeout_seconds=settings.delivery.dns_timeout.total_seconds(),
-        max_cached=max_cached,
-    )

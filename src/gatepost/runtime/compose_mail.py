@@ -33,7 +33,6 @@ from gatepost.mailflow.queue.idempotency import REMEMBERED_FOR
 from gatepost.mailflow.queue.start import start_due
 from gatepost.mailflow.submission.accept import Acceptance
 from gatepost.mailflow.submission.policy import decide_recipient, decide_reverse_path
-from gatepost.network.resolver import CachingResolver, parse_nameserver, system_nameservers
 from gatepost.network.smtp_connector import SMTPConnector
 from gatepost.network.tls_contexts import ServerTLS
 from gatepost.primitives.errors import Transient
@@ -52,6 +51,7 @@ from gatepost.runtime.compose_delivery import (
 from gatepost.runtime.compose_meters import WorkerMeters, compose_rate, open_meters
 from gatepost.runtime.compose_people import compose_system_mail
 from gatepost.runtime.compose_queue import open_queue_in_turn, retry_schedule
+from gatepost.runtime.compose_resolvers import compose_resolver
 from gatepost.runtime.control_plane import ControlPlane, open_control_plane
 from gatepost.runtime.key_upkeep import keep_up_keys
 from gatepost.runtime.measurement import Sources, measure
@@ -164,7 +164,7 @@ def _compose_base(
 ) -> _Base:
     domains = VerifiedDomains(control.domains, PublicSuffixes(), control.senders)
     rate = compose_rate(settings, meters)
-    disk = DiskReserve(settings.queue_dir, settings.reserve_octets, monotonic=time.monotonic)
+    disk = DiskReserve(settings.queue_dir, settings.reserve_octets, monotonic=time.monotonic, ballast=queue.ballast)
     return _Base(
         settings=settings,
         control=control,
@@ -214,16 +214,6 @@ def _takers(base: _Base, tls: ServerTLS | None) -> Mapping[str, Callable[[Settin
         "submission.memory_octets": take_memory,
         "queue.reserve_octets": take_reserve,
     }
-
-
-def compose_resolver(settings: Settings) -> CachingResolver:
-    """Make a resolver for one event loop."""
-    chosen = tuple(parse_nameserver(text) for text in settings.delivery.nameservers)
-    return CachingResolver(
-        chosen or system_nameservers(),
-        monotonic=time.monotonic,
-        timeout_seconds=settings.delivery.dns_timeout.total_seconds(),
-    )
 
 
 # ---------------------------------------------------------------- submission
@@ -435,6 +425,9 @@ def _compose_periodic(base: _Base, sources: Sources, *, is_serving: bool) -> tup
     async def flush_attempts() -> None:
         await asyncio.to_thread(base.control.principals.flush_attempts)
 
+    async def keep_ballast() -> None:
+        await asyncio.to_thread(base.disk.keep_ballast)
+
     async def prune_events() -> None:
         await base.queue.prune_events(base.control.clock.now() - EVENTS_KEPT_FOR)
         await base.queue.prune_requests(base.control.clock.now() - REMEMBERED_FOR)
@@ -450,6 +443,7 @@ def _compose_periodic(base: _Base, sources: Sources, *, is_serving: bool) -> tup
         Periodic(name="give_back_credits", every=LAST_USED_EVERY, work=give_back_credits),
         Periodic(name="start_scheduled", every=START_EVERY, work=start_scheduled, at_start=True),
         Periodic(name="flush_attempts", every=LAST_USED_EVERY, work=flush_attempts),
+        Periodic(name="keep_ballast", every=MEASURE_EVERY, work=keep_ballast, at_start=True),
         Periodic(name="prune_events", every=timedelta(hours=1), work=prune_events),
         Periodic(name="measure", every=MEASURE_EVERY, work=partial(measure, sources, base.metrics), at_start=True),
     )

@@ -28,7 +28,9 @@ async def open_queue(settings: Settings, index: int) -> SQLiteQueue:
         index,
         clock=SystemClock(),
         entropy=SystemEntropy(),
-        settings=QueueSettings(longest_delay=retry_schedule(settings).longest_delay),
+        settings=QueueSettings(
+            longest_delay=retry_schedule(settings).longest_delay, ballast_octets=settings.ballast_octets
+        ),
         report=lambda event, fields: log.warning(event, **fields),
     )
 

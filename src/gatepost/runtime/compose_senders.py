@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from gatepost.primitives.errors import Misconfigured
-from gatepost.runtime.compose_commands import compose_workers
+from gatepost.runtime.compose_workers import compose_workers
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.runtime.rights_changed import TIMEOUT, ControlledWorkers
 from gatepost.runtime.sender_settlement import QueueControl, SenderSettlement

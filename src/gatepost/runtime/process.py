@@ -48,18 +48,18 @@ def raise_descriptor_limit() -> None:
 
 def run_loop(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run a process's main coroutine to its end on uvloop."""
-    _tune_interpreter()
+    tune_interpreter()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())
 
 
-def _tune_interpreter() -> None:
-    """Spend less on what the interpreter does beside the work.
+def tune_interpreter() -> None:
+    """Spend less on what the interpreter does beside the work; call it when all is imported.
 
-    What has been imported lives as long as the process, so the cycle collector need not walk it; and a message makes
-    hundreds of objects and hardly a cycle, so it need not look as often as by default.
+    What has been imported lives as long as the process, so the cycle collector need not walk it, not even once: there
+    is next to no garbage in it. And a message makes hundreds of objects and hardly a cycle, so the collector need not
+    look as often as by default.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
 

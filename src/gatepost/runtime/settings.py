@@ -61,6 +61,10 @@ __all__ = [
 ]
 
 
+_MOST_BALLAST = 32 * MIB
+"""As long as the queue's log gets, which may have to be copied on a disk that is full."""
+
+
 class Settings(Section, frozen=True, kw_only=True):
     """The settings at the top of the file."""
 
@@ -140,6 +144,11 @@ class Settings(Section, frozen=True, kw_only=True):
     def reserve_octets(self) -> int:
         """How much is to stay free on the queue's disk."""
         return self.queue.reserve_octets or max(64 * MIB, self.submission.max_size_octets * 3 // 2)
+
+    @property
+    def ballast_octets(self) -> int:
+        """How much each mail worker holds of that disk, to give back when others have filled it."""
+        return min(_MOST_BALLAST, self.reserve_octets // 2)
 
     @property
     def run_dir(self) -> Path:

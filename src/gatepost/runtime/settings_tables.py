@@ -252,9 +252,13 @@ class API(Section, frozen=True, kw_only=True):
     header_timeout: Annotated[timedelta, Meta(description="How long the header of a request may take to arrive.")] = (
         timedelta(seconds=30)
     )
-    body_timeout: Annotated[timedelta, Meta(description="How long the body of a request may take to arrive.")] = (
-        timedelta(minutes=2)
-    )
+    body_timeout: Annotated[
+        timedelta,
+        Meta(
+            description="How long the body of a request may take to arrive. Then it is answered with 408, and the "
+            "connection is cut up to 5 s later, so that the answer is not lost under what still arrives."
+        ),
+    ] = timedelta(minutes=2)
     idle_timeout: Annotated[
         timedelta, Meta(description="How long a connection is kept between requests, in whole seconds.")
     ] = timedelta(seconds=75)
@@ -312,7 +316,8 @@ class QueueSettings(Section, frozen=True, kw_only=True):
             ge=0,
             description="New mail is refused for now (452 4.3.1, 507) while less than this is free on the queue's "
             "disk, so that delivery always has room. 0 means the larger of 64 MiB and one and a half times "
-            "`submission.max_size_octets`.",
+            "`submission.max_size_octets`. Beside it, each mail worker holds half as much, 32 MiB at most, in a file "
+            "that it gives back when others have filled the disk to the last octet.",
         ),
     ] = 0
 

@@ -2,36 +2,28 @@
 
 No attestation is asked for: whose authenticator it is decides nothing here. The user must have been verified, by a PIN
 or a finger, so that a found key is not a factor.
+
+The package is imported with the first ceremony: with its attestation formats it takes long to load, and most workers
+never hold one.
 """
 
 from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
-from webauthn import (
-    generate_authentication_options,
-    generate_registration_options,
-    options_to_json,
-    verify_authentication_response,
-    verify_registration_response,
-)
-from webauthn.helpers.exceptions import WebAuthnException
-from webauthn.helpers.structs import (
-    AuthenticatorSelectionCriteria,
-    PublicKeyCredentialDescriptor,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
 
 from gatepost.primitives.ids import base64url
 from gatepost.tenancy.accounts.person_ports import NewPasskey
 from gatepost.tenancy.accounts.teammate import Teammate
 from gatepost.tenancy.accounts.two_factor import Passkey
 
+if TYPE_CHECKING:
+    from webauthn.helpers.structs import PublicKeyCredentialDescriptor
+
 #: What a hostile or broken credential may make the package raise beside its own errors.
-_MALFORMED: Final = (WebAuthnException, ValueError, TypeError, KeyError, AttributeError, IndexError)
+_MALFORMED: Final = (ValueError, TypeError, KeyError, AttributeError, IndexError)
 
 
 class _Credential(msgspec.Struct):
@@ -52,6 +44,13 @@ class WebAuthnKeys:
 
     def registration_options(self, person: Teammate, challenge: bytes, known: Sequence[Passkey]) -> bytes:
         """Return what a browser needs to make a passkey."""
+        from webauthn import generate_registration_options, options_to_json
+        from webauthn.helpers.structs import (
+            AuthenticatorSelectionCriteria,
+            ResidentKeyRequirement,
+            UserVerificationRequirement,
+        )
+
         options = generate_registration_options(
             rp_id=self._rp_id,
             rp_name="Gatepost",
@@ -69,6 +68,9 @@ class WebAuthnKeys:
 
     def verify_registration(self, credential: bytes, challenge: bytes) -> NewPasskey | None:
         """Return what was made; None if it does not answer the challenge, or the user was not verified."""
+        from webauthn import verify_registration_response
+        from webauthn.helpers.exceptions import WebAuthnException
+
         try:
             verified = verify_registration_response(
                 credential=credential.decode(),
@@ -77,7 +79,7 @@ class WebAuthnKeys:
                 expected_origin=self._origins,
                 require_user_verification=True,
             )
-        except _MALFORMED:
+        except (WebAuthnException, *_MALFORMED):
             return None
         return NewPasskey(
             id=base64url(verified.credential_id),
@@ -87,6 +89,9 @@ class WebAuthnKeys:
 
     def assertion_options(self, challenge: bytes, known: Sequence[Passkey]) -> bytes:
         """Return what a browser needs to use one."""
+        from webauthn import generate_authentication_options, options_to_json
+        from webauthn.helpers.structs import UserVerificationRequirement
+
         options = generate_authentication_options(
             rp_id=self._rp_id,
             challenge=challenge,
@@ -104,6 +109,9 @@ class WebAuthnKeys:
 
     def verify_assertion(self, credential: bytes, challenge: bytes, passkey: Passkey) -> int | None:
         """Return the new counter; None if it is wrong, the user was not verified, or the counter went back."""
+        from webauthn import verify_authentication_response
+        from webauthn.helpers.exceptions import WebAuthnException
+
         try:
             verified = verify_authentication_response(
                 credential=credential.decode(),
@@ -114,12 +122,14 @@ class WebAuthnKeys:
                 credential_current_sign_count=passkey.sign_count,
                 require_user_verification=True,
             )
-        except _MALFORMED:
+        except (WebAuthnException, *_MALFORMED):
             return None
         return verified.new_sign_count
 
 
-def _descriptors(known: Sequence[Passkey]) -> list[PublicKeyCredentialDescriptor]:
+def _descriptors(known: Sequence[Passkey]) -> "list[PublicKeyCredentialDescriptor]":
+    from webauthn.helpers.structs import PublicKeyCredentialDescriptor
+
     return [PublicKeyCredentialDescriptor(id=_octets(each.id)) for each in known]
 
 

@@ -12,14 +12,16 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
-import structlog
-from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
 from gatepost.primitives.clock import Clock
 from gatepost.telemetry.redaction import redact
+
+if TYPE_CHECKING:
+    # Imported with the first line that is written: a command of the operator's writes none, and would wait for it.
+    from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
 
 class LogFormat(Enum):
@@ -38,9 +40,9 @@ class LogLevel(Enum):
     ERROR = "error"
 
 
-def get_logger(**bound: object) -> FilteringBoundLogger:
+def get_logger(**bound: object) -> "FilteringBoundLogger":
     """Return a logger whose every line carries ``bound``; ``bind`` adds more."""
-    return cast("FilteringBoundLogger", structlog.get_logger(**bound))
+    return cast("FilteringBoundLogger", _LateLogger(bound))
 
 
 def configure(
@@ -60,6 +62,8 @@ def configure(
         write: Takes one line with its line end; by default it goes to standard error.
         process: Fields of every line, such as ``process="mail-0"``.
     """
+    import structlog
+
     render = _render_json if log_format is LogFormat.JSON else _render_console
     structlog.configure(
         processors=[
@@ -87,6 +91,23 @@ def write_to_stderr(line: bytes) -> None:
         return
 
 
+class _LateLogger:
+    """Becomes a logger of structlog's when it is first asked for anything."""
+
+    __slots__ = ("_bound", "_logger")
+
+    def __init__(self, bound: Mapping[str, object]) -> None:
+        self._bound = bound
+        self._logger: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        if self._logger is None:
+            import structlog
+
+            self._logger = structlog.get_logger(**self._bound)
+        return getattr(self._logger, name)
+
+
 class _FromStandardLibrary(logging.Handler):
     """Carries what asyncio, uvicorn and others log to our log, with its redaction."""
 
@@ -110,8 +131,8 @@ class _LineLogger:
     debug = info = warning = error = critical = msg
 
 
-def _dated(clock: Clock, process: Mapping[str, object]) -> Callable[[WrappedLogger, str, EventDict], EventDict]:
-    def add(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+def _dated(clock: Clock, process: Mapping[str, object]) -> "Callable[[WrappedLogger, str, EventDict], EventDict]":
+    def add(_logger: "WrappedLogger", _method: str, event: "EventDict") -> "EventDict":
         return {"at": _timestamp(clock.now()), **process, **event}
 
     return add
@@ -124,11 +145,11 @@ def _timestamp(at: datetime) -> str:
 _ENCODE = msgspec.json.Encoder(enc_hook=str).encode
 
 
-def _render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
+def _render_json(_logger: "WrappedLogger", _method: str, event: "EventDict") -> bytes:
     return _ENCODE(event) + b"\n"
 
 
-def _render_console(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
+def _render_console(_logger: "WrappedLogger", _method: str, event: "EventDict") -> bytes:
     exception = event.pop("exception", None)
     words = [str(event.pop("at")), f"{event.pop('level'):7}", str(event.pop("event"))]
     words += [f"{name}={_quoted(value)}" for name, value in event.items()]

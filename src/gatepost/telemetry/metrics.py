@@ -9,6 +9,9 @@ tell secrets to whoever reads the metrics.
 """
 
 import math
+import os
+from contextlib import suppress
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 from prometheus_client import Counter as _Counter
@@ -143,6 +146,7 @@ class Metrics:
             r, "domain_rechecks", "Looks at the records of verified domains, by what came of it.", ("standing",)
         )
         self._declare_state(r)
+        _set_aside_room()
 
     def _declare_state(self, r: CollectorRegistry) -> None:
         """Declare what tells how queue, disk, certificates and the process are, looked at every few seconds."""
@@ -176,3 +180,16 @@ class Metrics:
         for metric in vars(self).values():
             if isinstance(metric, (Counter, Histogram)):
                 metric.flush()
+
+
+def _set_aside_room() -> None:
+    """Give the files of this process's counts their blocks now.
+
+    They are mapped into memory, and full of holes: to count into a hole on a full disk would be the process's end.
+    """
+    directory = os.environ.get(MULTIPROCESS_DIRECTORY_VARIABLE)
+    if directory is None:
+        return
+    for path in Path(directory).glob(f"*_{os.getpid()}.db"):
+        with path.open("r+b") as file, suppress(OSError):
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)

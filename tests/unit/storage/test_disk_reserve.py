@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from gatepost.storage.ballast import Ballast
 from gatepost.storage.disk_reserve import DiskReserve
 
 EVERYTHING = 1 << 62
@@ -47,3 +48,28 @@ def test_directory_that_cannot_be_asked_refuses_nothing(tmp_path: Path, time: Ti
 
     assert reserve.has_room()
     assert reserve.free_octets == 0
+
+
+@pytest.fixture
+def ballast(tmp_path: Path) -> Ballast:
+    return Ballast(tmp_path / "ballast", 4096)
+
+
+def test_while_the_ballast_is_spent_there_is_no_room_for_new_mail(tmp_path: Path, time: Time, ballast: Ballast) -> None:
+    reserve = DiskReserve(tmp_path, 0, monotonic=time, ballast=ballast)
+    reserve.keep_ballast()
+    ballast.give_back()
+
+    assert not reserve.has_room()
+    reserve.keep_ballast()
+    assert reserve.has_room()
+
+
+def test_ballast_is_not_taken_out_of_the_reserve(tmp_path: Path, time: Time, ballast: Ballast) -> None:
+    DiskReserve(tmp_path, EVERYTHING, monotonic=time, ballast=ballast).keep_ballast()
+
+    assert not ballast.is_whole
+
+
+def test_a_ballast_that_could_never_be_taken_refuses_nothing(tmp_path: Path, time: Time, ballast: Ballast) -> None:
+    assert DiskReserve(tmp_path, 0, monotonic=time, ballast=ballast).has_room()

@@ -7,7 +7,7 @@ from datetime import datetime
 from gatepost.mailflow.events.event import Event, EventType
 from gatepost.mailflow.queue.recipient import Books
 from gatepost.primitives.ids import AccountId, MessageId
-from gatepost.runtime.compose_commands import open_readings
+from gatepost.runtime.compose_workers import open_readings
 from gatepost.runtime.settings import Settings
 from gatepost.storage.queue_sqlite.reader import QueueReader, add_books
 

@@ -21,7 +21,7 @@ from gatepost.primitives.ids import AccountId, KeyId
 from gatepost.primitives.secret import Secret
 from gatepost.runtime.compose import prepare_state
 from gatepost.runtime.compose_commands import compose_control_plane
-from gatepost.runtime.compose_mail import compose_resolver
+from gatepost.runtime.compose_resolvers import compose_resolver
 from gatepost.runtime.compose_senders import compose_guard
 from gatepost.runtime.control_plane import ControlPlane
 from gatepost.runtime.settings import Listener, ListenerTLS, Settings

@@ -1,6 +1,8 @@
 """The application: its paths, made of the operations."""
 
+import asyncio
 from collections.abc import Sequence
+from functools import cache
 from itertools import groupby
 
 from starlette.requests import Request
@@ -20,9 +22,10 @@ def build_app(services: EndpointServices, operations: Sequence[Operation], *more
 
 
 def _document_route(operations: Sequence[Operation]) -> Route:
-    document = render_document(operations)
+    # When it is first asked for: it takes longer to describe the operations than to put all else together.
+    render = cache(lambda: render_document(operations))
 
     async def show(_request: Request) -> Response:
-        return Response(document, media_type="application/json")
+        return Response(await asyncio.to_thread(render), media_type="application/json")
 
     return Route(DOCUMENT_PATH, show, methods=["GET"])

@@ -17,8 +17,7 @@ from enum import Enum
 from ipaddress import ip_address
 from typing import Final
 
-from gatepost.entrypoints.api.ports import PeerAddress
-from gatepost.tenancy.access.ip_allowlist import NetworkSet, unmapped
+from gatepost.tenancy.access.ip_allowlist import Address, NetworkSet, unmapped
 
 MAX_ADDRESSES: Final = 50
 """More hops than any chain of proxies has."""
@@ -55,11 +54,11 @@ class Proxies:
         """The name of the header to give to ``find_client``."""
         return self._header.value
 
-    def is_trusted(self, address: PeerAddress) -> bool:
+    def is_trusted(self, address: Address) -> bool:
         """Say whether that is a listed proxy."""
         return address in self._trusted
 
-    def find_client(self, peer: PeerAddress, values: Sequence[str]) -> PeerAddress:
+    def find_client(self, peer: Address, values: Sequence[str]) -> Address:
         """Return whose request it is.
 
         Args:
@@ -71,7 +70,7 @@ class Proxies:
         """
         if not self._trusted or peer not in self._trusted:
             return peer
-        client: PeerAddress | None = None
+        client: Address | None = None
         hops = _split(self._header, ",".join(values))
         if len(hops) > MAX_ADDRESSES:
             raise ForwardedMalformed("it names too many addresses")
@@ -114,7 +113,7 @@ def _split_forwarded(value: str) -> list[str]:
     return hops
 
 
-def _read_address(hop: str) -> PeerAddress:
+def _read_address(hop: str) -> Address:
     with_port = _WITH_PORT.fullmatch(hop)
     text = (with_port[1] or with_port[2]) if with_port else hop
     try:

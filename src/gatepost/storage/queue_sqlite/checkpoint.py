@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
-from typing import Final
+from typing import Final, NamedTuple
 
 from gatepost.mailflow.queue.ports import StoreTrouble
 from gatepost.storage.queue_sqlite.schema import connect_checkpointer
@@ -19,6 +19,13 @@ _MUCH_OCTETS: Final = 16 << 20
 
 _LONG_LOG_PAGES: Final = 4096
 """32 MiB. The log starts anew only when all of it has been copied and nothing is being written."""
+
+
+class Copied(NamedTuple):
+    """What a checkpoint came to: how many pages the log has, and whether all of them have been copied."""
+
+    pages: int
+    is_complete: bool
 
 
 class Checkpointer(Thread):
@@ -72,7 +79,7 @@ class Checkpointer(Thread):
 
     def _copy(self, connection: sqlite3.Connection) -> None:
         try:
-            pages = checkpoint(connection)
+            pages = checkpoint(connection).pages
         except sqlite3.Error as error:
             self._report("queue_checkpoint_failed", {"shard": self._path.name, "error": str(error)})
             if classify(error) is StoreTrouble.SUSPECT:
@@ -82,7 +89,7 @@ class Checkpointer(Thread):
             self._ask_writer()
 
 
-def checkpoint(connection: sqlite3.Connection) -> int:
-    """Copy what can be copied without waiting for anybody; return how many pages the log has."""
-    _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-    return int(pages)
+def checkpoint(connection: sqlite3.Connection) -> Copied:
+    """Copy what can be copied without waiting for anybody."""
+    _, pages, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    return Copied(pages, copied == pages)

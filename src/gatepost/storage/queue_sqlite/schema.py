@@ -162,7 +162,11 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     """
     try:
         connection = _connect(path)
-        _prepare(connection, path)
+        try:
+            _prepare(connection, path)
+        except BaseException:
+            connection.close()
+            raise
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
             raise

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.errors import Misconfigured
+from gatepost.storage.ballast import Ballast
 from gatepost.storage.queue_sqlite.in_hand import InHand
 from gatepost.storage.queue_sqlite.recovery import (
     find_lanes,
@@ -44,6 +45,7 @@ class ShardPaths:
     spool: Path
     restored: Path
     in_hand: Path
+    ballast: Path
 
     @classmethod
     def of(cls, directory: Path, number: int) -> "ShardPaths":
@@ -54,6 +56,7 @@ class ShardPaths:
             spool=directory / f"spool-{number}",
             restored=directory / f"shard-{number}.restored",
             in_hand=directory / f"shard-{number}.hand",
+            ballast=directory / f"shard-{number}.ballast",
         )
 
 
@@ -70,10 +73,11 @@ class Shard:
         restored: How many were held because the shard comes from a backup.
         recovered: What was left of the last process.
         in_hand: Where leases are noted that are with delivery.
+        ballast: Room to be given back on a full disk; the last process may have left it whole.
         next_start_at: When the first of what is scheduled is due.
     """
 
-    def __init__(self, directory: Path, number: int, *, entropy: Entropy, now: int) -> None:
+    def __init__(self, directory: Path, number: int, *, entropy: Entropy, now: int, ballast_octets: int = 0) -> None:
         """Open or make the shard and recover it from a crash. Takes seconds where a million rows are queued.
 
         Args:
@@ -81,6 +85,7 @@ class Shard:
             number: Of the mail worker, from 0.
             entropy: For the names of spooled contents.
             now: Unix milliseconds.
+            ballast_octets: Of the ballast, once it is taken.
 
         Raises:
             ShardBusy: Another process holds it.
@@ -90,7 +95,15 @@ class Shard:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = _lock(self.paths.lock)
         try:
-            self._open(directory, entropy, now)
+            self.in_hand = InHand(self.paths.in_hand)
+            self.ballast = Ballast(self.paths.ballast, ballast_octets)
+            try:
+                self._open(directory, entropy, now)
+            except sqlite3.OperationalError:
+                # To recover is to write; and a disk that is too full to map the log's index on looks like a broken one.
+                if not self.ballast.give_back():
+                    raise
+                self._open(directory, entropy, now)
         except BaseException:
             os.close(self._lock)
             raise
@@ -100,7 +113,6 @@ class Shard:
         self.spool = SpoolDirectory(self.paths.spool, entropy)
         self.connection = connect_writer(self.paths.database)
         try:
-            self.in_hand = InHand(self.paths.in_hand)
             self.recovered = recover(
                 self.connection, now=now, in_hand=self.in_hand.found, alone=self.in_hand.found_alone
             )
@@ -121,6 +133,7 @@ class Shard:
         """Close the files and let another process have them."""
         self.connection.close()
         self.in_hand.close()
+        self.ballast.close()
         os.close(self._lock)
 
 

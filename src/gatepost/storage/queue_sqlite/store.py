@@ -16,6 +16,7 @@ from gatepost.primitives.clock import Clock
 from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.errors import Permanent
 from gatepost.primitives.ids import AccountId
+from gatepost.storage.ballast import Ballast
 from gatepost.storage.queue_sqlite.codec import to_milliseconds, to_nearest_instant
 from gatepost.storage.queue_sqlite.counters import QueueCounters
 from gatepost.storage.queue_sqlite.intervention import compile_predicate
@@ -52,10 +53,12 @@ class QueueSettings:
     Attributes:
         longest_delay: Of the retry schedule; a row due further ahead was written under another clock.
         stock: How many leases may lie in memory.
+        ballast_octets: Room that is given back when the disk is full, so that delivery goes on; 0 for none.
     """
 
     longest_delay: timedelta
     stock: StockLimits = field(default_factory=StockLimits)
+    ballast_octets: int = 0
 
 
 class SQLiteQueue:
@@ -65,6 +68,7 @@ class SQLiteQueue:
 
     Attributes:
         spool: Where large contents go while they arrive; implements ContentSpool.
+        ballast: Room that the writer gives back when the disk is full; to be taken by whoever watches the disk.
         counters: What metrics read.
     """
 
@@ -75,6 +79,7 @@ class SQLiteQueue:
         self._is_closed = False
         self._lease_lock = asyncio.Lock()
         self.spool: SpoolDirectory = shard.spool
+        self.ballast: Ballast = shard.ballast
         self.counters = QueueCounters(interrupted_recipients=shard.recovered.interrupted)
         self._writer = Writer(
             shard,
@@ -114,7 +119,9 @@ class SQLiteQueue:
     ) -> "SQLiteQueue":
         """Open or make shard ``number`` under ``directory`` and recover it; see ``Shard`` for what is raised."""
         now = to_milliseconds(clock.now())
-        shard = await asyncio.to_thread(Shard, directory, number, entropy=entropy, now=now)
+        shard = await asyncio.to_thread(
+            Shard, directory, number, entropy=entropy, now=now, ballast_octets=settings.ballast_octets
+        )
         if shard.recovered.interrupted:
             report("queue_interrupted", {"shard": number, "recipients": shard.recovered.interrupted})
         if shard.recovered.set_aside:

@@ -96,6 +96,8 @@ class Writer(Thread):
     def run(self) -> None:
         """Commit groups until the last job."""
         self._checkpointer.start()
+        if self._shard.ballast.is_spent:  # given back to open the shard: before others have taken the room
+            self._checkpoint()
         is_last = False
         while not is_last:
             jobs = self._gather()
@@ -131,7 +133,7 @@ class Writer(Thread):
             pass
         return jobs
 
-    def _commit(self, jobs: Sequence[Job]) -> None:
+    def _commit(self, jobs: Sequence[Job], *, is_again: bool = False) -> None:
         """Execute the jobs in one transaction; each of those that cannot be done gets its ``error``."""
         started = perf_counter()
         work = [job for job in jobs if not isinstance(job, BarrierJob | StopJob)]
@@ -143,7 +145,7 @@ class Writer(Thread):
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
             self._counters.failed_groups += 1
             self._roll_back()
-            self._fail(work, error)
+            self._fail(work, error, is_again=is_again)
             return
         self._counters.count_group(len(work), perf_counter() - started)
         for name in self._unreferenced:
@@ -222,21 +224,33 @@ class Writer(Thread):
             case _:
                 raise AssertionError(f"nobody executes {type(job).__name__}")
 
-    def _fail(self, jobs: Sequence[Job], error: Exception) -> None:
+    def _fail(self, jobs: Sequence[Job], error: Exception, *, is_again: bool) -> None:
         """Tell the jobs of a group that was rolled back, or execute anew those that may not be at fault."""
         trouble = classify(error)
         if trouble is StoreTrouble.SUSPECT:
             self._suspect(error)
             self._overwrite_failed_commit()
-        if len(jobs) == 1:
+        has_made_room = trouble is StoreTrouble.NO_ROOM and not is_again and self._make_room()
+        if len(jobs) == 1 and not has_made_room:
             self._refuse(jobs[0], trouble, error)
             return
+        # Where there is no room, what makes room is still to be done; to begin an attempt is, if there is a little.
+        refused = AcceptJob | AcceptAllJob if has_made_room else AcceptJob | AcceptAllJob | FillJob
         for job in jobs:
-            # Where there is no room, what makes room is still to be done.
-            if trouble is not None and isinstance(job, AcceptJob | AcceptAllJob | FillJob):
+            if trouble is not None and isinstance(job, refused):
                 self._refuse(job, trouble, error)
             else:
-                self._commit([job])
+                self._commit([job], is_again=True)
+
+    def _make_room(self) -> bool:
+        """Give the ballast back and copy the log, so that it begins anew; return whether either made room.
+
+        The log is copied at once, so that the room is in the database before anybody else has taken it.
+        """
+        is_given_back = self._shard.ballast.give_back()
+        if is_given_back:
+            self._report("queue_ballast_given_back", {"octets": self._shard.ballast.octets})
+        return self._checkpoint() or is_given_back
 
     def _refuse(self, job: Job, trouble: StoreTrouble | None, error: Exception) -> None:
         if trouble is None:
@@ -317,14 +331,16 @@ class Writer(Thread):
     def _ask_for_checkpoint(self) -> None:
         self._may_checkpoint = True
 
-    def _checkpoint(self) -> None:
+    def _checkpoint(self) -> bool:
+        """Copy the log; return whether all of it was copied, so that what is written next begins it anew."""
         self._may_checkpoint = False
         try:
-            checkpoint(self._connection)
+            return checkpoint(self._connection).is_complete
         except sqlite3.Error as error:
             self._report("queue_checkpoint_failed", {"error": str(error)})
             if classify(error) is StoreTrouble.SUSPECT:
                 self._suspect(error)
+            return False
 
 
 def _acceptances(job: Job) -> Sequence[AcceptJob]:

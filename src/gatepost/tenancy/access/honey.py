@@ -9,17 +9,20 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gatepost.primitives.errors import Transient
 from gatepost.primitives.ids import AccountId, KeyId
 from gatepost.telemetry.logger import get_logger
-from gatepost.telemetry.metrics import Metrics
 from gatepost.tenancy.access.client import describe_client
 from gatepost.tenancy.access.ip_allowlist import Address, unmapped
 from gatepost.tenancy.access.scope_group import AccessLevel, require_groups
 from gatepost.tenancy.audit.entry import Act, Actor, ActorKind
 from gatepost.tenancy.audit.recorder import Recorder
+
+if TYPE_CHECKING:
+    # Commands look at keys too, and count nothing: they do not wait for what counts.
+    from gatepost.telemetry.metrics import Metrics
 
 QUIET_FOR: Final = timedelta(minutes=1)
 """How long after an alarm further uses of that key from that address only make the next alarm's count."""
@@ -48,7 +51,7 @@ class HoneyUse:
 class HoneyAlarm:
     """Raises the alarm: in the audit log of the key's account, in the log, and in a metric."""
 
-    def __init__(self, recorder_for: Callable[[Actor], Recorder], metrics: Metrics) -> None:
+    def __init__(self, recorder_for: Callable[[Actor], Recorder], metrics: "Metrics") -> None:
         self._recorder_for: Final = recorder_for
         self._metrics: Final = metrics
         self._raised: Final[OrderedDict[tuple[KeyId, Address], datetime]] = OrderedDict()

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from typing import Final
 
 import idna
-from confusable_homoglyphs.confusables import confusables_data
 
 from gatepost.tenancy.senders.public_suffix import PublicSuffixes
 
@@ -67,6 +66,9 @@ def _ascii_shape(character: str) -> str:
         return character
     if unicodedata.combining(character):
         return ""
+    # A megabyte of JSON, which only names in other scripts need.
+    from confusable_homoglyphs.confusables import confusables_data
+
     alike = [entry["c"] for entry in confusables_data.get(character, ())]
     return next((text for text in alike if text.isascii() and text.isalnum()), character)
 

@@ -3,14 +3,13 @@
 The list is the one of publicsuffix.org, both of its parts: ``github.io`` is as public for our purpose as ``co.uk``.
 """
 
+from functools import cache
+
 from publicsuffixlist import PublicSuffixList
 
 
 class PublicSuffixes:
-    """The public suffix list. Costs some 50 ms to make: make one and keep it."""
-
-    def __init__(self) -> None:
-        self._list = PublicSuffixList()
+    """The public suffix list. It is read when first asked, which takes some 30 ms, and kept by the process."""
 
     def find_organizational_domain(self, name: str) -> str | None:
         """Return the name directly below a public suffix that a normalised name is or lies under.
@@ -18,4 +17,9 @@ class PublicSuffixes:
         ``a.b.example.co.uk`` has ``example.co.uk``. A public suffix itself has none. A top-level domain that the
         list does not know is a public suffix, so that ``a.example.test`` has ``example.test``.
         """
-        return self._list.privatesuffix(name)
+        return _load().privatesuffix(name)
+
+
+@cache
+def _load() -> PublicSuffixList:
+    return PublicSuffixList()
