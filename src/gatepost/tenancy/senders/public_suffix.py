@@ -4,8 +4,10 @@ The list is the one of publicsuffix.org, both of its parts: ``github.io`` is as 
 """
 
 from functools import cache
+from typing import TYPE_CHECKING
 
-from publicsuffixlist import PublicSuffixList
+if TYPE_CHECKING:
+    from publicsuffixlist import PublicSuffixList
 
 
 class PublicSuffixes:
@@ -21,5 +23,8 @@ class PublicSuffixes:
 
 
 @cache
-def _load() -> PublicSuffixList:
+def _load() -> "PublicSuffixList":
+    # Few of the many that may ask ever do.
+    from publicsuffixlist import PublicSuffixList
+
     return PublicSuffixList()
