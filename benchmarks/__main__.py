@@ -103,8 +103,8 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--folder", help="where the queues lie (default: the system's folder for temporary files)")
     parser.add_argument("--json", help="also write the figures to this file")
     options = parser.parse_args()
-    if "mail-send" in options.shapes and (options.systems != "gatepost" or options.half_load):
-        parser.error("mail-send is for Gatepost alone, as fast as it can: add --alone, leave --half-load out")
+    if "mail-send" in options.shapes and options.systems != "gatepost":
+        parser.error("mail-send is for Gatepost alone: add --alone")
     if options.profile and (missing := find_missing()):
         parser.error(f"--profile needs {missing}")
     for given, known in ((options.shapes, SHAPES), (options.systems.split(","), SYSTEMS | UNABLE)):

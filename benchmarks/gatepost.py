@@ -50,7 +50,7 @@ class Gatepost:
         """Port and credentials for the load program."""
         assert self._relay is not None
         if shape.tls == "https":
-            return ["--port", str(self._relay.api_port), "--key", self._relay.key]
+            return ["-p", str(self._relay.api_port), "-j", self._relay.key]
         port = self._relay.implicit_port if shape.tls == "implicit" else self._relay.starttls_port
         return ["-p", str(port), "-u", "apikey", "-w", self._relay.key]
 

@@ -9,6 +9,8 @@
  * With `-i N` it opens N sessions, authenticates (with -u) and keeps them silent until standard input ends; then asks
  * each whether it still lives. It prints one line when all are open and one at the end.
  *
+ * With `-j KEY` the messages are posted to `/v3/mail/send` over HTTPS, one request each, on kept connections.
+ *
  * build: cc -O2 -o load load.c -lssl -lcrypto -lpthread
  */
 #define _GNU_SOURCE
@@ -35,7 +37,7 @@ static struct {
     long messages, octets, idle;
     double rate;
     enum tls_mode tls;
-    const char *user, *password, *author;
+    const char *user, *password, *author, *api_key;
 } options = {.port = 2525, .connections = 50, .per_connection = 100, .recipients = 1, .domains = 1,
              .messages = 1000, .octets = 10240, .tls = TLS_IMPLICIT, .author = "load@example.test"};
 
@@ -81,6 +83,17 @@ static int put(struct connection *c, const char *octets, size_t length) {
     return 0;
 }
 
+/* Read what is there, and wait for something; 0, or -1 when the connection is gone or the buffer full. */
+static int fill(struct connection *c) {
+    size_t room = sizeof c->input - c->buffered;
+    if (!room) return -1;
+    ssize_t n = c->tls ? SSL_read(c->tls, c->input + c->buffered, (int)room)
+                       : recv(c->fd, c->input + c->buffered, room, 0);
+    if (n <= 0) return -1;
+    c->buffered += (size_t)n;
+    return 0;
+}
+
 static int get_line(struct connection *c) {
     for (;;) {
         char *end = memchr(c->input, '\n', c->buffered);
@@ -92,11 +105,7 @@ static int get_line(struct connection *c) {
             memmove(c->input, end + 1, c->buffered);
             return 0;
         }
-        if (c->buffered == sizeof c->input) return -1;
-        ssize_t n = c->tls ? SSL_read(c->tls, c->input + c->buffered, (int)(sizeof c->input - c->buffered))
-                           : recv(c->fd, c->input + c->buffered, sizeof c->input - c->buffered, 0);
-        if (n <= 0) return -1;
-        c->buffered += (size_t)n;
+        if (fill(c)) return -1;
     }
 }
 
@@ -106,6 +115,24 @@ static int get_reply(struct connection *c) {
         if (get_line(c)) return -1;
     } while (strlen(c->line) > 3 && c->line[3] == '-');
     return atoi(c->line);
+}
+
+/* The status of one HTTP response, its body read; -1 when the connection is gone. The bodies meant here are short. */
+static int get_response(struct connection *c) {
+    if (get_line(c)) return -1;
+    int status = atoi(c->line + strlen("HTTP/1.1 "));
+    size_t length = 0;
+    if (status >= 400) note_error(c->line);
+    do {
+        if (get_line(c)) return -1;
+        if (!strncasecmp(c->line, "content-length:", 15)) length = (size_t)atol(c->line + 15);
+    } while (c->line[0] != '\r');
+    if (length > sizeof c->input) return -1;
+    while (c->buffered < length)
+        if (fill(c)) return -1;
+    c->buffered -= length;
+    memmove(c->input, c->input + length, c->buffered);
+    return status;
 }
 
 static int ask(struct connection *c, const char *line) {
@@ -145,11 +172,13 @@ static int open_connection(struct connection *c) {
     setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     if (connect(c->fd, (struct sockaddr *)&address, sizeof address)) goto failed;
     if (options.tls == TLS_IMPLICIT && handshake(c)) goto failed;
+    if (options.api_key) goto opened;
     if (get_reply(c) != 220 || ask(c, "EHLO load.example.test\r\n") != 250) goto failed;
     if (options.tls == TLS_STARTTLS &&
         (ask(c, "STARTTLS\r\n") != 220 || handshake(c) || ask(c, "EHLO load.example.test\r\n") != 250))
         goto failed;
     if (options.user && authenticate(c)) goto failed;
+opened:
     atomic_fetch_add(&connections_opened, 1);
     return 0;
 failed:
@@ -199,6 +228,33 @@ static int send_message(struct connection *c, long sequence, double sent_at) {
     return code < 0 ? -1 : 1;
 }
 
+/* One request; as above. */
+static int post_message(struct connection *c, long sequence, double sent_at) {
+    char head[512], json[512];
+    int json_length = snprintf(json, sizeof json,
+                               "{\"personalizations\": [{\"to\": [{\"email\": \"u%ld@dest%ld.test\"}]}], \"headers\": "
+                               "{\"X-Seq\": \"%ld\", \"X-Sent\": \"%.0f\"}, ",
+                               sequence, sequence % options.domains, sequence, sent_at * 1e9);
+    int head_length = snprintf(head, sizeof head,
+                               "POST /v3/mail/send HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n"
+                               "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+                               options.api_key, (size_t)json_length + body_length);
+    char *whole = malloc((size_t)(head_length + json_length) + body_length), *end = whole;
+    end = mempcpy(end, head, (size_t)head_length);
+    end = mempcpy(end, json, (size_t)json_length);
+    end = mempcpy(end, body, body_length);
+    int lost = put(c, whole, (size_t)(end - whole));
+    free(whole);
+    if (lost) return -1;
+    int status = get_response(c);
+    return status == 202 ? 0 : status < 0 ? -1 : 1;
+}
+
+static void end_session(struct connection *c) {
+    if (!options.api_key) ask(c, "QUIT\r\n");
+    hang_up(c);
+}
+
 static void *run_connection(void *unused) {
     struct connection c = {.fd = -1};
     int left = 0, failures = 0;
@@ -208,8 +264,7 @@ static void *run_connection(void *unused) {
         if (sequence >= options.messages) break;
         double due = wait_until_due(sequence);
         if (c.fd >= 0 && left == 0) {
-            ask(&c, "QUIT\r\n");
-            hang_up(&c);
+            end_session(&c);
         }
         while (c.fd < 0) {
             if (open_connection(&c) == 0) break;
@@ -218,7 +273,8 @@ static void *run_connection(void *unused) {
         }
         if (left == 0) left = options.per_connection;
         double began = seconds();
-        int outcome = send_message(&c, sequence, options.rate > 0 ? due : began);
+        double sent_at = options.rate > 0 ? due : began;
+        int outcome = options.api_key ? post_message(&c, sequence, sent_at) : send_message(&c, sequence, sent_at);
         latencies[sequence] = seconds() - began;
         left--;
         if (outcome == 0)
@@ -230,34 +286,36 @@ static void *run_connection(void *unused) {
             left = 0;
         }
     }
-    if (c.fd >= 0) {
-        ask(&c, "QUIT\r\n");
-        hang_up(&c);
-    }
+    if (c.fd >= 0) end_session(&c);
     return NULL;
 }
 
 static void make_body(void) {
     static const char words[] = "the relay answers for every message it has taken and keeps its books in order ";
+    const char *line_end = options.api_key ? "\\r\\n" : "\r\n", *end = options.api_key ? "\"}]}" : "\r\n.\r\n";
     int n;
-    body = malloc((size_t)options.octets + 1024);
-    n = sprintf(body,
-                "Date: Mon, 23 Nov 2026 12:00:00 +0000\r\nFrom: Load <%s>\r\nTo: Somebody <somebody@dest0.test>\r\n"
-                "Subject: A message of the benchmark\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; "
-                "charset=utf-8\r\n\r\n",
-                options.author);
+    body = malloc((size_t)options.octets * 2 + 1024);
+    if (options.api_key)
+        n = sprintf(body,
+                    "\"from\": {\"email\": \"%s\", \"name\": \"Load\"}, \"subject\": \"A message of the benchmark\", "
+                    "\"content\": [{\"type\": \"text/plain\", \"value\": \"",
+                    options.author);
+    else
+        n = sprintf(body,
+                    "Date: Mon, 23 Nov 2026 12:00:00 +0000\r\nFrom: Load <%s>\r\nTo: Somebody <somebody@dest0.test>\r\n"
+                    "Subject: A message of the benchmark\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; "
+                    "charset=utf-8\r\n\r\n",
+                    options.author);
     body_length = (size_t)n;
     for (size_t column = 0, word = 0; body_length < (size_t)options.octets;) {
         body[body_length++] = words[word++ % (sizeof words - 1)];
         if (++column == 72) {
             if (body[body_length - 1] == ' ') body[body_length - 1] = '.';
-            body[body_length++] = '\r';
-            body[body_length++] = '\n';
+            body_length = (size_t)(stpcpy(body + body_length, line_end) - body);
             column = 0;
         }
     }
-    memcpy(body + body_length, "\r\n.\r\n", 5);
-    body_length += 5;
+    body_length = (size_t)(stpcpy(body + body_length, end) - body);
 }
 
 static struct connection *idle_sessions;
@@ -299,7 +357,7 @@ static int by_value(const void *a, const void *b) {
 
 int main(int argc, char **argv) {
     int option;
-    while ((option = getopt(argc, argv, "p:c:k:r:d:n:s:t:u:w:f:R:i:")) != -1) switch (option) {
+    while ((option = getopt(argc, argv, "p:c:k:r:d:n:s:t:u:w:f:R:i:j:")) != -1) switch (option) {
         case 'p': options.port = atoi(optarg); break;
         case 'c': options.connections = atoi(optarg); break;
         case 'k': options.per_connection = atoi(optarg); break;
@@ -312,6 +370,7 @@ int main(int argc, char **argv) {
         case 'f': options.author = optarg; break;
         case 'R': options.rate = atof(optarg); break;
         case 'i': options.idle = atol(optarg); break;
+        case 'j': options.api_key = optarg; break;
         case 't':
             options.tls = !strcmp(optarg, "none") ? TLS_NONE : !strcmp(optarg, "starttls") ? TLS_STARTTLS : TLS_IMPLICIT;
             break;

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -155,18 +154,13 @@ def run_shape(system: System, shape: Shape, sink: Sink, folder: Path, *, rate: f
 
 
 def _run_load(system: System, shape: Shape, folder: Path, rate: float) -> dict[str, Any]:
-    command = _http_command(system, shape) if shape.tls == "https" else _smtp_command(system, shape, folder, rate)
+    command = _load_command(system, shape, folder, rate)
     patience = 600 + (shape.messages / rate if rate else 0)
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=patience)
     return dict(json.loads(done.stdout))
 
 
-def _http_command(system: System, shape: Shape) -> list[str]:
-    figures = ("--messages", shape.messages, "--octets", shape.octets, "--connections", shape.connections)
-    return [sys.executable, str(HERE / "http_load.py"), *map(str, figures), *system.arguments(shape)]
-
-
-def _smtp_command(system: System, shape: Shape, folder: Path, rate: float) -> list[str]:
+def _load_command(system: System, shape: Shape, folder: Path, rate: float) -> list[str]:
     return [
         str(folder / "load"),
         *("-n", str(shape.messages), "-s", str(shape.octets), "-c", str(shape.connections)),

@@ -11,7 +11,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for_port(port: int, *, seconds: float = 20) -> None:
+def wait_for_port(port: int, *, seconds: float = 60) -> None:
     """Return when something accepts connections there."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -60,6 +60,9 @@ port = {operations_port}
 """
 
 
+_LOG_SHOWN = 20_000
+"""Characters, of the end of the log, in the message of a failure."""
+
 OWN_RECORDS = {("relay.test", "A"): ["127.0.0.1"]}
 
 
@@ -152,7 +155,8 @@ class Relay:
         """Run ``gatepost …`` and return what it printed; raises if it failed, unless ``check`` is off."""
         done = self.run(*arguments)
         if check and done.returncode:
-            raise AssertionError(f"gatepost {' '.join(arguments)}: {done.stdout}{done.stderr}{self.log()}")
+            written = f"{done.stdout}{done.stderr}{self.log()[-_LOG_SHOWN:]}"
+            raise AssertionError(f"gatepost {' '.join(arguments)}: {written}")
         return done.stdout
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -185,7 +189,7 @@ class Relay:
             self.wait_until_ready()
         except TimeoutError as error:
             self.stop()
-            raise AssertionError(f"{error}\n{self.log()}") from error
+            raise AssertionError(f"{error}\n{self.log()[-_LOG_SHOWN:]}") from error
 
     def stop(self, *, number: signal.Signals = signal.SIGTERM) -> int:
         """End the service and return its exit status."""
