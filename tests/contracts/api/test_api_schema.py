@@ -25,6 +25,8 @@ CHECKS: Final = [not_a_server_error, status_code_conformance, content_type_confo
 ARGUMENTS: Final = {"method", "url", "headers", "json", "data", "params"}
 
 
+# It grows with the operations, and a busy machine needs minutes for it.
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["right", "wrong"])
 async def test_no_generated_request_gets_an_answer_that_the_document_does_not_name(api: Any, mode: Any) -> None:
     api.requests_at_once = 1_000_000
