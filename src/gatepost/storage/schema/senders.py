@@ -35,12 +35,12 @@ domains = Table(
     Column("addresses", JSON, nullable=False),
     Column("checked_at", Instant),
     Column("failing_since", Instant),
-    # The keys of the records that were right when last looked for; NULL where that was not noted.
-    Column("records_found", JSON(none_as_null=True)),
     Column("rotation_requested_at", Instant),
     Column("rotation_is_urgent", Boolean, nullable=False),
     # The serial of our own zone with which its records last changed there.
     Column("zone_serial", Integer, nullable=False),
+    # The keys of the records that were right when last looked for; NULL where that was not noted.
+    Column("records_found", JSON(none_as_null=True)),
     CheckConstraint("state IN ('pending', 'verified')", name="state"),
     sqlite_autoincrement=True,
 )
@@ -105,8 +105,8 @@ branded_links = Table(
     Column("subdomain", Text, nullable=False),
     Column("is_default", Boolean, nullable=False),
     Column("is_valid", Boolean, nullable=False),
-    Column("records_found", JSON(none_as_null=True)),
     Column("checked_at", Instant),
+    Column("records_found", JSON(none_as_null=True)),
     UniqueConstraint("account_id", "domain", "subdomain"),
     sqlite_autoincrement=True,
 )
