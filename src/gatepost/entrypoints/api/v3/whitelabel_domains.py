@@ -5,6 +5,7 @@ What takes a right away is answered once every mail worker goes by it and what i
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from ipaddress import ip_address
 from typing import Final, TypeVar, cast
 
@@ -304,38 +305,41 @@ class WhitelabelDomains:
         findings = await check_domain(claim.name, plan, self.service.resolver(), relay=self.service.relay, at=now)
         proved = is_proved(findings)
 
-        def note() -> bool | Problem:
-            store = self.service.changing(call)
+        def accept() -> Problem | None:
             if proved and claim.state is not DomainState.VERIFIED:
                 guard = self.service.guard_as(call.actor)
                 if guard.find_objection(claim.account_id, claim.name, now) is not None:
                     return _HELD
             try:
                 if proved:
-                    store.mark_verified(claim.account_id, claim.id, now)
+                    self.service.changing(call).mark_verified(claim.account_id, claim.id, now)
             except DomainTaken:
                 return _ANOTHERS
             except LookupError:
                 return UNKNOWN
-            store.change(claim.account_id, claim.id, lambda present: replace(present, checked_at=now))
-            return proved
+            return None
 
-        noted = await self.service.act(call, UPDATE, note)
-        if isinstance(noted, Problem):
-            return noted
-        if noted and claim.failing_since is not None and (trouble := await self._take_back_in(call, claim)):
-            return trouble
-        return Answer(status=200, body=show_validation(claim.id, findings, valid=noted))
+        trouble = await self.service.act(call, UPDATE, accept) or await self._note(call, claim, now, is_there=proved)
+        return trouble or Answer(status=200, body=show_validation(claim.id, findings, valid=proved))
 
-    async def _take_back_in(self, call: Call, claim: AuthenticatedDomain) -> Problem | None:
-        """Let go on what waited for the records of a claim; noted last, so that a call that failed does it again."""
-        holders = (claim.account_id, *sorted(claim.assigned_to))
-        await self.service.rights_changed.settle_domain(holders, claim.name, reason=HELD_UNTIL_RETURN)
+    async def _note(self, call: Call, claim: AuthenticatedDomain, now: datetime, *, is_there: bool) -> Problem | None:
+        """Note a look at the records, once what rests on those that were gone is held or goes on.
 
-        def note() -> None:
+        A call that failed before is made good by the next one, or by the next look at the records.
+        """
+        if claim.failing_since is not None:
+            holders = (claim.account_id, *sorted(claim.assigned_to))
+            await self.service.rights_changed.settle_domain(holders, claim.name, reason=HELD_UNTIL_RETURN)
+
+        def note() -> Problem | None:
             self.service.changing(call).change(
-                claim.account_id, claim.id, lambda present: replace(present, failing_since=None)
+                claim.account_id,
+                claim.id,
+                lambda present: replace(
+                    present, checked_at=now, failing_since=None if is_there else present.failing_since
+                ),
             )
+            return None
 
         return await self.service.act(call, UPDATE, note)
 
