@@ -101,6 +101,7 @@ def customer(tmp_path: Path) -> Iterator[Customer]:
     customer.relay.close()
 
 
+@pytest.mark.timeout(300)
 def test_what_rests_on_a_lost_name_is_held_and_comes_back_with_it(customer: Customer) -> None:
     relay = customer.relay
     assert customer.send("ann@example.test") == customer.send("ann@news.other.test") == {250}

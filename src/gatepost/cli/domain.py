@@ -136,7 +136,7 @@ def verify(context: CommandContext, *, name: str, account: str) -> None:
         except LookupError as error:
             raise click.ClickException(f"{claim.name} has been removed meanwhile") from error
         if is_proved(findings) and claim.failing_since is not None:
-            _take_back_in(context, plane, claim)
+            _let_go_on(context, plane, claim)
     _print_findings(findings)
     if not is_proved(findings):
         raise click.ClickException(
@@ -218,7 +218,7 @@ for _command in (held, approve, reject):
     domain.add_command(_command)
 
 
-def _take_back_in(context: CommandContext, plane: ControlPlane, claim: AuthenticatedDomain) -> None:
+def _let_go_on(context: CommandContext, plane: ControlPlane, claim: AuthenticatedDomain) -> None:
     """Let go on what waited for the records of a claim; noted last, so that a command that failed does it again."""
     settle_domain(
         context,

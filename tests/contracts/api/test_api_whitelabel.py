@@ -351,6 +351,23 @@ async def test_a_domain_that_is_proved_again_lets_go_on_what_waited_for_it(api, 
     assert (claim.failing_since, claim.account_id) == (None, account)
 
 
+async def test_a_failing_domain_that_is_not_proved_is_noted_once_its_mail_is_settled(api, key, account):
+    made = await make(api, key)
+    at = api.clock.now()
+    api.control.domains.change(account, made["id"], lambda claim: replace(claim, failing_since=at))
+    path = f"{DOMAINS}/{made['id']}/validate"
+    api.rights_changed.trouble = "one worker does not answer"
+
+    unsure = await api.ask("POST", path, key=key)
+    before = api.control.domains.find(account, "example.com").checked_at
+    api.rights_changed.trouble = ""
+    again = await api.ask("POST", path, key=key)
+
+    claim = api.control.domains.find(account, "example.com")
+    assert (unsure.status, before, again.json["valid"]) == (503, None, False)
+    assert (claim.checked_at, claim.failing_since) == (at, at)
+
+
 async def test_taking_back_that_was_not_certain_is_made_so_when_it_is_asked_again(api, key, subuser):
     made = await make(api, key)
     await api.ask("POST", f"{DOMAINS}/{made['id']}/subuser", {"username": "news"}, key=key)

@@ -154,11 +154,13 @@ async def prove_domain(
     findings = await check_domain(claim.name, plan_records(claim, relay), resolver, relay=relay, at=now)
     if is_proved(findings):
         accept_proof(store, claim, guard=guard, now=now)
-    store.change(
-        claim.account_id,
-        claim.id,
-        lambda present: replace(present, checked_at=now, records_found=note_found(present.records_found, findings)),
-    )
+
+    def note(present: AuthenticatedDomain) -> AuthenticatedDomain:
+        # Of a claim whose records were gone, a look counts once the queue agrees with it: see ``upkeep``.
+        checked_at = now if present.failing_since is None else present.checked_at
+        return replace(present, checked_at=checked_at, records_found=note_found(present.records_found, findings))
+
+    store.change(claim.account_id, claim.id, note)
     return findings
 
 

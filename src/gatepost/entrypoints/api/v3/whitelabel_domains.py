@@ -3,7 +3,7 @@
 What takes a right away is answered once every mail worker goes by it and what is queued is held; see ``api_keys``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import ip_address
@@ -41,7 +41,7 @@ from gatepost.telemetry.logger import get_logger
 from gatepost.tenancy.access.person import id_of
 from gatepost.tenancy.accounts.account import Account
 from gatepost.tenancy.senders.claim import MAX_ADDRESSES, HeldForReview, NotClaimable, Wish, accept_proof, claim_domain
-from gatepost.tenancy.senders.dns_check import check_domain, is_proved, note_found
+from gatepost.tenancy.senders.dns_check import Finding, check_domain, is_proved, note_found
 from gatepost.tenancy.senders.dns_plan import plan_records
 from gatepost.tenancy.senders.doctor import advise
 from gatepost.tenancy.senders.domain import AuthenticatedDomain, DomainId, DomainTaken
@@ -305,34 +305,35 @@ class WhitelabelDomains:
         findings = await check_domain(claim.name, plan, self.service.resolver(), relay=self.service.relay, at=now)
         proved = is_proved(findings)
 
-        def note() -> bool | Problem:
-            refusal = self._accept(call, claim, now) if proved else None
-            # That it fails no longer is noted last, by ``_take_back_in``.
+        def accept() -> Problem | None:
+            return self._accept(call, claim, now) if proved else None
+
+        trouble = await self.service.act(call, UPDATE, accept) or await self._note(call, claim, findings, now)
+        return trouble or Answer(status=200, body=show_validation(claim.id, findings, valid=proved))
+
+    async def _note(
+        self, call: Call, claim: AuthenticatedDomain, findings: Sequence[Finding], now: datetime
+    ) -> Problem | None:
+        """Note a look at the records, once what rests on those that were gone is held or goes on.
+
+        A call that failed before is made good by the next one, or by the next look at the records.
+        """
+        if claim.failing_since is not None:
+            holders = (claim.account_id, *sorted(claim.assigned_to))
+            await self.service.rights_changed.settle_domain(holders, claim.name, reason=HELD_UNTIL_RETURN)
+
+        def note() -> Problem | None:
             self.service.changing(call).change(
                 claim.account_id,
                 claim.id,
                 lambda present: replace(
-                    present, checked_at=now, records_found=note_found(present.records_found, findings)
+                    present,
+                    checked_at=now,
+                    failing_since=None if is_proved(findings) else present.failing_since,
+                    records_found=note_found(present.records_found, findings),
                 ),
             )
-            return refusal or proved
-
-        noted = await self.service.act(call, UPDATE, note)
-        if isinstance(noted, Problem):
-            return noted
-        if noted and claim.failing_since is not None and (trouble := await self._take_back_in(call, claim)):
-            return trouble
-        return Answer(status=200, body=show_validation(claim.id, findings, valid=noted))
-
-    async def _take_back_in(self, call: Call, claim: AuthenticatedDomain) -> Problem | None:
-        """Let go on what waited for the records of a claim; noted last, so that a call that failed does it again."""
-        holders = (claim.account_id, *sorted(claim.assigned_to))
-        await self.service.rights_changed.settle_domain(holders, claim.name, reason=HELD_UNTIL_RETURN)
-
-        def note() -> None:
-            self.service.changing(call).change(
-                claim.account_id, claim.id, lambda present: replace(present, failing_since=None)
-            )
+            return None
 
         return await self.service.act(call, UPDATE, note)
 
