@@ -176,3 +176,14 @@ async def test_orderly_end_suspects_nobody(rig):
         rig.clock.advance(timedelta(hours=1))
 
     assert [row.state for row in rows(rig)] == [QUEUED]
+
+
+async def test_what_an_orderly_end_cuts_off_is_not_suspected(rig):
+    await rig.accept("a@slow.example")
+    await rig.accept("a@x.example")
+    for _ in range(4):
+        assert len(await lease_all(rig)) == 2
+        await rig.restart()
+
+    assert {row.state for row in rows(rig)} == {QUEUED}
+    assert "queue_tries_suspects_alone" not in {event for event, _ in rig.reports}

@@ -151,7 +151,7 @@ class Rig:
         """The mail workers that run now."""
         return [pid for pid in children(self.relay.process_id) if b"mail" in command_of(pid)]
 
-    async def wait_for_worker(self, *, other_than: int = 0, seconds: float = 30) -> int:
+    async def wait_for_worker(self, *, other_than: int = 0, seconds: float = 90) -> int:
         """Return a mail worker that listens."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

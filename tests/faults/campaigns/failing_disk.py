@@ -78,6 +78,11 @@ async def _fail_under_load(options: Options, result: Result, *, is_for_good: boo
             result.expect(took <= AGAIN_SECONDS, f"again: {took:.1f} s after the start nothing was accepted")
             history = await rig.finish()
             await rig.stop()
+    # What was written down after a flush had failed is not sure to have reached the disk.
+    history.settled = {
+        recipient: [one for one in said if not failed_at <= one.at <= killed_at]
+        for recipient, said in history.settled.items()
+    }
     return history, killed_at - failed_at
 
 

@@ -36,7 +36,7 @@ class InHand:
         self._slots = 0
 
     def clear(self) -> None:
-        """Forget what was found: it has been dealt with. Call it before the first ``enter``."""
+        """Forget what is noted: it was dealt with, or the process ends on request. Only before or after all use."""
         os.ftruncate(self._file, 0)
 
     def enter(self, key: int) -> int:

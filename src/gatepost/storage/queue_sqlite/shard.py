@@ -132,6 +132,7 @@ class Shard:
     def close(self) -> None:
         """Close the files and let another process have them."""
         self.connection.close()
+        self.in_hand.clear()  # what is still with delivery is cut off on request: it is not why the process ends
         self.in_hand.close()
         self.ballast.close()
         os.close(self._lock)
