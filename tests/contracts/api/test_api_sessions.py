@@ -463,7 +463,7 @@ def test_what_asks_for_a_fresh_proof_is_what_must(api):
     assert asking == {
         "CreateApiKey", "UpdateApiKeyName", "UpdateApiKey", "DeleteApiKey", "BeginTotp", "ConfirmTotp", "RemoveTotp",
         "RotateApiKey", "BeginPasskeyEnrolment", "EnrolPasskey", "RemovePasskey", "MakeRecoveryCodes", "UpdateEmail",
-        "UpdateUsername", "ConfirmEmail",
+        "UpdateUsername", "ConfirmEmail", "CreateSubuser",
         "UpdatePassword", "InviteTeammate", "DeletePendingTeammate", "ResendTeammateInvite", "UpdateTeammate",
         "DeleteTeammate", "AddIpToAllowList", "UpdateAllowListMode", "DeleteAllowedIps", "DeleteAllowedIp",
     }  # fmt: skip
