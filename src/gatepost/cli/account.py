@@ -13,6 +13,7 @@ from gatepost.cli.output import instant, print_fields, print_json, print_table, 
 from gatepost.mailflow.queue.recipient import Predicate
 from gatepost.primitives.decision import Deny
 from gatepost.runtime.control_plane import ControlPlane
+from gatepost.tenancy.access.ip_access.edit import begin_as
 from gatepost.tenancy.accounts import lifecycle, membership
 from gatepost.tenancy.accounts.account import Account, AccountState
 from gatepost.tenancy.accounts.credits import Allocation, CreditPeriod, allocate
@@ -40,9 +41,12 @@ def create(context: CommandContext, name: str, parent: str | None, email: str) -
     with context.control_plane() as plane:
         above = None if parent is None else get_account(plane, parent)
         try:
-            made = lifecycle.create(
-                plane.accounts, name, now=plane.clock.now(), entropy=plane.entropy, parent=above, email=email
-            )
+            with plane.audit.unit_of_work():
+                made = lifecycle.create(
+                    plane.accounts, name, now=plane.clock.now(), entropy=plane.entropy, parent=above, email=email
+                )
+                if above is not None:
+                    begin_as(plane.ip_access, made.id, plane.ip_access.find(above.id))
         except AccountRefused as error:
             raise click.BadParameter(str(error), param_hint="NAME") from error
         except AccountNameTaken as error:

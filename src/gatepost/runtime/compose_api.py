@@ -205,6 +205,8 @@ def _compose_subusers(
         callers=callers,
         accounts=control.accounts,
         accounts_as=lambda actor: control.acting_as(actor).accounts,
+        lists=control.ip_access,
+        lists_as=lambda actor: control.acting_as(actor).ip_access,
         unit_of_work=control.audit.unit_of_work,
         rights_changed=compose_rights_changed(settings, control),
         acts=parts.acts,

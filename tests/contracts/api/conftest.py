@@ -391,6 +391,8 @@ class Api:
             callers=self.callers,
             accounts=control.accounts,
             accounts_as=lambda actor: control.acting_as(actor).accounts,
+            lists=control.ip_access,
+            lists_as=lambda actor: control.acting_as(actor).ip_access,
             unit_of_work=control.audit.unit_of_work,
             rights_changed=self.rights_changed,
             acts=self.acts,

@@ -8,6 +8,8 @@ from tests.contracts.api.person import PASSWORD, Person, join
 
 from gatepost.entrypoints.api.operation import Call
 from gatepost.primitives.secret import Secret
+from gatepost.tenancy.access.ip_access.access_list import ListMode
+from gatepost.tenancy.access.ip_access.edit import Author, add_rules
 from gatepost.tenancy.access.scope import CATALOGUE
 from gatepost.tenancy.accounts import lifecycle
 from gatepost.tenancy.accounts.account import AccountState
@@ -53,6 +55,18 @@ async def test_a_subuser_is_made_and_listed(api, account, manager):
     }  # fmt: skip
     assert listed.json == [{"id": number, "username": "news", "email": "ann@acme.example", "disabled": False}]
     assert (subuser.parent_id, subuser.addresses) == (account, ("198.51.100.7",))
+
+
+async def test_a_subuser_begins_with_the_address_list_of_its_parent(api, account, manager):
+    networks = [ip_network("192.0.2.0/24"), ip_network("2001:db8::/32")]
+    add_rules(api.control.ip_access, account, networks, Author(address=None), now=api.clock.now())
+
+    made = await api.ask("POST", PATH, WANTED, key=manager)
+
+    [subuser] = api.control.accounts.list_subusers(account)
+    inherited = api.control.ip_access.find(subuser.id)
+    assert made.status == 200
+    assert (inherited.mode, [rule.network for rule in inherited.rules]) == (ListMode.ENFORCED, networks)
 
 
 async def test_a_password_makes_the_first_owner_who_has_to_enrol_before_anything(api, account):

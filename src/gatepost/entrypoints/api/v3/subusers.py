@@ -36,6 +36,8 @@ from gatepost.primitives.entropy import Entropy
 from gatepost.primitives.secret import Secret
 from gatepost.standards.address import AddressError, parse_mailbox
 from gatepost.telemetry.logger import get_logger
+from gatepost.tenancy.access.ip_access.edit import begin_as
+from gatepost.tenancy.access.ip_access.ports import IPAccessStore
 from gatepost.tenancy.access.person import Caller, id_of
 from gatepost.tenancy.access.team import decide_grant
 from gatepost.tenancy.accounts import lifecycle
@@ -74,6 +76,8 @@ class Subusers:
     Attributes:
         accounts: To look at.
         accounts_as: To change, in the name of an actor: what is done is recorded as its act.
+        lists: Address lists: a new subuser begins with its parent's.
+        lists_as: To change these.
         unit_of_work: Makes what is changed within it one change.
         sending_networks: Where this service sends from.
         first_owners: Makes the first person of a subuser that is made with a password.
@@ -82,6 +86,8 @@ class Subusers:
     callers: Callers
     accounts: AccountStore
     accounts_as: Callable[[Actor], AccountStore]
+    lists: IPAccessStore
+    lists_as: Callable[[Actor], IPAccessStore]
     unit_of_work: Callable[[], AbstractContextManager[object]]
     rights_changed: RightsChanged
     acts: ActsInProgress
@@ -211,6 +217,7 @@ class Subusers:
                     email=email,
                     addresses=() if isinstance(wanted.ips, UnsetType) else wanted.ips,
                 )
+                begin_as(self.lists_as(actor), made.id, self.lists.find(parent.id))
                 if owner is not None:
                     self.first_owners.add(made, owner, actor)
         except AccountNameTaken:

@@ -61,6 +61,12 @@ def decide_edit(after: AccessList, author: Author, *, force: bool) -> Decision:
     return ALLOW
 
 
+def begin_as(store: IPAccessStore, account_id: AccountId, model: AccessList) -> None:
+    """Give a new account the list of another: else whoever may make accounts could be reached in them from anywhere."""
+    if model.rules:
+        store.change(account_id, lambda _: model)
+
+
 def add_rules(
     store: IPAccessStore,
     account_id: AccountId,
