@@ -85,8 +85,8 @@ async def rotate(plane: ControlPlane, count: int, aliases: dict[tuple[str, str],
                 domains=plane.domains, keyring=plane.keyring, resolvers=(resolver,), clock=plane.clock, policy=POLICY
             ),
             records=RecordUpkeep(
-                domains=plane.domains, guard=compose_guard(plane, RELAY.host_name, ()), resolver=resolver,
-                relay=RELAY, clock=plane.clock,
+                domains=plane.domains, guard=compose_guard(plane, RELAY.host_name, ()), settle=_settle_nothing,
+                resolver=resolver, relay=RELAY, clock=plane.clock,
                 policy=RecheckPolicy(every=timedelta(days=999)),
             ),
             clock=plane.clock,
@@ -113,6 +113,10 @@ async def rotate(plane: ControlPlane, count: int, aliases: dict[tuple[str, str],
     switched = sum(claim.signing_keys[0].selector == "s2" for claim in plane.domains.list_kept(0, count))  # type: ignore[arg-type]
     print(f"{switched} of {count} switched in {seconds:.1f} s: {switched / seconds:.1f}/s; process CPU {cpu:.1f} s")
     await server.stop()
+
+
+async def _settle_nothing(_claim: AuthenticatedDomain) -> None:
+    """No mail is queued here."""
 
 
 def main() -> None:

@@ -50,8 +50,8 @@ def share_out(lines: Iterable[str], seconds: Mapping[int, float]) -> dict[str, f
     shares: defaultdict[str, float] = defaultdict(float)
     for thread_id, spent in seconds.items():
         counts = seen[thread_id] or Counter({REST: 1})
-        for stage, times in counts.items():
-            shares[stage] += spent * times / counts.total()
+        for stage, samples in counts.items():
+            shares[stage] += spent * samples / counts.total()
     return dict(shares)
 
 

@@ -104,6 +104,8 @@ class Relay:
         self.api_port = free_port()
         self.ca_file, self.certificate, self.private_key = make_authority_and_certificate(folder)
         self.zone = DNSZone("test", OWN_RECORDS)
+        self.records: dict[str, str]
+        self.key: str
         self.config = folder / "gatepost.toml"
         self._log = folder / "gatepost.log"
         self._process: subprocess.Popen[bytes] | None = None
