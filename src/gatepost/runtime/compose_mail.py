@@ -84,6 +84,7 @@ START_EVERY: Final = timedelta(seconds=1)
 """How late scheduled mail may begin. Costs nothing while none is due."""
 
 MEASURE_EVERY: Final = timedelta(seconds=15)
+BALLAST_EVERY: Final = timedelta(seconds=5)
 EVENTS_KEPT_FOR: Final = timedelta(days=30)
 
 log = get_logger()
@@ -443,7 +444,7 @@ def _compose_periodic(base: _Base, sources: Sources, *, is_serving: bool) -> tup
         Periodic(name="give_back_credits", every=LAST_USED_EVERY, work=give_back_credits),
         Periodic(name="start_scheduled", every=START_EVERY, work=start_scheduled, at_start=True),
         Periodic(name="flush_attempts", every=LAST_USED_EVERY, work=flush_attempts),
-        Periodic(name="keep_ballast", every=MEASURE_EVERY, work=keep_ballast, at_start=True),
+        Periodic(name="keep_ballast", every=BALLAST_EVERY, work=keep_ballast, at_start=True),
         Periodic(name="prune_events", every=timedelta(hours=1), work=prune_events),
         Periodic(name="measure", every=MEASURE_EVERY, work=partial(measure, sources, base.metrics), at_start=True),
     )
