@@ -58,10 +58,11 @@ def tune_interpreter() -> None:
 
     What has been imported lives as long as the process, so the cycle collector need not walk it, not even once: there
     is next to no garbage in it. And a message makes hundreds of objects and hardly a cycle, so the collector need not
-    look as often as by default.
+    look as often as by default; but a connection is one, and those that lived long enough to be looked at twice would
+    otherwise stay for hours.
     """
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(20_000, 5, 5)
 
 
 def handle_signals(handlers: Handlers) -> None:

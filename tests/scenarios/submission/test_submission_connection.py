@@ -1,6 +1,7 @@
 """Submission over real sockets and TLS, on both event loops."""
 
 import asyncio
+import gc
 import ssl
 import time
 from datetime import timedelta
@@ -221,6 +222,24 @@ async def test_a_refused_credential_closes_the_connection(relay, connect) -> Non
         "535 5.7.8 Authentication failed: The provided authorization grant is invalid, expired, or revoked"
     )
     assert await client.hear_end() == b""
+
+
+async def test_what_tls_took_is_given_back_with_the_connection_and_not_some_time_later(relay, connect) -> None:
+    port = await relay.listen(implicit_tls=True)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            client = await connect(port, implicit_tls=True)
+            await client.hear()
+            await client.ask(b"QUIT")
+            await client.hear_end()
+        # One round of the event loop for the end of the connection, and some for the server's notice of it.
+        await asyncio.sleep(0.2)
+
+        assert [each for each in gc.get_objects() if isinstance(each, ssl.SSLObject) and each.server_side] == []
+    finally:
+        gc.enable()
 
 
 async def test_a_kept_back_refusal_comes_late(relay, connect) -> None:

@@ -132,6 +132,9 @@ class ServerConnection(asyncio.Protocol):
         self._watch.cancel()
         if self._pump is not None:
             self._pump.close()
+        if self._tls is not None:
+            # We and our parts refer to each other: the rest of us waits for the cycle collector.
+            self._tls.release()
         self._owner.connection_closed(self, self._peer)
 
     # ------------------------------------------------------------ what the listener calls
