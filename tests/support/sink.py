@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 
 class Sink:
@@ -57,10 +57,16 @@ class Sink:
             connection.sendall(b"250-sink.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n")
         elif verb == b"DATA":
             connection.sendall(b"354 go on\r\n")
-            content = b"".join(iter(read_line, b".\r\n"))
-            self.messages.append(content)
+            self.messages.append(b"".join(_read_content(read_line)))
             connection.sendall(b"250 taken\r\n")
         elif verb == b"QUIT":
             connection.sendall(b"221 bye\r\n")
         else:
             connection.sendall(b"250 ok\r\n")
+
+
+def _read_content(read_line: Callable[[], bytes]) -> Iterator[bytes]:
+    while (line := read_line()) != b".\r\n":
+        if not line:
+            raise ConnectionResetError("the peer has hung up before the final dot")
+        yield line
